@@ -1,0 +1,60 @@
+/* error.c - filling error objects; see error.h for the convention. */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Control characters come from hostile input; on a terminal they would do more than tell. */
+static void make_printable(char *text)
+{
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+}
+
+static void fill(struct error *err, enum exit_code code, const char *format, va_list args)
+{
+    err->code = code;
+    vsnprintf(err->text, sizeof err->text, format, args);
+    make_printable(err->text);
+}
+
+int error_input(struct error *err, const char *format, ...)
+{
+    va_list args;
+
+    if (err) {
+        va_start(args, format);
+        fill(err, EXIT_INPUT, format, args);
+        va_end(args);
+    }
+    return -EBADMSG;
+}
+
+int error_usage(struct error *err, const char *format, ...)
+{
+    va_list args;
+
+    if (err) {
+        va_start(args, format);
+        fill(err, EXIT_USAGE, format, args);
+        va_end(args);
+    }
+    return -EINVAL;
+}
+
+int error_system(struct error *err, int errnum, const char *format, ...)
+{
+    va_list args;
+
+    if (err) {
+        va_start(args, format);
+        fill(err, EXIT_SYSTEM, format, args);
+        va_end(args);
+        size_t used = strlen(err->text);
+        snprintf(err->text + used, sizeof err->text - used, ": %s", strerror(errnum));
+    }
+    return -errnum;
+}

@@ -1,0 +1,10 @@
+noinst_LIBRARIES += libbase.a
+libbase_a_SOURCES = \
+    base/buffer.c base/buffer.h \
+    base/bytes.h \
+    base/cleanup.h \
+    base/digest.c base/digest.h \
+    base/error.c base/error.h \
+    base/log.c base/log.h \
+    base/siphash.c base/siphash.h \
+    base/timestamp.c base/timestamp.h

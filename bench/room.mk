@@ -1,0 +1,1 @@
+# bench: filled as the room is.

@@ -1,0 +1,1 @@
+# cli: filled as the room is.

@@ -1,0 +1,1 @@
+# db: filled as the room is.

@@ -1,0 +1,1 @@
+# doc: filled as the room is.

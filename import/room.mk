@@ -1,0 +1,1 @@
+# import: filled as the room is.

@@ -1,0 +1,1 @@
+# mountd: filled as the room is.

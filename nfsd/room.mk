@@ -1,0 +1,1 @@
+# nfsd: filled as the room is.

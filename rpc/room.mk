@@ -1,0 +1,1 @@
+# rpc: filled as the room is.

@@ -1,0 +1,126 @@
+/* server.h - an ONC RPC server (RFC 5531) on an event loop of its own. It knows no file system.
+ *
+ * N worker threads, each with its own epoll; accepted connections are dealt to them in turn. A worker reads what a
+ * connection has, answers every complete call in it, and writes all replies by one call at the end of that wake-up.
+ * Whoever sends half a record or reads no replies costs its own connection only. Every limit is named in server.c.
+ */
+#ifndef RPC_SERVER_H
+#define RPC_SERVER_H
+
+#include "base/error.h"
+#include "rpc/access.h"
+
+#include <rpc/rpc.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define RPC_GROUPS_MAX 16 /* supplementary groups in an AUTH_SYS credential (RFC 5531, appendix A) */
+#define RPC_NOBODY 65534u /* who a caller is that shows no identity, or whose uid 0 is not believed */
+
+struct rpc_credential {
+    uint32_t uid, gid;
+    uint32_t group_count;
+    uint32_t groups[RPC_GROUPS_MAX];
+};
+
+/* One call, while its handler runs. */
+struct rpc_call {
+    uint32_t xid, program, version, procedure;
+    struct rpc_credential credential; /* who the caller is, after the access rule's options were applied */
+    const struct sockaddr *peer;
+    bool stream;                      /* came by TCP */
+    void *worker;                     /* what worker_begin made for this thread */
+    const struct access_list *access; /* the rules in force, valid until the handler returns */
+    struct rpc_transport *transport;  /* the server's own */
+};
+
+/* Memory that lives until the reply is encoded; comes from the worker's arena, is never freed one by one.
+ * NULL when the arena's limit (RPC_ARENA_MAX) is reached. Not zeroed. */
+void *rpc_call_alloc(struct rpc_call *call, size_t size);
+
+/* Bytes of an open file that follow the encoded result on the wire (padded to four): the tail of a READ reply. The fd
+ * is duplicated or kept referenced as long as it is needed; the caller keeps its own. Only for stream calls; at most
+ * one a call. Returns 0 or a negative errno. */
+int rpc_call_send_file(struct rpc_call *call, int fd, uint64_t offset, uint32_t length);
+
+/* Answers a call: fills *result (zeroed, result_size bytes) from *args and returns SUCCESS, or another accept_stat of
+ * RFC 5531 (GARBAGE_ARGS, SYSTEM_ERR), in which case the result is not sent. */
+typedef enum accept_stat (*rpc_handler)(struct rpc_call *call, const void *args, void *result);
+
+/* Before decoding: set pointers in *args (zeroed, args_size bytes) to memory for what the caller's opaque and string
+ * fields hold, so that XDR allocates nothing. May be NULL. */
+typedef void (*rpc_prepare)(struct rpc_call *call, void *args);
+
+/* A procedure; an entry without a handler is PROC_UNAVAIL. */
+struct rpc_procedure {
+    const char *name;
+    rpc_handler handler;
+    xdrproc_t decode; /* NULL: no arguments */
+    size_t args_size;
+    xdrproc_t encode; /* NULL: void result */
+    size_t result_size;
+    rpc_prepare prepare;
+};
+
+struct rpc_version {
+    uint32_t number;
+    const struct rpc_procedure *procedures; /* indexed by procedure number */
+    uint32_t count;
+};
+
+/* A program; a version that is not in the table gets PROG_MISMATCH with the lowest and highest that are. */
+struct rpc_program {
+    uint32_t number;
+    const char *name;
+    const struct rpc_version *versions; /* rising */
+    size_t version_count;
+    bool datagrams; /* answered over UDP too */
+};
+
+struct rpc_config {
+    const struct rpc_program *const *programs;
+    size_t program_count;
+    unsigned threads; /* workers, >= 1 */
+    void *app;        /* handed to worker_begin */
+    /* A worker thread's own context (database connection and the like), made before the first call. */
+    int (*worker_begin)(void **worker, void *app, struct error *err);
+    /* The end of each wake-up, before the worker sleeps: let go what must not outlive it. */
+    void (*worker_rest)(void *worker);
+    void (*worker_end)(void *worker);
+};
+
+struct rpc_server;
+
+/* The access list is taken over. */
+int rpc_server_new(struct rpc_server **server, const struct rpc_config *config, struct access_list *access,
+                   struct error *err);
+void rpc_server_free(struct rpc_server *server);
+
+enum rpc_listen {
+    RPC_LISTEN_TCP = 1,
+    RPC_LISTEN_UDP = 2,
+};
+
+/* Listen on an address ("127.0.0.1", "::1"; "*" is every address, IPv6 and IPv4 by one socket where it can be) and
+ * port (0: any free one; the same number for TCP and UDP). *bound is the port. May be called several times before
+ * rpc_server_run. `only` limits what is answered on these sockets to one program (0: all): port 111 serves portmap. */
+int rpc_server_listen(uint16_t *bound, struct rpc_server *server, const char *address, uint16_t port, int transports,
+                      uint32_t only, struct error *err);
+
+/* Serve until rpc_server_stop(). Starts threads - 1 threads and works in the calling one. */
+int rpc_server_run(struct rpc_server *server, struct error *err);
+
+/* Stop accepting, answer what has come, flush for at most RPC_DRAIN_SECONDS, return from rpc_server_run.
+ * Async-signal-safe. */
+void rpc_server_stop(struct rpc_server *server);
+
+/* New rules (taken over): connections that they do not allow are closed by their workers at once. Thread-safe. */
+void rpc_server_set_access(struct rpc_server *server, struct access_list *access);
+
+/* "10.0.0.7:843", "[::1]:2049" */
+#define RPC_PEER_TEXT_SIZE 72
+void rpc_peer_format(char out[RPC_PEER_TEXT_SIZE], const struct sockaddr *peer);
+
+#endif

@@ -1,0 +1,1 @@
+# tests: filled as the room is.

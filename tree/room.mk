@@ -1,0 +1,1 @@
+# tree: filled as the room is.
