@@ -12,6 +12,7 @@
 #define SNAPSHOT_PREFIX_MIN 8   /* hex digits of an id that the command line takes */
 #define NAMESPACE_SIZE_MAX 1000 /* bytes */
 #define NAMESPACE_COMPONENT_MAX 255
+#define SNAPSHOT_FORMAT_SIZE 16 /* with NUL */
 
 struct snapshot {
     int64_t number; /* commit number: rises, never repeats */

@@ -25,8 +25,8 @@ void builder_free(struct builder *builder);
 const char *builder_path_problem(const char *path, size_t size);
 
 /* Add what stands at a path that has no problem. `entry`: its name is ignored, its target is copied, a directory's size
- * and counts are ignored; content is set by builder_set_content() or left 0. `tag` comes back in what settling reports
- * (a line number, say). */
+ * and counts are ignored; content is set by builder_set_content() or left 0, which means empty for a regular file that
+ * is not absent. `tag` comes back in what settling reports (a line number, say). */
 int builder_add(struct builder *builder, const char *path, size_t size, const struct entry *entry, uint64_t tag,
                 struct error *err);
 
@@ -34,6 +34,7 @@ int builder_add(struct builder *builder, const char *path, size_t size, const st
 enum builder_conflict {
     BUILDER_DUPLICATE,     /* the path was there before, with other attributes: the first one stays */
     BUILDER_BELOW_NON_DIR, /* something above it is no directory */
+    BUILDER_ROOT_NON_DIR,  /* it is the root, and no directory */
 };
 
 typedef int (*builder_report)(void *arg, enum builder_conflict conflict, const char *path, size_t size, uint64_t tag,

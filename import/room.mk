@@ -1,1 +1,3 @@
-# import: filled as the room is.
+noinst_LIBRARIES += libimport.a
+libimport_a_SOURCES = \
+    import/builder.c import/builder.h

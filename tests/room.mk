@@ -3,6 +3,7 @@ if HAVE_CMOCKA
 
 unit_tests =
 unit_tests += tests/unit/base/test_timestamp
+unit_tests += tests/unit/import/test_builder
 
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -12,3 +13,9 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse';
 
 tests_unit_base_test_timestamp_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_base_test_timestamp_LDADD = libbase.a $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+store_libs = libtree.a libdb.a libbase.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(CRYPTO_LIBS)
+
+tests_unit_import_test_builder_SOURCES = tests/unit/import/test_builder.c tests/unit/scratch.c tests/unit/scratch.h
+tests_unit_import_test_builder_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_builder_LDADD = libimport.a $(store_libs) $(CMOCKA_LIBS)

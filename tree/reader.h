@@ -12,6 +12,7 @@
 #define TREE_READER_H
 
 #include "base/error.h"
+#include "db/blob.h"
 #include "db/entry.h"
 #include "db/store.h"
 
@@ -79,9 +80,8 @@ int tree_listing_next(struct tree_place *place, struct tree_listing *listing, st
 /* nlink as lstat has it: 2 + subdirectories for a directory, else 1. */
 uint32_t tree_nlink(const struct entry *entry);
 
-/* Read content: how many bytes (0 at or behind the end), or a negative errno. -EACCES (err not filled): the content is
- * absent. */
-struct blob;
+/* The blob that holds the content of a regular file. -EACCES (err not filled): it is absent; -ENOENT (err not filled):
+ * the blob is not in the store any more. */
 int tree_content(struct blob *blob, struct tree_reader *reader, const struct entry *entry, struct error *err);
 
 #endif

@@ -1,1 +1,5 @@
-# tree: filled as the room is.
+noinst_LIBRARIES += libtree.a
+libtree_a_SOURCES = \
+    tree/cache.c tree/cache.h \
+    tree/node.c tree/node.h \
+    tree/reader.c tree/reader.h
