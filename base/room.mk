@@ -6,5 +6,6 @@ libbase_a_SOURCES = \
     base/digest.c base/digest.h \
     base/error.c base/error.h \
     base/log.c base/log.h \
+    base/quote.c base/quote.h \
     base/siphash.c base/siphash.h \
     base/timestamp.c base/timestamp.h
