@@ -1,3 +1,4 @@
 noinst_LIBRARIES += libimport.a
 libimport_a_SOURCES = \
-    import/builder.c import/builder.h
+    import/builder.c import/builder.h \
+    import/json.c import/json.h import/json_canonical.c import/json_string.c
