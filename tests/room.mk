@@ -4,6 +4,9 @@ if HAVE_CMOCKA
 unit_tests =
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/import/test_builder
+unit_tests += tests/unit/import/test_dialect
+unit_tests += tests/unit/import/test_json
+unit_tests += tests/unit/import/test_source
 
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -19,3 +22,13 @@ store_libs = libtree.a libdb.a libbase.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(CRYPTO_LI
 tests_unit_import_test_builder_SOURCES = tests/unit/import/test_builder.c tests/unit/scratch.c tests/unit/scratch.h
 tests_unit_import_test_builder_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_import_test_builder_LDADD = libimport.a $(store_libs) $(CMOCKA_LIBS)
+
+tests_unit_import_test_json_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_json_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
+
+tests_unit_import_test_source_SOURCES = tests/unit/import/test_source.c tests/unit/scratch.c tests/unit/scratch.h
+tests_unit_import_test_source_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_source_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_import_test_dialect_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_dialect_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
