@@ -2,6 +2,7 @@
 if HAVE_CMOCKA
 
 unit_tests =
+unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/import/test_builder
 
@@ -10,6 +11,9 @@ TESTS += $(unit_tests)
 endif
 
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse'; export srcdir CONFUSE;
+
+tests_unit_base_test_siphash_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_base_test_siphash_LDADD = libbase.a $(CMOCKA_LIBS)
 
 tests_unit_base_test_timestamp_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_base_test_timestamp_LDADD = libbase.a $(CRYPTO_LIBS) $(CMOCKA_LIBS)
