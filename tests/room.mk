@@ -5,6 +5,8 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/import/test_builder
+unit_tests += tests/unit/nfsd/test_handle
+unit_tests += tests/unit/nfsd/test_permission
 
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -23,3 +25,9 @@ store_libs = libtree.a libdb.a libbase.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(CRYPTO_LI
 tests_unit_import_test_builder_SOURCES = tests/unit/import/test_builder.c tests/unit/scratch.c tests/unit/scratch.h
 tests_unit_import_test_builder_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_import_test_builder_LDADD = libimport.a $(store_libs) $(CMOCKA_LIBS)
+
+tests_unit_nfsd_test_handle_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_nfsd_test_handle_LDADD = libnfsd.a libbase.a $(CMOCKA_LIBS)
+
+tests_unit_nfsd_test_permission_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_nfsd_test_permission_LDADD = libnfsd.a $(store_libs) $(CMOCKA_LIBS)
