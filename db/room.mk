@@ -2,6 +2,7 @@ noinst_LIBRARIES += libdb.a
 libdb_a_SOURCES = \
     db/blob.c db/blob.h \
     db/canonical.c db/canonical.h \
+    db/check.c db/check.h \
     db/cut.c db/cut.h \
     db/entry.h \
     db/frame.c db/frame.h \

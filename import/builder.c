@@ -7,6 +7,7 @@
 
 #include "db/blob.h"
 #include "db/cut.h"
+#include "tree/follow.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 
 #define ARENA_BLOCK (1u << 20) /* bytes asked from malloc at once */
 #define MADE_MODE (S_IFDIR | 0755)
-#define LINKS_FOLLOWED_MAX 40 /* as the Linux kernel's MAXSYMLINKS */
 
 struct item {
     struct entry entry; /* name and target point into the arena */
@@ -390,103 +390,14 @@ struct entry *builder_find(struct builder *builder, const char *path, size_t siz
     return item ? &item->entry : NULL;
 }
 
-/* A path that is being followed: what is resolved (ends without '/', the root is empty), and what is still to go. */
-struct follow {
-    char *done;
-    size_t done_size;
-    char rest[BUILDER_PATH_MAX + 1];
-    size_t rest_size;
-    unsigned links;
-};
-
-/* The next component of the rest; false at its end. */
-static bool next_component(const char **component, size_t *size, struct follow *f)
+static const struct entry *probe_builder(void *arg, const char *path, size_t size)
 {
-    char *at = f->rest, *end = f->rest + f->rest_size;
-
-    while (at < end && *at == '/')
-        at++;
-    char *stop = memchr(at, '/', (size_t)(end - at));
-    *component = at;
-    *size = (size_t)((stop ? stop : end) - at);
-    return *size > 0;
-}
-
-static void drop_component(struct follow *f, const char *component, size_t size)
-{
-    size_t used = (size_t)(component - f->rest) + size;
-
-    f->rest_size -= used;
-    memmove(f->rest, f->rest + used, f->rest_size);
-}
-
-/* Put a link's target in the place of the component that was the link. */
-static int follow_link(struct follow *f, const struct entry *link)
-{
-    if (++f->links > LINKS_FOLLOWED_MAX || !link->target_size)
-        return -ELOOP;
-    if (link->target_size + 1u + f->rest_size > BUILDER_PATH_MAX)
-        return -ENAMETOOLONG;
-    memmove(f->rest + link->target_size + 1, f->rest, f->rest_size);
-    memcpy(f->rest, link->target, link->target_size);
-    f->rest[link->target_size] = '/';
-    f->rest_size += link->target_size + 1u;
-    if (link->target[0] == '/')
-        f->done_size = 0;
-    return 0;
-}
-
-/* One component: 0 goes on, or a negative errno. *entry is what stands at the path so far, NULL if nothing. */
-static int follow_component(struct follow *f, struct builder *builder, const struct entry **entry)
-{
-    const char *component;
-    size_t size, before = f->done_size;
-
-    next_component(&component, &size, f);
-    if (*entry && !S_ISDIR((*entry)->mode))
-        return -ENOTDIR;
-    if (size <= 2 && memcmp(component, "..", size) == 0) {
-        const char *slash = size == 2 ? memrchr(f->done, '/', f->done_size) : NULL;
-        f->done_size = slash ? (size_t)(slash - f->done) : size == 2 ? 0 : f->done_size;
-        drop_component(f, component, size);
-    } else {
-        if (f->done_size + 1 + size > BUILDER_PATH_MAX)
-            return -ENAMETOOLONG;
-        f->done[f->done_size] = '/';
-        memcpy(f->done + f->done_size + 1, component, size);
-        f->done_size += size + 1;
-        drop_component(f, component, size);
-        *entry = builder_find(builder, f->done, f->done_size);
-        if (*entry && S_ISLNK((*entry)->mode)) {
-            int result = follow_link(f, *entry);
-            f->done_size = (*entry)->target_size && (*entry)->target[0] == '/' ? 0 : before;
-            if (result < 0)
-                return result;
-        }
-    }
-    *entry = f->done_size ? builder_find(builder, f->done, f->done_size) : builder_find(builder, "/", 1);
-    return 0;
+    return builder_find(arg, path, size);
 }
 
 int builder_resolve(char *resolved, struct builder *builder, const char *path, size_t size)
 {
-    struct follow f = {.done = resolved, .rest_size = size};
-    const struct entry *entry = builder_find(builder, "/", 1);
-    const char *component;
-    size_t length;
-
-    if (size > BUILDER_PATH_MAX || memchr(path, '\0', size))
-        return -ENAMETOOLONG;
-    memcpy(f.rest, path, size);
-    while (next_component(&component, &length, &f)) {
-        int result = follow_component(&f, builder, &entry);
-        if (result < 0)
-            return result;
-    }
-    if (f.done_size == 0)
-        resolved[f.done_size++] = '/';
-    resolved[f.done_size] = '\0';
-    return entry ? 1 : 0;
+    return follow_path(resolved, path, size, probe_builder, builder);
 }
 
 void builder_set_content(struct builder *builder, struct entry *entry, int64_t blob, const struct digest *digest)

@@ -48,10 +48,7 @@ int builder_settle(struct builder *builder, builder_report report, void *arg, st
  * directory; valid until the next builder_add(). */
 struct entry *builder_find(struct builder *builder, const char *path, size_t size);
 
-/* After settling: follow symbolic links in a path as the kernel would (at most 40, ".." cannot leave the root; the last
- * component is followed too). *resolved (BUILDER_PATH_MAX + 1 bytes, NUL-terminated) is the absolute path at which it
- * ends. Returns 1 when an entry is there, 0 when the last components do not exist (then *resolved is where they would
- * be), -ELOOP, or -ENOTDIR when it leads below something that is no directory. */
+/* After settling: follow_path() in the builder's tree. */
 int builder_resolve(char *resolved, struct builder *builder, const char *path, size_t size);
 
 /* Content for an entry of the builder (also clears absent). */

@@ -15,6 +15,7 @@ struct tree_cache {
 struct tree_reader {
     struct store *store;
     struct cache_user *user;
+    uint64_t rests; /* so far: what was borrowed before the last one is gone */
 };
 
 int tree_cache_new(struct tree_cache **out, size_t limit, struct error *err)
@@ -71,6 +72,7 @@ struct store *tree_reader_store(struct tree_reader *reader)
 void tree_reader_rest(struct tree_reader *reader)
 {
     cache_rest(reader->user);
+    reader->rests++;
 }
 
 static int get(const struct node **node, struct tree_reader *reader, int64_t id, struct error *err)
@@ -174,14 +176,18 @@ int tree_walk(struct tree_place *place, struct tree_reader *reader, int64_t root
 void tree_listing_begin(struct tree_listing *listing, struct tree_reader *reader, const struct tree_place *directory,
                         uint32_t ordinal)
 {
-    *listing = (struct tree_listing){.reader = reader, .directory = *directory, .next = ordinal};
+    *listing = (struct tree_listing){.reader = reader,
+                                     .next = ordinal,
+                                     .root = directory->root,
+                                     .subtree = directory->entry->subtree,
+                                     .rank = directory->rank};
 }
 
 /* Go down to the leaf of the next ordinal: 1, or 0 when the directory ends before it. */
 static int find_leaf(struct tree_listing *listing, struct error *err)
 {
-    uint32_t left = listing->next, rank = listing->directory.rank + 1;
-    int64_t id = listing->directory.entry->subtree;
+    uint32_t left = listing->next, rank = listing->rank + 1;
+    int64_t id = listing->subtree;
     const struct node *node;
 
     for (;;) {
@@ -198,6 +204,7 @@ static int find_leaf(struct tree_listing *listing, struct error *err)
         id = item->node;
     }
     listing->leaf = node;
+    listing->rests = listing->reader->rests;
     listing->position = left;
     listing->rank_base = rank;
     return 1;
@@ -207,15 +214,14 @@ int tree_listing_next(struct tree_place *place, struct tree_listing *listing, st
 {
     const struct node *leaf = listing->leaf;
 
-    if (!leaf || listing->position == leaf->count) {
+    if (!leaf || listing->rests != listing->reader->rests || listing->position == leaf->count) {
         int result = find_leaf(listing, err);
         if (result <= 0)
             return result;
         leaf = listing->leaf;
     }
     const struct node_leaf_item *item = &leaf->leaf[listing->position++];
-    *place = (struct tree_place){listing->directory.root, listing->rank_base + item->nodes_before,
-                                 listing->directory.rank, &item->entry};
+    *place = (struct tree_place){listing->root, listing->rank_base + item->nodes_before, listing->rank, &item->entry};
     listing->next++;
     return 1;
 }

@@ -62,13 +62,16 @@ int tree_lookup(struct tree_place *place, struct tree_reader *reader, const stru
 int tree_walk(struct tree_place *place, struct tree_reader *reader, int64_t root, const char *path, size_t size,
               struct error *err);
 
-/* Going along a directory. Entries have the ordinals 0, 1, 2 … in name order; starting anywhere costs one descent. */
+/* Going along a directory. Entries have the ordinals 0, 1, 2 … in name order; starting anywhere costs one descent. A
+ * listing survives tree_reader_rest(): it finds its place again. */
 struct tree_listing {
     struct tree_reader *reader;
-    struct tree_place directory;
-    uint32_t next;    /* ordinal of the next entry */
-    const void *leaf; /* the rest is the reader's own */
-    uint32_t position, rank_base;
+    uint32_t next; /* ordinal of the next entry */
+    /* The rest is the reader's own. */
+    int64_t root, subtree;
+    uint32_t rank, position, rank_base;
+    uint64_t rests;
+    const void *leaf;
 };
 
 void tree_listing_begin(struct tree_listing *listing, struct tree_reader *reader, const struct tree_place *directory,
