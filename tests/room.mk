@@ -3,6 +3,7 @@ if HAVE_CMOCKA
 
 unit_tests =
 unit_tests += tests/unit/base/test_timestamp
+unit_tests += tests/unit/rpc/test_call
 
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -12,3 +13,10 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse';
 
 tests_unit_base_test_timestamp_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_base_test_timestamp_LDADD = libbase.a $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+rpc_harness = tests/unit/rpc/harness.c tests/unit/rpc/harness.h tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h
+rpc_test_libs = librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_rpc_test_call_SOURCES = tests/unit/rpc/test_call.c $(rpc_harness)
+tests_unit_rpc_test_call_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rpc_test_call_LDADD = $(rpc_test_libs)
