@@ -7,6 +7,7 @@ unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/import/test_builder
 unit_tests += tests/unit/nfsd/test_handle
 unit_tests += tests/unit/nfsd/test_permission
+unit_tests += tests/unit/rpc/test_call
 
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -31,3 +32,10 @@ tests_unit_nfsd_test_handle_LDADD = libnfsd.a libbase.a $(CMOCKA_LIBS)
 
 tests_unit_nfsd_test_permission_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_nfsd_test_permission_LDADD = libnfsd.a $(store_libs) $(CMOCKA_LIBS)
+
+rpc_harness = tests/unit/rpc/harness.c tests/unit/rpc/harness.h tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h
+rpc_test_libs = librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_rpc_test_call_SOURCES = tests/unit/rpc/test_call.c $(rpc_harness)
+tests_unit_rpc_test_call_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rpc_test_call_LDADD = $(rpc_test_libs)
