@@ -2,17 +2,24 @@
 if HAVE_CMOCKA
 
 unit_tests =
+unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/import/test_builder
 unit_tests += tests/unit/import/test_dialect
 unit_tests += tests/unit/import/test_json
 unit_tests += tests/unit/import/test_source
+unit_tests += tests/unit/nfsd/test_handle
+unit_tests += tests/unit/nfsd/test_permission
+unit_tests += tests/unit/rpc/test_call
 
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
 
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse'; export srcdir CONFUSE;
+
+tests_unit_base_test_siphash_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_base_test_siphash_LDADD = libbase.a $(CMOCKA_LIBS)
 
 tests_unit_base_test_timestamp_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_base_test_timestamp_LDADD = libbase.a $(CRYPTO_LIBS) $(CMOCKA_LIBS)
@@ -32,3 +39,15 @@ tests_unit_import_test_source_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(C
 
 tests_unit_import_test_dialect_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_import_test_dialect_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
+tests_unit_nfsd_test_handle_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_nfsd_test_handle_LDADD = libnfsd.a libbase.a $(CMOCKA_LIBS)
+
+tests_unit_nfsd_test_permission_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_nfsd_test_permission_LDADD = libnfsd.a $(store_libs) $(CMOCKA_LIBS)
+
+rpc_harness = tests/unit/rpc/harness.c tests/unit/rpc/harness.h tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h
+rpc_test_libs = librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_rpc_test_call_SOURCES = tests/unit/rpc/test_call.c $(rpc_harness)
+tests_unit_rpc_test_call_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rpc_test_call_LDADD = $(rpc_test_libs)
