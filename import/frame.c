@@ -287,21 +287,24 @@ static int keep_file(void *arg, enum builder_conflict conflict, const char *path
     return rc < 0 ? rc : note_duplicate(&frame->features, (struct noted){path, size}, FILE_TYPE_NAME, err);
 }
 
-/* Bytes of a path as a shell takes them. */
+/* Bytes of a path as a shell takes them, safe to show: $'…' where a byte is not plain. */
 static void add_quoted(struct buffer *out, const char *path, size_t size)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,=";
+    bool is_plain = true;
 
-    if (size > 0 && path[0] != '-' && strspn(path, plain) >= size) {
+    for (size_t i = 0; i < size; i++)
+        is_plain &= memchr(plain, path[i], sizeof plain - 1) != NULL;
+    if (is_plain) {
         buffer_add(out, path, size);
         return;
     }
-    buffer_add_byte(out, '\'');
+    buffer_add_text(out, "$'");
     for (size_t i = 0; i < size; i++) {
-        if (path[i] == '\'')
-            buffer_add_text(out, "'\\''");
-        else
+        if (memchr(plain, path[i], sizeof plain - 1) || path[i] == ' ')
             buffer_add_byte(out, (uint8_t)path[i]);
+        else
+            buffer_add_format(out, "\\x%02x", (unsigned char)path[i]);
     }
     buffer_add_byte(out, '\'');
 }

@@ -6,6 +6,8 @@ unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/import/test_builder
 unit_tests += tests/unit/import/test_dialect
+unit_tests += tests/unit/import/test_frame
+unit_tests += tests/unit/import/test_golden
 unit_tests += tests/unit/import/test_json
 unit_tests += tests/unit/import/test_source
 unit_tests += tests/unit/nfsd/test_handle
@@ -39,6 +41,18 @@ tests_unit_import_test_source_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(C
 
 tests_unit_import_test_dialect_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_import_test_dialect_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
+
+frame_harness = tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h \
+                tests/unit/scratch.c tests/unit/scratch.h
+tests_unit_import_test_frame_SOURCES = tests/unit/import/test_frame.c $(frame_harness)
+tests_unit_import_test_frame_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_frame_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_import_test_golden_SOURCES = tests/unit/import/test_golden.c $(frame_harness)
+tests_unit_import_test_golden_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_golden_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(CMOCKA_LIBS)
+EXTRA_DIST += tests/golden/frame tests/should-fail/frame
+
 tests_unit_nfsd_test_handle_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_nfsd_test_handle_LDADD = libnfsd.a libbase.a $(CMOCKA_LIBS)
 
