@@ -3,7 +3,6 @@
  * When descriptors or memory run out, accept(2) fails with the connection still in the queue, and a level-triggered
  * epoll would say so again at once, for ever. So the listeners are then not watched for a tenth of a second.
  */
-
 #include "rpc/listen.h"
 
 #include "rpc/connection.h"
