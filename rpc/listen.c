@@ -273,9 +273,7 @@ void listen_accept(struct worker *worker, const struct listener *listener)
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         } else if (!is_of_the_peer(errno)) {
-            struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-
-            worker_log_refused(worker, &nobody, strerror(errno));
+            worker_log_refused(worker, NULL, strerror(errno));
             pause_accepting(worker);
             return;
         }
