@@ -12,3 +12,6 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse';
 
 tests_unit_base_test_timestamp_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_base_test_timestamp_LDADD = libbase.a $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+# A real client in a virtual machine: run by scripts/test, not by make check, since it downloads a kernel.
+EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/guest.sh tests/kernel/frame.sh
