@@ -87,3 +87,6 @@ tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_record_LDADD = $(fuzz_libs)
 endif
+# A real client in a virtual machine: run by scripts/test, not by make check, since it downloads a kernel.
+EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/guest.sh tests/kernel/frame.sh
+EXTRA_DIST += tests/fresh tests/under-valgrind scripts/packages scripts/quickstart scripts/test samples/web-1.frame
