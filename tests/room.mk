@@ -5,6 +5,9 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/import/test_builder
+unit_tests += tests/unit/import/test_dialect
+unit_tests += tests/unit/import/test_json
+unit_tests += tests/unit/import/test_source
 unit_tests += tests/unit/nfsd/test_handle
 unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_access
@@ -32,6 +35,15 @@ tests_unit_import_test_builder_SOURCES = tests/unit/import/test_builder.c tests/
 tests_unit_import_test_builder_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_import_test_builder_LDADD = libimport.a $(store_libs) $(CMOCKA_LIBS)
 
+tests_unit_import_test_json_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_json_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
+
+tests_unit_import_test_source_SOURCES = tests/unit/import/test_source.c tests/unit/scratch.c tests/unit/scratch.h
+tests_unit_import_test_source_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_source_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_import_test_dialect_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_dialect_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
 tests_unit_nfsd_test_handle_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_nfsd_test_handle_LDADD = libnfsd.a libbase.a $(CMOCKA_LIBS)
 
