@@ -22,9 +22,9 @@ static const struct {
     {"/var/cache", 0755},
 };
 
-int frame_new(struct frame **frame, const struct import_options *options, const char *name, struct error *err)
+int frame_new(struct frame **frame, const struct import_options *options, const char *directory, const char *name,
+              struct error *err)
 {
-    const char *directory = options->store ? store_directory(options->store) : "/tmp";
     struct frame *f = calloc(1, sizeof *f);
     int rc = -ENOMEM;
 

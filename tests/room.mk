@@ -91,7 +91,7 @@ tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds
 tests_unit_rpc_test_server_LDADD = $(rpc_test_libs)
 
 # Fuzz targets. With gcc each runs on its corpus (tests/fuzz/driver.c); --enable-fuzzers builds the fuzzers themselves.
-fuzz_corpora = tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_record_corpus
+fuzz_corpora = tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_frame_corpus tests/fuzz/fuzz_record_corpus
 fuzz_call_sources = tests/fuzz/fuzz_call.c tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h
 fuzz_libs = librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS)
 
@@ -101,14 +101,20 @@ dist_check_SCRIPTS += tests/fuzz/corpora.sh
 EXTRA_DIST += tests/fuzz/corpus
 tests_fuzz_fuzz_call_corpus_SOURCES = tests/fuzz/driver.c $(fuzz_call_sources)
 tests_fuzz_fuzz_call_corpus_LDADD = $(fuzz_libs)
+fuzz_frame_libs = libimport.a $(store_libs) $(ZLIB_LIBS)
+tests_fuzz_fuzz_frame_corpus_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_frame.c
+tests_fuzz_fuzz_frame_corpus_LDADD = $(fuzz_frame_libs)
 tests_fuzz_fuzz_record_corpus_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_record.c
 tests_fuzz_fuzz_record_corpus_LDADD = $(fuzz_libs)
 
 if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_record
+noinst_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_frame tests/fuzz/fuzz_record
 tests_fuzz_fuzz_call_SOURCES = $(fuzz_call_sources)
 tests_fuzz_fuzz_call_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_call_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c
+tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_frame_LDADD = $(fuzz_frame_libs)
 tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_record_LDADD = $(fuzz_libs)
