@@ -56,6 +56,8 @@ static const struct named should_fail[] = {
     {"cut-short-in-value", NULL, false, false},
     {"cut-short-then-blank", NULL, false, false},
     {"empty", NULL, false, false},
+    {"empty-quoted-field", NULL, false, false},
+    {"empty-quoted-type", NULL, false, false},
     {"file-no-object", NULL, false, false},
     {"graphite", NULL, false, false},
     {"logstash-broken", NULL, false, false},
