@@ -86,6 +86,9 @@ int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, st
 /* For those who assemble: the canonical text of a record's value in frame->canonical. */
 int frame_canonical(struct frame *frame, const struct record *record, struct error *err);
 
+/* A member of a record's value that is a string, decoded into frame->text, a NUL behind it. 1, or 0: there is none. */
+int frame_find_text(struct frame *frame, const struct record *record, const char *name, bool *lone, struct error *err);
+
 /* Keep the record whose canonical value is in frame->canonical among the features. */
 int frame_keep(struct frame *frame, const char *type, size_t type_size, const char *key, size_t key_size,
                struct error *err);
