@@ -409,9 +409,12 @@ static void test_out_of_descriptors(void **state)
     int fds[CLIENTS], probe;
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
-    int first = client_connect(harness.port);
+    const char *preload = getenv("LD_PRELOAD");
 
     (void)state;
+    if (preload && strstr(preload, "vgpreload")) /* valgrind keeps this limit itself, by closing what was accepted */
+        skip();
+    int first = client_connect(harness.port);
     assert_served(first, 1);
     assert_int_equal(getpeername(first, (struct sockaddr *)&address, &size), 0);
     for (unsigned i = 0; i < CLIENTS; i++)
@@ -569,6 +572,54 @@ static void test_connection_limit(void **state)
         close(fds[i]);
 }
 
+static void *serve_own(void *argument)
+{
+    struct harness *own = argument;
+    struct error err;
+
+    own->ran = rpc_server_run(own->server, &err);
+    return NULL;
+}
+
+static void test_listening(void **state)
+{
+    struct rpc_config config = {.programs = echo_programs, .program_count = echo_program_count, .threads = 1};
+    struct access_list *access = access_list_new();
+    struct buffer record = {0}, reply = {0};
+    struct harness own = {0};
+    uint16_t one, bound;
+    struct error err;
+
+    (void)state;
+    echo_file_open();
+    assert_int_equal(access_list_add(access, "127.0.0.1", &err), 0);
+    assert_int_equal(rpc_server_new(&own.server, &config, access, &err), 0);
+    assert_int_equal(rpc_server_listen(&own.port, own.server, "0.0.0.0", 0, RPC_LISTEN_TCP | RPC_LISTEN_UDP, 0, &err),
+                     0);
+    assert_int_equal(rpc_server_listen(&one, own.server, "127.0.0.1", 0, RPC_LISTEN_TCP, STREAM_PROGRAM, &err), 0);
+    assert_int_not_equal(one, own.port);
+    assert_int_equal(rpc_server_listen(&bound, own.server, "127.0.0.1", own.port, RPC_LISTEN_TCP, 0, &err),
+                     -EADDRINUSE);
+    assert_int_equal(rpc_server_listen(&bound, own.server, "127.0.0.1", own.port, RPC_LISTEN_UDP, 0, &err),
+                     -EADDRINUSE);
+    assert_int_equal(rpc_server_listen(&bound, own.server, "localhost.", 0, RPC_LISTEN_TCP, 0, &err), -EINVAL);
+    assert_int_equal(pthread_create(&own.thread, NULL, serve_own, &own), 0);
+    int fd = client_connect(one);
+    call_begin(&record, 1, ECHO_PROGRAM, 3, ECHO_NULL); /* that socket is for another program */
+    send_record(fd, &record);
+    assert_true(receive_record(&reply, fd));
+    assert_int_equal(word(&reply, 5), PROG_UNAVAIL);
+    buffer_clear(&record);
+    call_begin(&record, 2, STREAM_PROGRAM, 1, ECHO_NULL);
+    send_record(fd, &record);
+    assert_true(receive_record(&reply, fd));
+    assert_int_equal(word(&reply, 5), SUCCESS);
+    close(fd);
+    harness_stop(&own);
+    buffer_free(&record);
+    buffer_free(&reply);
+}
+
 static int begin_refusing(void **worker, void *app, struct error *err)
 {
     atomic_uint *count = app;
@@ -653,6 +704,7 @@ int main(void)
         cmocka_unit_test(test_stop_drains),
         cmocka_unit_test(test_stop_does_not_wait_for_ever),
         TEST(test_connection_limit),
+        cmocka_unit_test(test_listening),
         cmocka_unit_test(test_worker_that_cannot_begin),
         cmocka_unit_test_setup_teardown(test_eight_threads, setup_8_threads, teardown),
     };
