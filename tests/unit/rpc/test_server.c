@@ -572,6 +572,42 @@ static void test_connection_limit(void **state)
         close(fds[i]);
 }
 
+/* Many half records, each within its limit: together they are bounded too. */
+static void test_memory_of_all_connections(void **state)
+{
+    enum { CLIENTS = 350 };
+    static uint8_t bytes[RPC_RECORD_MAX];
+    long before = resident_kb(), most = 0;
+    int fds[CLIENTS], other = client_connect(harness.port);
+
+    (void)state;
+    put_be32(bytes, 0x80000000u + RPC_RECORD_MAX);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        fds[i] = client_connect(harness.port);
+        for (size_t at = 0; at < sizeof bytes; at += 65536) /* some are closed on the way */
+            if (send(fds[i], bytes + at, sizeof bytes - at < 65536 ? sizeof bytes - at : 65536, MSG_NOSIGNAL) < 0)
+                break;
+        long now = resident_kb() - before;
+        most = now > most ? now : most;
+    }
+    assert_served(other, 1);
+    assert_true(most < (RPC_HELD_MAX >> 10) * 3 / 2);
+    pause_ms(100);
+    unsigned closed = 0;
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        char byte;
+        ssize_t n = recv(fds[i], &byte, 1, MSG_DONTWAIT);
+
+        closed += n == 0 || (n < 0 && errno == ECONNRESET);
+        close(fds[i]);
+    }
+    assert_in_range(closed, 1, CLIENTS - RPC_HELD_MAX / (2 * RPC_RECORD_MAX) + 1);
+    int fd = client_connect(harness.port);
+    assert_served(fd, 1);
+    close(fd);
+    close(other);
+}
+
 static void *serve_own(void *argument)
 {
     struct harness *own = argument;
@@ -704,6 +740,7 @@ int main(void)
         cmocka_unit_test(test_stop_drains),
         cmocka_unit_test(test_stop_does_not_wait_for_ever),
         TEST(test_connection_limit),
+        TEST(test_memory_of_all_connections),
         cmocka_unit_test(test_listening),
         cmocka_unit_test(test_worker_that_cannot_begin),
         cmocka_unit_test_setup_teardown(test_eight_threads, setup_8_threads, teardown),
