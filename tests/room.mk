@@ -12,6 +12,7 @@ unit_tests += tests/unit/nfsd/test_handle
 unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_access
 unit_tests += tests/unit/rpc/test_call
+unit_tests += tests/unit/rpc/test_credential
 unit_tests += tests/unit/rpc/test_datagram
 unit_tests += tests/unit/rpc/test_record
 unit_tests += tests/unit/rpc/test_rpcbind
@@ -59,6 +60,9 @@ tests_unit_rpc_test_access_LDADD = $(rpc_test_libs)
 tests_unit_rpc_test_call_SOURCES = tests/unit/rpc/test_call.c $(rpc_harness)
 tests_unit_rpc_test_call_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_rpc_test_call_LDADD = $(rpc_test_libs)
+
+tests_unit_rpc_test_credential_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rpc_test_credential_LDADD = $(rpc_test_libs)
 
 tests_unit_rpc_test_datagram_SOURCES = tests/unit/rpc/test_datagram.c $(rpc_harness)
 tests_unit_rpc_test_datagram_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
