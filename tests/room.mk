@@ -9,8 +9,15 @@ unit_tests += tests/unit/nfsd/test_handle
 unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_call
 
-check_PROGRAMS += $(unit_tests)
-TESTS += $(unit_tests)
+e2e_tests =
+e2e_tests += tests/e2e/test_files
+e2e_tests += tests/e2e/test_listings
+e2e_tests += tests/e2e/test_lifetimes
+e2e_tests += tests/e2e/test_locks
+e2e_tests += tests/e2e/test_mounting
+
+check_PROGRAMS += $(unit_tests) $(e2e_tests)
+TESTS += $(unit_tests) $(e2e_tests)
 endif
 
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse'; export srcdir CONFUSE;
@@ -39,3 +46,29 @@ rpc_test_libs = librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 tests_unit_rpc_test_call_SOURCES = tests/unit/rpc/test_call.c $(rpc_harness)
 tests_unit_rpc_test_call_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_rpc_test_call_LDADD = $(rpc_test_libs)
+
+# End to end: a real server in a process of its own.
+serve_libs = libnfsd.a libmountd.a libnfsd.a libxdr.a librpc.a $(store_libs) $(TIRPC_LIBS)
+e2e_fixture = tests/e2e/fixture.c tests/e2e/fixture.h tests/e2e/client.c tests/e2e/client.h tests/e2e/nfs_calls.c \
+              tests/e2e/nfs_calls.h tests/unit/scratch.c tests/unit/scratch.h
+e2e_libs = libimport.a $(serve_libs) $(CMOCKA_LIBS)
+
+tests_e2e_test_files_SOURCES = tests/e2e/test_files.c $(e2e_fixture)
+tests_e2e_test_files_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_e2e_test_files_LDADD = $(e2e_libs)
+
+tests_e2e_test_listings_SOURCES = tests/e2e/test_listings.c $(e2e_fixture)
+tests_e2e_test_listings_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_e2e_test_listings_LDADD = $(e2e_libs)
+
+tests_e2e_test_lifetimes_SOURCES = tests/e2e/test_lifetimes.c $(e2e_fixture)
+tests_e2e_test_lifetimes_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_e2e_test_lifetimes_LDADD = $(e2e_libs)
+
+tests_e2e_test_locks_SOURCES = tests/e2e/test_locks.c $(e2e_fixture)
+tests_e2e_test_locks_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_e2e_test_locks_LDADD = $(e2e_libs)
+
+tests_e2e_test_mounting_SOURCES = tests/e2e/test_mounting.c $(e2e_fixture)
+tests_e2e_test_mounting_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_e2e_test_mounting_LDADD = $(e2e_libs)
