@@ -15,6 +15,9 @@ e2e_tests += tests/e2e/test_listings
 e2e_tests += tests/e2e/test_lifetimes
 e2e_tests += tests/e2e/test_locks
 e2e_tests += tests/e2e/test_mounting
+if HAVE_LIBNFS
+e2e_tests += tests/e2e/test_libnfs
+endif
 
 check_PROGRAMS += $(unit_tests) $(e2e_tests)
 TESTS += $(unit_tests) $(e2e_tests)
@@ -49,8 +52,8 @@ tests_unit_rpc_test_call_LDADD = $(rpc_test_libs)
 
 # End to end: a real server in a process of its own.
 serve_libs = libnfsd.a libmountd.a libnfsd.a libxdr.a librpc.a $(store_libs) $(TIRPC_LIBS)
-e2e_fixture = tests/e2e/fixture.c tests/e2e/fixture.h tests/e2e/client.c tests/e2e/client.h tests/e2e/nfs_calls.c \
-              tests/e2e/nfs_calls.h tests/unit/scratch.c tests/unit/scratch.h
+e2e_server = tests/e2e/fixture.c tests/e2e/fixture.h tests/unit/scratch.c tests/unit/scratch.h
+e2e_fixture = $(e2e_server) tests/e2e/client.c tests/e2e/client.h tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h
 e2e_libs = libimport.a $(serve_libs) $(CMOCKA_LIBS)
 
 tests_e2e_test_files_SOURCES = tests/e2e/test_files.c $(e2e_fixture)
@@ -72,3 +75,7 @@ tests_e2e_test_locks_LDADD = $(e2e_libs)
 tests_e2e_test_mounting_SOURCES = tests/e2e/test_mounting.c $(e2e_fixture)
 tests_e2e_test_mounting_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_e2e_test_mounting_LDADD = $(e2e_libs)
+
+tests_e2e_test_libnfs_SOURCES = tests/e2e/test_libnfs.c $(e2e_server)
+tests_e2e_test_libnfs_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(NFS_CFLAGS)
+tests_e2e_test_libnfs_LDADD = $(e2e_libs) $(NFS_LIBS)
