@@ -14,7 +14,8 @@ static void make_printable(char *text)
             *p = '?';
 }
 
-static void fill(struct error *err, enum exit_code code, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void fill(struct error *err, enum exit_code code, const char *format,
+                                                       va_list args)
 {
     err->code = code;
     vsnprintf(err->text, sizeof err->text, format, args);

@@ -17,6 +17,12 @@ void jsonl_end(struct buffer *line)
     buffer_add(line, "}\n", 2);
 }
 
+void jsonl_key(struct buffer *line, const void *bytes, size_t size)
+{
+    quote_json(line, bytes, size);
+    buffer_add_byte(line, ':');
+}
+
 static void add_name(struct buffer *line, const char *name)
 {
     bool first = line->size && line->bytes[line->size - 1] == '{';

@@ -13,6 +13,9 @@
 void jsonl_begin(struct buffer *line);
 void jsonl_end(struct buffer *line);
 
+/* A key of any origin and its colon; the value follows. */
+void jsonl_key(struct buffer *line, const void *bytes, size_t size);
+
 /* Members. Names are ours: plain ASCII, nothing to escape. */
 void jsonl_text(struct buffer *line, const char *name, const void *bytes, size_t size);
 void jsonl_string(struct buffer *line, const char *name, const char *text);

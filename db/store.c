@@ -369,6 +369,11 @@ const struct siphash_key *store_key(const struct store *store)
     return &store->key;
 }
 
+void store_use_key(struct store *store, const struct siphash_key *key)
+{
+    store->key = *key;
+}
+
 int store_changed(bool *changed, struct store *store, struct error *err)
 {
     int64_t version;

@@ -33,6 +33,9 @@ const char *store_directory(const struct store *store);
 /* The key of file handles and fsids: made with the store, and copied with it. */
 const struct siphash_key *store_key(const struct store *store);
 
+/* Use another key on this connection: replicas that are no copies of one store can share one. */
+void store_use_key(struct store *store, const struct siphash_key *key);
+
 /* Has another connection committed since the last call? One PRAGMA data_version, no I/O. */
 int store_changed(bool *changed, struct store *store, struct error *err);
 

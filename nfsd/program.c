@@ -154,4 +154,4 @@ static const struct rpc_version nfs_versions[] = {{3, nfs3_procedures, COUNT(nfs
 static const struct rpc_version nlm_versions[] = {{4, nlm4_procedures, COUNT(nlm4_procedures)}};
 
 const struct rpc_program nfs_program = {100003, "nfs", nfs_versions, COUNT(nfs_versions), .datagrams = false};
-const struct rpc_program nlm_program = {100021, "nlm", nlm_versions, COUNT(nlm_versions), .datagrams = false};
+const struct rpc_program nlm_program = {100021, "nlm", nlm_versions, COUNT(nlm_versions), .datagrams = true};

@@ -5,6 +5,6 @@
 #include "rpc/server.h"
 
 extern const struct rpc_program nfs_program; /* 100003 version 3; by TCP only */
-extern const struct rpc_program nlm_program; /* 100021 version 4; by TCP only */
+extern const struct rpc_program nlm_program; /* 100021 version 4; by TCP and UDP */
 
 #endif

@@ -37,6 +37,8 @@ int nfsd_worker_begin(void **out, void *app_of_config, struct error *err)
         nfsd_worker_end(worker);
         return result;
     }
+    if (app->key)
+        store_use_key(worker->store, app->key);
     worker->virtual_fsid = handle_fsid(store_key(worker->store), HANDLE_VIRTUAL, no_id);
     worker->looked = now_ms();
     nfsd_worker_forget(worker);

@@ -29,6 +29,7 @@ struct served {
 struct nfsd_app {
     const char *store_directory;
     struct tree_cache *cache;
+    const struct siphash_key *key; /* of handles; NULL: the store's own */
     struct served served; /* set before rpc_server_run() */
 };
 

@@ -1,7 +1,5 @@
 /* datagram.c - answering datagrams, from the address that was asked: a client behind a machine with several addresses
  * takes no reply from another one. */
-#include "config.h"
-
 #include "rpc/datagram.h"
 
 #include "rpc/peer.h"

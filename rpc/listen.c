@@ -3,8 +3,6 @@
  * When descriptors or memory run out, accept(2) fails with the connection still in the queue, and a level-triggered
  * epoll would say so again at once, for ever. So the listeners are then not watched for a tenth of a second.
  */
-#include "config.h"
-
 #include "rpc/listen.h"
 
 #include "rpc/connection.h"
@@ -275,9 +273,7 @@ void listen_accept(struct worker *worker, const struct listener *listener)
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         } else if (!is_of_the_peer(errno)) {
-            struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-
-            worker_log_refused(worker, &nobody, strerror(errno));
+            worker_log_refused(worker, NULL, strerror(errno));
             pause_accepting(worker);
             return;
         }

@@ -12,6 +12,7 @@ librpc_a_SOURCES = \
     rpc/peer.c rpc/peer.h \
     rpc/record.c rpc/record.h \
     rpc/region.c rpc/region.h \
+    rpc/rpcbind.c rpc/rpcbind.h \
     rpc/server.c rpc/server.h \
     rpc/words.h \
     rpc/worker.c rpc/worker.h

@@ -151,8 +151,9 @@ void worker_log_refused(struct worker *worker, const struct sockaddr *peer, cons
         *rate = (struct rate){.second = worker->now / 1000};
     if (rate->count++ >= RPC_REFUSALS_PER_SECOND)
         return;
-    rpc_peer_format(text, peer);
-    log_event("refused", "peer", text, "reason", reason, NULL);
+    if (peer)
+        rpc_peer_format(text, peer);
+    log_event("refused", "peer", peer ? text : "unknown", "reason", reason, NULL);
 }
 
 /* Whom the new rules do not allow goes; the others get the options they have now. */

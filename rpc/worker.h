@@ -105,7 +105,7 @@ void worker_hand(struct worker *worker, struct connection *connection);
 /* The part of a transport that is the same for every call here. */
 struct rpc_transport worker_transport(struct worker *worker);
 
-/* Tell of a peer that may not talk to us, at most RPC_REFUSALS_PER_SECOND times a second. */
+/* Tell of a peer (NULL: unknown) that is not let in, at most RPC_REFUSALS_PER_SECOND times a second. */
 void worker_log_refused(struct worker *worker, const struct sockaddr *peer, const char *reason);
 
 #endif

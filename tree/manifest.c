@@ -6,6 +6,7 @@
 #include "tree/features.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 const char *manifest_type(uint32_t mode)
 {

@@ -1,6 +1,4 @@
 /* echo_program.c - procedures that use each way in and out of the transport once. */
-#include "config.h"
-
 #include "tests/unit/rpc/echo_program.h"
 
 #include "rpc/limits.h"
