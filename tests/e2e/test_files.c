@@ -165,6 +165,7 @@ static void snapshots_have_one_name(void **state)
 static void handles_are_checked(void **state)
 {
     struct fh fh = root, none = {0}, longest = {.size = 64};
+    struct buffer args __attribute__((cleanup(buffer_free))) = {0};
     (void)state;
 
     fh.bytes[9] ^= 1;
@@ -172,6 +173,18 @@ static void handles_are_checked(void **state)
     assert_int_equal(nfs_lookup(NULL, NULL, &client, &fh, "etc", 3), BADHANDLE);
     assert_int_equal(nfs_getattr(NULL, &client, &none), BADHANDLE);
     assert_int_equal(nfs_getattr(NULL, &client, &longest), BADHANDLE);
+    for (uint32_t claimed = 0xffffffff; claimed > 64; claimed /= 2) {
+        buffer_clear(&args);
+        buffer_add_be32(&args, claimed);
+        buffer_add(&args, root.bytes, root.size);
+        assert_int_equal(client_call(&client, NFS_PROGRAM, 3, GETATTR, &args), CLIENT_GARBAGE);
+    }
+    for (size_t size = 0; size < 4 + root.size; size += 4) { /* cut short */
+        buffer_clear(&args);
+        add_opaque(&args, root.bytes, root.size);
+        args.size = size;
+        assert_int_equal(client_call(&client, NFS_PROGRAM, 3, GETATTR, &args), CLIENT_GARBAGE);
+    }
 }
 
 enum { A_READ = 1, A_LOOKUP = 2, A_CHANGE = 4 | 8 | 16, A_EXECUTE = 32, A_ALL = 63 };
@@ -266,7 +279,7 @@ static void contents_are_whole(void **state)
         const char *path;
         uint64_t size;
     } files[] = {{"big", FIXTURE_BIG}, {"small", FIXTURE_SMALL}, {"etc/nothing", 0}};
-    static const uint32_t counts[] = {0, 1, 3, 4096, 16384, 16385, 65536, 300000, 1048576, 0xffffffff};
+    static const uint32_t counts[] = {0, 1, 3, 4096, 65535, 65536, 65537, 300000, 1048576, 0xffffffff};
     (void)state;
 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
