@@ -76,6 +76,9 @@ tests_unit_rpc_test_server_LDADD = $(rpc_test_libs)
 
 # Fuzz targets. With gcc each runs on its corpus (tests/fuzz/driver.c); --enable-fuzzers builds the fuzzers themselves.
 fuzz_corpora = tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_record_corpus
+if HAVE_CMOCKA
+fuzz_corpora += tests/fuzz/fuzz_programs_corpus
+endif
 fuzz_call_sources = tests/fuzz/fuzz_call.c tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h
 fuzz_libs = librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS)
 
@@ -96,6 +99,19 @@ tests_fuzz_fuzz_call_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_record_LDADD = $(fuzz_libs)
+endif
+
+# All programs of the server, on the fixture that the end-to-end tests use.
+fuzz_programs_sources = tests/fuzz/fuzz_programs.c $(e2e_server)
+fuzz_programs_libs = $(e2e_libs)
+tests_fuzz_fuzz_programs_corpus_SOURCES = tests/fuzz/driver.c $(fuzz_programs_sources)
+tests_fuzz_fuzz_programs_corpus_LDADD = $(fuzz_programs_libs)
+
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_programs
+tests_fuzz_fuzz_programs_SOURCES = $(fuzz_programs_sources)
+tests_fuzz_fuzz_programs_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_programs_LDADD = $(fuzz_programs_libs)
 endif
 
 # End to end: a real server in a process of its own.
