@@ -31,22 +31,26 @@ static size_t character_size(const uint8_t *p, size_t left)
 
 void quote_json(struct buffer *out, const void *bytes, size_t size)
 {
-    const uint8_t *p = bytes, *end = p + size;
+    const uint8_t *p = bytes, *end = p + size, *run = p; /* from run to p all is plain: most texts are one run */
 
     buffer_add_byte(out, '"');
     while (p < end) {
-        size_t length = character_size(p, (size_t)(end - p));
+        size_t length = *p == '"' || *p == '\\' || *p < 0x20 ? 0 : character_size(p, (size_t)(end - p));
 
-        if (length == 0)
+        if (length > 0) {
+            p += length;
+            continue;
+        }
+        buffer_add(out, run, (size_t)(p - run));
+        if (*p >= 0x80)
             buffer_add_format(out, "\\udc%02x", *p);
-        else if (*p == '"' || *p == '\\')
-            buffer_add_format(out, "\\%c", *p);
         else if (*p < 0x20)
             buffer_add_format(out, "\\u%04x", *p);
         else
-            buffer_add(out, p, length);
-        p += length ? length : 1;
+            buffer_add_format(out, "\\%c", *p);
+        run = ++p;
     }
+    buffer_add(out, run, (size_t)(p - run));
     buffer_add_byte(out, '"');
 }
 

@@ -2,8 +2,8 @@
  *
  * Frames hold what a general JSON library refuses: NaN and infinities, lone surrogates, NUL in strings, integers above
  * 2^63, bytes that are no UTF-8. So this is our own scanner: a cursor goes over the text once, values are spans of it,
- * and only what is asked for is decoded. json_string.c turns strings into bytes and back, json_canonical.c gives the
- * one text that equal values have in the store.
+ * and only what is asked for is decoded. json_string.c turns strings into bytes, json_canonical.c gives the one
+ * text that equal values have in the store.
  */
 #ifndef IMPORT_JSON_H
 #define IMPORT_JSON_H
@@ -88,9 +88,6 @@ void json_decode(struct buffer *out, const struct json_string *string, bool *lon
 
 /* Are a string's bytes this text? */
 bool json_string_is(const struct json_string *string, const char *text);
-
-/* Append bytes as a canonical JSON string, with its quotes. */
-void json_encode(struct buffer *out, const void *bytes, size_t size);
 
 /* What canonical texts need while they are made; all zero at first, used again and again. */
 struct json_scratch {

@@ -5,6 +5,8 @@
  */
 #include "import/json.h"
 
+#include "base/quote.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -38,7 +40,7 @@ static void canonical_string(struct canonical *c, const struct json_string *stri
     struct buffer *bytes = &c->scratch->string;
 
     if (!string->escaped) {
-        json_encode(c->out, string->text, string->size);
+        quote_json(c->out, string->text, string->size);
         return;
     }
     buffer_clear(bytes);
@@ -46,7 +48,7 @@ static void canonical_string(struct canonical *c, const struct json_string *stri
     if (bytes->failed)
         c->out->failed = true;
     else
-        json_encode(c->out, bytes->bytes, bytes->size);
+        quote_json(c->out, bytes->bytes, bytes->size);
 }
 
 static int compare_keys(const struct member *a, const struct member *b, const uint8_t *keys)
@@ -116,7 +118,7 @@ static int canonical_member(struct canonical *c, const struct json_string *name,
     if (keys->failed)
         return -ENOMEM;
     member.text = c->out->size;
-    json_encode(c->out, keys->bytes + member.key, member.key_size);
+    quote_json(c->out, keys->bytes + member.key, member.key_size);
     buffer_add_byte(c->out, ':');
     size_t place = members->size;
     buffer_add(members, &member, sizeof member);

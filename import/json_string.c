@@ -1,4 +1,4 @@
-/* json_string.c - strings of JSON into bytes, and bytes into canonical strings. */
+/* json_string.c - strings of JSON into bytes; the way back is base/quote.h. */
 #include "import/json.h"
 
 #include <stdint.h>
@@ -113,53 +113,4 @@ bool json_string_is(const struct json_string *string, const char *text)
     bool same = bytes.size == size && memcmp(bytes.bytes, text, size) == 0;
     buffer_free(&bytes);
     return same;
-}
-
-/* How many bytes the UTF-8 character here has; 0: it is none (RFC 3629: shortest form, no surrogates). */
-static size_t utf8_size(const uint8_t *p, const uint8_t *end)
-{
-    static const struct {
-        uint8_t first, last, second_first, second_last, size;
-    } forms[] = {
-        {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (*p < forms[i].first || *p > forms[i].last)
-            continue;
-        if (end - p < forms[i].size || p[1] < forms[i].second_first || p[1] > forms[i].second_last)
-            return 0;
-        for (size_t k = 2; k < forms[i].size; k++)
-            if ((p[k] & 0xc0) != 0x80)
-                return 0;
-        return forms[i].size;
-    }
-    return 0;
-}
-
-void json_encode(struct buffer *out, const void *bytes, size_t size)
-{
-    const uint8_t *p = bytes, *end = p + size, *run = p;
-
-    buffer_add_byte(out, '"');
-    while (p < end) {
-        size_t plain = *p >= 0x80 ? utf8_size(p, end) : *p >= 0x20 && *p != '"' && *p != '\\';
-
-        if (plain) {
-            p += plain;
-            continue;
-        }
-        buffer_add(out, run, (size_t)(p - run));
-        if (*p == '"' || *p == '\\') {
-            buffer_add_byte(out, '\\');
-            buffer_add_byte(out, *p);
-        } else {
-            buffer_add_format(out, "\\u%s%02x", *p < 0x20 ? "00" : "dc", *p);
-        }
-        run = ++p;
-    }
-    buffer_add(out, run, (size_t)(p - run));
-    buffer_add_byte(out, '"');
 }

@@ -1,7 +1,7 @@
 /* notes.c - the texts are canonical as they stand: members in order, no white space. */
 #include "import/notes.h"
 
-#include "import/json.h"
+#include "base/quote.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static int add_note(struct record_set *features, struct noted noted, const struc
     for (size_t i = 0; i < count; i++) {
         buffer_add_format(&value, "%s\"%s\":", i ? "," : "{", members[i].name);
         if (members[i].text)
-            json_encode(&value, members[i].text, strlen(members[i].text));
+            quote_json(&value, members[i].text, strlen(members[i].text));
         else
             buffer_add_format(&value, "%llu", (unsigned long long)members[i].number);
     }

@@ -5,6 +5,9 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/import/test_builder
+unit_tests += tests/unit/import/test_dialect
+unit_tests += tests/unit/import/test_json
+unit_tests += tests/unit/import/test_source
 unit_tests += tests/unit/nfsd/test_handle
 unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_access
@@ -42,6 +45,15 @@ tests_unit_import_test_builder_SOURCES = tests/unit/import/test_builder.c tests/
 tests_unit_import_test_builder_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_import_test_builder_LDADD = libimport.a $(store_libs) $(CMOCKA_LIBS)
 
+tests_unit_import_test_json_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_json_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
+
+tests_unit_import_test_source_SOURCES = tests/unit/import/test_source.c tests/unit/scratch.c tests/unit/scratch.h
+tests_unit_import_test_source_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_source_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_import_test_dialect_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_dialect_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
 tests_unit_nfsd_test_handle_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_nfsd_test_handle_LDADD = libnfsd.a libbase.a $(CMOCKA_LIBS)
 
@@ -143,3 +155,6 @@ tests_e2e_test_mounting_LDADD = $(e2e_libs)
 tests_e2e_test_libnfs_SOURCES = tests/e2e/test_libnfs.c $(e2e_server)
 tests_e2e_test_libnfs_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(NFS_CFLAGS)
 tests_e2e_test_libnfs_LDADD = $(e2e_libs) $(NFS_LIBS)
+# A real client in a virtual machine: run by scripts/test, not by make check, since it downloads a kernel.
+EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/guest.sh tests/kernel/frame.sh
+EXTRA_DIST += tests/fresh tests/under-valgrind scripts/packages scripts/quickstart scripts/test samples/web-1.frame
