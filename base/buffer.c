@@ -20,7 +20,7 @@ uint8_t *buffer_reserve(struct buffer *b, size_t size)
 {
     if (b->failed)
         return NULL;
-    if (b->room - b->size < size) {
+    if (!b->bytes || b->room - b->size < size) {
         size_t room = b->room ? b->room : BUFFER_FIRST_ROOM;
 
         while (room - b->size < size)
