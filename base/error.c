@@ -34,6 +34,18 @@ int error_input(struct error *err, const char *format, ...)
     return -EBADMSG;
 }
 
+int error_negative(struct error *err, const char *format, ...)
+{
+    va_list args;
+
+    if (err) {
+        va_start(args, format);
+        fill(err, EXIT_NEGATIVE, format, args);
+        va_end(args);
+    }
+    return -ENODATA;
+}
+
 int error_usage(struct error *err, const char *format, ...)
 {
     va_list args;

@@ -32,6 +32,9 @@ struct error {
 /* Fill *err (which may be NULL) and return -EBADMSG: what the outside gave us is bad. */
 int error_input(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Fill *err (which may be NULL) and return -ENODATA: nothing is wrong, but the answer is no. */
+int error_negative(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Fill *err (which may be NULL) and return -EINVAL: the caller's command line makes no sense. */
 int error_usage(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

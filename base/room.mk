@@ -5,6 +5,8 @@ libbase_a_SOURCES = \
     base/cleanup.h \
     base/digest.c base/digest.h \
     base/error.c base/error.h \
+    base/jsonl.c base/jsonl.h \
     base/log.c base/log.h \
+    base/quote.c base/quote.h \
     base/siphash.c base/siphash.h \
     base/timestamp.c base/timestamp.h

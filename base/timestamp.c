@@ -93,29 +93,65 @@ static uint64_t clamp(int64_t seconds, unsigned fraction)
     return (uint64_t)seconds * NANOSECONDS + fraction;
 }
 
+/* "2017-03-11T17:04:42" */
+static bool read_calendar(struct tm *tm, struct cursor *c)
+{
+    unsigned year, month, day, hour, minute, second;
+
+    if (!read_digits(&year, c, 4) || !read_one_of(c, "-") || !read_digits(&month, c, 2) || !read_one_of(c, "-") ||
+        !read_digits(&day, c, 2) || !read_one_of(c, "Tt ") || !read_digits(&hour, c, 2) || !read_one_of(c, ":") ||
+        !read_digits(&minute, c, 2) || !read_one_of(c, ":") || !read_digits(&second, c, 2))
+        return false;
+    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+        return false;
+    *tm = (struct tm){.tm_year = (int)year - 1900,
+                      .tm_mon = (int)month - 1,
+                      .tm_mday = (int)day,
+                      .tm_hour = (int)hour,
+                      .tm_min = (int)minute,
+                      .tm_sec = (int)second};
+    return true;
+}
+
 bool timestamp_parse(uint64_t *ns, const char *text, size_t length)
 {
     struct cursor c = {text, text + length};
-    unsigned year, month, day, hour, minute, second, fraction = 0;
+    unsigned fraction = 0;
     int offset;
+    struct tm tm;
 
-    if (!read_digits(&year, &c, 4) || !read_one_of(&c, "-") || !read_digits(&month, &c, 2) || !read_one_of(&c, "-") ||
-        !read_digits(&day, &c, 2) || !read_one_of(&c, "Tt ") || !read_digits(&hour, &c, 2) || !read_one_of(&c, ":") ||
-        !read_digits(&minute, &c, 2) || !read_one_of(&c, ":") || !read_digits(&second, &c, 2))
-        return false;
-    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+    if (!read_calendar(&tm, &c))
         return false;
     if (read_one_of(&c, "."))
         fraction = read_fraction(&c);
     if (!read_offset(&offset, &c))
         return false;
-    struct tm tm = {.tm_year = (int)year - 1900,
-                    .tm_mon = (int)month - 1,
-                    .tm_mday = (int)day,
-                    .tm_hour = (int)hour,
-                    .tm_min = (int)minute,
-                    .tm_sec = (int)second};
     *ns = clamp((int64_t)timegm(&tm) - offset, fraction);
+    return true;
+}
+
+bool timestamp_parse_partial(uint64_t *ns, const char *text, size_t length)
+{
+    static const char first[] = "0000-01-01T00:00:00Z";
+    /* How much text there is when it stops behind year, month, … second. */
+    static const size_t stops[] = {4, 7, 10, 13, 16, 19};
+    char full[sizeof first];
+    bool utc = length > 0 && (text[length - 1] == 'Z' || text[length - 1] == 'z');
+    size_t size = length - utc, step = 0;
+
+    while (step < sizeof stops / sizeof *stops && stops[step] != size)
+        step++;
+    if (step == sizeof stops / sizeof *stops)
+        return timestamp_parse(ns, text, length);
+    memcpy(full, first, sizeof full);
+    memcpy(full, text, size);
+    struct cursor c = {full, full + sizeof full - 1};
+    struct tm tm;
+    if (!timestamp_parse(ns, full, sizeof full - 1) || !read_calendar(&tm, &c))
+        return false;
+    int *const fields[] = {&tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec};
+    ++*fields[step];
+    *ns = clamp((int64_t)timegm(&tm) - 1, NANOSECONDS - 1);
     return true;
 }
 

@@ -1,1 +1,17 @@
-# cli: filled as the room is.
+bin_PROGRAMS += confuse
+confuse_SOURCES = \
+    cli/cat.c \
+    cli/command.h \
+    cli/fsck.c \
+    cli/import.c \
+    cli/log.c \
+    cli/ls.c \
+    cli/main.c \
+    cli/manifest.c \
+    cli/options.c cli/options.h \
+    cli/serve.c \
+    cli/show.c \
+    cli/terminal.c cli/terminal.h \
+    cli/view.c cli/view.h
+confuse_LDADD = libnfsd.a libmountd.a libxdr.a librpc.a libimport.a libtree.a libdb.a libbase.a \
+    $(TIRPC_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(CRYPTO_LIBS)

@@ -1,1 +1,13 @@
-# db: filled as the room is.
+noinst_LIBRARIES += libdb.a
+libdb_a_SOURCES = \
+    db/blob.c db/blob.h \
+    db/canonical.c db/canonical.h \
+    db/check.c db/check.h \
+    db/cut.c db/cut.h \
+    db/entry.h \
+    db/frame.c db/frame.h \
+    db/node.c db/node.h \
+    db/schema.c db/schema.h \
+    db/snapshot.c db/snapshot.h \
+    db/sql.h \
+    db/store.c db/store.h

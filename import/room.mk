@@ -1,1 +1,17 @@
-# import: filled as the room is.
+noinst_LIBRARIES += libimport.a
+libimport_a_SOURCES = \
+    import/builder.c import/builder.h \
+    import/configs.c import/configs.h \
+    import/csv_row.c import/csv_row.h \
+    import/dialect.c import/dialect.h \
+    import/record_set.c import/record_set.h \
+    import/file_record.c import/file_record.h \
+    import/frame.c import/frame.h \
+    import/import.h import/import_frame.c \
+    import/json.c import/json.h import/json_canonical.c import/json_string.c \
+    import/logstash.c import/logstash.h \
+    import/notes.c import/notes.h \
+    import/prefix.c import/prefix.h \
+    import/record.h import/record_key.c import/record_key.h \
+    import/source.c import/source.h \
+    import/spool.c import/spool.h

@@ -16,12 +16,16 @@
 #define ACCESS_INSECURE 1u    /* uid 0 is believed from ports >= 1024 too (NAT, qemu, user-space clients) */
 #define ACCESS_ROOT_SQUASH 2u /* uid 0 is nobody */
 
-/* Sorted by nothing, searched to the end: some dozens of rules are the most anybody writes. */
+/* Rules of one list. It is searched to its end: some dozens are the most anybody writes. */
 #define ACCESS_RULES_MAX 1024
 
 struct access_list;
 
+/* NULL when memory is out. */
 struct access_list *access_list_new(void);
+
+/* Another user of the same list; each calls access_list_free(), and the last one frees it. Thread-safe. */
+struct access_list *access_list_use(struct access_list *list);
 void access_list_free(struct access_list *list);
 
 /* Add one rule. Error: -EINVAL with what is wrong with the text. */

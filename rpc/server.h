@@ -2,7 +2,7 @@
  *
  * N worker threads, each with its own epoll; accepted connections are dealt to them in turn. A worker reads what a
  * connection has, answers every complete call in it, and writes all replies by one call at the end of that wake-up.
- * Whoever sends half a record or reads no replies costs its own connection only. Every limit is named in server.c.
+ * Whoever sends half a record or reads no replies costs its own connection only. Every limit is named in limits.h.
  */
 #ifndef RPC_SERVER_H
 #define RPC_SERVER_H
@@ -109,7 +109,8 @@ enum rpc_listen {
 int rpc_server_listen(uint16_t *bound, struct rpc_server *server, const char *address, uint16_t port, int transports,
                       uint32_t only, struct error *err);
 
-/* Serve until rpc_server_stop(). Starts threads - 1 threads and works in the calling one. */
+/* Serve until rpc_server_stop(). Starts threads - 1 threads, which take no signals, and works in the calling one. The
+ * process ignores SIGPIPE from here on. */
 int rpc_server_run(struct rpc_server *server, struct error *err);
 
 /* Stop accepting, answer what has come, flush for at most RPC_DRAIN_SECONDS, return from rpc_server_run.

@@ -2,7 +2,20 @@
 if HAVE_CMOCKA
 
 unit_tests =
+unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
+unit_tests += tests/unit/import/test_builder
+unit_tests += tests/unit/import/test_dialect
+unit_tests += tests/unit/import/test_json
+unit_tests += tests/unit/import/test_source
+unit_tests += tests/unit/nfsd/test_handle
+unit_tests += tests/unit/nfsd/test_permission
+unit_tests += tests/unit/rpc/test_access
+unit_tests += tests/unit/rpc/test_call
+unit_tests += tests/unit/rpc/test_datagram
+unit_tests += tests/unit/rpc/test_record
+unit_tests += tests/unit/rpc/test_rpcbind
+unit_tests += tests/unit/rpc/test_server
 
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -10,9 +23,82 @@ endif
 
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse'; export srcdir CONFUSE;
 
+tests_unit_base_test_siphash_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_base_test_siphash_LDADD = libbase.a $(CMOCKA_LIBS)
+
 tests_unit_base_test_timestamp_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_base_test_timestamp_LDADD = libbase.a $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
+store_libs = libtree.a libdb.a libbase.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(CRYPTO_LIBS)
+
+tests_unit_import_test_builder_SOURCES = tests/unit/import/test_builder.c tests/unit/scratch.c tests/unit/scratch.h
+tests_unit_import_test_builder_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_builder_LDADD = libimport.a $(store_libs) $(CMOCKA_LIBS)
+
+tests_unit_import_test_json_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_json_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
+
+tests_unit_import_test_source_SOURCES = tests/unit/import/test_source.c tests/unit/scratch.c tests/unit/scratch.h
+tests_unit_import_test_source_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_source_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_import_test_dialect_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_dialect_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
+tests_unit_nfsd_test_handle_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_nfsd_test_handle_LDADD = libnfsd.a libbase.a $(CMOCKA_LIBS)
+
+tests_unit_nfsd_test_permission_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_nfsd_test_permission_LDADD = libnfsd.a $(store_libs) $(CMOCKA_LIBS)
+
+rpc_harness = tests/unit/rpc/harness.c tests/unit/rpc/harness.h tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h
+rpc_test_libs = librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_rpc_test_access_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rpc_test_access_LDADD = $(rpc_test_libs)
+
+tests_unit_rpc_test_call_SOURCES = tests/unit/rpc/test_call.c $(rpc_harness)
+tests_unit_rpc_test_call_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rpc_test_call_LDADD = $(rpc_test_libs)
+
+tests_unit_rpc_test_datagram_SOURCES = tests/unit/rpc/test_datagram.c $(rpc_harness)
+tests_unit_rpc_test_datagram_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rpc_test_datagram_LDADD = $(rpc_test_libs)
+
+tests_unit_rpc_test_record_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rpc_test_record_LDADD = $(rpc_test_libs)
+
+tests_unit_rpc_test_rpcbind_SOURCES = tests/unit/rpc/test_rpcbind.c $(rpc_harness)
+tests_unit_rpc_test_rpcbind_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rpc_test_rpcbind_LDADD = $(rpc_test_libs)
+
+tests_unit_rpc_test_server_SOURCES = tests/unit/rpc/test_server.c $(rpc_harness)
+tests_unit_rpc_test_server_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds,--wrap=send
+tests_unit_rpc_test_server_LDADD = $(rpc_test_libs)
+
+# Fuzz targets. With gcc each runs on its corpus (tests/fuzz/driver.c); --enable-fuzzers builds the fuzzers themselves.
+fuzz_corpora = tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_record_corpus
+fuzz_call_sources = tests/fuzz/fuzz_call.c tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h
+fuzz_libs = librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS)
+
+check_PROGRAMS += $(fuzz_corpora)
+TESTS += tests/fuzz/corpora.sh
+dist_check_SCRIPTS += tests/fuzz/corpora.sh
+EXTRA_DIST += tests/fuzz/corpus
+tests_fuzz_fuzz_call_corpus_SOURCES = tests/fuzz/driver.c $(fuzz_call_sources)
+tests_fuzz_fuzz_call_corpus_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_record_corpus_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_record.c
+tests_fuzz_fuzz_record_corpus_LDADD = $(fuzz_libs)
+
+if FUZZERS
+noinst_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_record
+tests_fuzz_fuzz_call_SOURCES = $(fuzz_call_sources)
+tests_fuzz_fuzz_call_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_call_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c
+tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_record_LDADD = $(fuzz_libs)
+endif
 # A real client in a virtual machine: run by scripts/test, not by make check, since it downloads a kernel.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/guest.sh tests/kernel/frame.sh
 EXTRA_DIST += tests/fresh tests/under-valgrind scripts/packages scripts/quickstart scripts/test samples/web-1.frame

@@ -1,1 +1,9 @@
-# tree: filled as the room is.
+noinst_LIBRARIES += libtree.a
+libtree_a_SOURCES = \
+    tree/cache.c tree/cache.h \
+    tree/features.c tree/features.h \
+    tree/follow.c tree/follow.h \
+    tree/manifest.c tree/manifest.h \
+    tree/node.c tree/node.h \
+    tree/reader.c tree/reader.h \
+    tree/walk.c tree/walk.h

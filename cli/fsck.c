@@ -1,0 +1,55 @@
+/* fsck.c - `confuse fsck`: hash everything in the store again. */
+#include "cli/command.h"
+#include "cli/terminal.h"
+#include "db/check.h"
+
+#include <stdio.h>
+
+static void report(void *arg, const char *text)
+{
+    (void)arg;
+    progress_clear();
+    fprintf(stderr, "confuse fsck: %s\n", text);
+}
+
+static void progress(void *arg, const struct check *check)
+{
+    char size[SIZE_TEXT_SIZE];
+
+    (void)arg;
+    size_format(size, check->bytes);
+    progress_show("checked %llu blobs, %llu nodes, %llu frames, %s", (unsigned long long)check->blobs,
+                  (unsigned long long)check->nodes, (unsigned long long)check->frames, size);
+}
+
+static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)
+{
+    struct check check = {.report = report, .progress = progress};
+    struct store *store;
+
+    (void)argv;
+    if (argc)
+        return error_usage(err, "there is nothing to name; --store says which store");
+    int result = store_open(&store, invocation->store, STORE_READ, err);
+    if (result < 0)
+        return result;
+    result = store_check(&check, store, err);
+    store_close(store);
+    if (result < 0)
+        return result;
+    progress_clear();
+    printf(invocation->json
+               ? "{\"snapshots\":%llu,\"blobs\":%llu,\"nodes\":%llu,\"frames\":%llu,\"bytes\":%llu,\"bad\":%llu}\n"
+               : "%llu snapshots, %llu blobs, %llu nodes, %llu frames; %llu bytes hashed; %llu bad\n",
+           (unsigned long long)check.snapshots, (unsigned long long)check.blobs, (unsigned long long)check.nodes,
+           (unsigned long long)check.frames, (unsigned long long)check.bytes, (unsigned long long)check.bad);
+    return check.bad ? EXIT_NEGATIVE : EXIT_DONE;
+}
+
+const struct command command_fsck = {
+    .name = "fsck",
+    .arguments = "",
+    .summary = "Check that everything in the store is what its digest says",
+    .help = "Reads and hashes every blob, node, frame and snapshot. Exit 1 when something is not what it should be.\n",
+    .run = run,
+};

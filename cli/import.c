@@ -1,0 +1,150 @@
+/* import.c - `confuse import SOURCE…`: captured state into snapshots. */
+#include "import/import.h"
+
+#include "base/jsonl.h"
+#include "base/timestamp.h"
+#include "cli/command.h"
+#include "cli/terminal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct {
+    const char *namespace, *time, *format, *strip_prefix;
+    bool partial, strict, no_veneer;
+} given;
+
+static const struct option_spec OPTIONS[] = {
+    {"namespace", 0, OPTION_TEXT, &given.namespace, "NS", "name of the history, instead of the source's own"},
+    {"time", 0, OPTION_TEXT, &given.time, "T", "when it was captured (RFC 3339), instead of the source's own"},
+    {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content) or frame"},
+    {"strip-prefix", 0, OPTION_TEXT, &given.strip_prefix, "P", "the directory P becomes the root"},
+    {"partial", 0, OPTION_FLAG, &given.partial, NULL, "take what is whole of a source that is cut short"},
+    {"strict", 0, OPTION_FLAG, &given.strict, NULL, "what a tree cannot hold is an error, not a note"},
+    {"no-veneer", 0, OPTION_FLAG, &given.no_veneer, NULL, "make no files from features"},
+    {0},
+};
+
+struct importing {
+    const struct invocation *invocation;
+    const char *name; /* of the source */
+    uint64_t began;
+};
+
+static void warn(void *arg, const char *text)
+{
+    (void)arg;
+    progress_clear();
+    fprintf(stderr, "confuse import: warning: %s\n", text);
+}
+
+static void progress(void *arg, uint64_t bytes_read, uint64_t records)
+{
+    const struct importing *i = arg;
+    uint64_t elapsed = timestamp_now() - i->began + 1;
+    char size[SIZE_TEXT_SIZE], rate[SIZE_TEXT_SIZE];
+
+    size_format(size, bytes_read);
+    size_format(rate, (uint64_t)((double)bytes_read * (double)NANOSECONDS / (double)elapsed));
+    progress_show("%.40s  %s, %llu records, %s/s", i->name, size, (unsigned long long)records, rate);
+}
+
+static void print_json(const struct snapshot *s, bool is_new)
+{
+    struct buffer line cleanup_buffer = {0};
+
+    jsonl_begin(&line);
+    jsonl_hex(&line, "id", s->id, SNAPSHOT_ID_SIZE);
+    jsonl_string(&line, "namespace", s->namespace);
+    jsonl_time(&line, "time", s->time);
+    jsonl_bool(&line, "new", is_new);
+    jsonl_end(&line);
+    fwrite(line.bytes, 1, line.size, stdout);
+}
+
+/* The id is shown only here, after the durable commit; flushed at once, since somebody may wait for it. */
+static int imported(void *arg, const struct snapshot *s, bool is_new)
+{
+    const struct importing *i = arg;
+    char id[SNAPSHOT_ID_HEX_SIZE], time[TIMESTAMP_TEXT_SIZE];
+
+    progress_clear();
+    if (i->invocation->json) {
+        print_json(s, is_new);
+    } else {
+        hex_encode(id, s->id, SNAPSHOT_ID_SIZE);
+        timestamp_format(time, s->time);
+        printf("%s%s%s ", colour(COLOUR_YELLOW), id, colour(COLOUR_NONE));
+        print_text(s->namespace, strlen(s->namespace));
+        printf(" %s\n", time);
+    }
+    fflush(stdout);
+    return 0;
+}
+
+static int check_options(struct import_options *options, struct error *err)
+{
+    if (given.format && strcmp(given.format, "auto") != 0 && strcmp(given.format, "frame") != 0)
+        return error_usage(err, "--format is auto or frame, not %s", given.format);
+    if (given.namespace && namespace_check(given.namespace, strlen(given.namespace), err) < 0) {
+        err->code = EXIT_USAGE;
+        return -EINVAL;
+    }
+    if (given.time && !timestamp_parse(&options->time, given.time, strlen(given.time)))
+        return error_usage(err, "--time %s is no time such as 2017-03-11T17:04:42Z", given.time);
+    options->has_time = given.time;
+    options->namespace = given.namespace;
+    options->strip_prefix = given.strip_prefix;
+    options->partial = given.partial;
+    options->strict = given.strict;
+    return 0;
+}
+
+static int import_source(struct import_options *options, const char *name, struct error *err)
+{
+    struct importing *i = options->arg;
+    struct source *source;
+    int result = source_open(&source, name, err);
+
+    if (result < 0)
+        return result;
+    i->name = name;
+    i->began = timestamp_now();
+    result = import_frame(options, source, err);
+    source_close(source);
+    return result;
+}
+
+static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)
+{
+    struct importing importing = {.invocation = invocation};
+    struct import_options options = {.warn = warn, .imported = imported, .progress = progress, .arg = &importing};
+
+    if (argc == 0)
+        return error_usage(err, "nothing to import; name files, or - for standard input");
+    int result = check_options(&options, err);
+    if (result == 0)
+        result = store_open(&options.store, invocation->store, STORE_CREATE, err);
+    for (int i = 0; i < argc && result == 0; i++)
+        result = import_source(&options, argv[i], err);
+    store_close(options.store);
+    return result;
+}
+
+const struct command command_import = {
+    .name = "import",
+    .arguments = "SOURCE…|-",
+    .summary = "Put captured state into the store as snapshots, and print their ids",
+    .help =
+        "A SOURCE is a frame of agentless-system-crawler: csv, json, logstash or fluentd form, plain or gzip, one or "
+        "more of\n"
+        "them; - is standard input. Prints `ID NAMESPACE TIME` for each, once it is durable. The same source again\n"
+        "gives the same id and adds nothing. Content that the frame does not hold is known to be absent, never made "
+        "up.\n\n"
+        "    confuse import frame.csv.gz\n"
+        "    zcat crawl/*.gz | confuse import -\n"
+        "    confuse import --strip-prefix /mnt/target host-crawl.csv\n",
+    .options = OPTIONS,
+    .run = run,
+};

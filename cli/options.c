@@ -1,0 +1,99 @@
+/* options.c - tables to getopt_long and back. */
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LONG_ONLY 256 /* getopt's value for row i of an option without a letter */
+
+struct reading {
+    const struct option_spec *rows[OPTIONS_MAX];
+    struct option longs[OPTIONS_MAX + 2];
+    char shorts[2 * OPTIONS_MAX + 4];
+    int count;
+};
+
+/* "+" stops at the first argument; ":" tells a missing argument from an unknown option. */
+static void prepare(struct reading *r, const struct option_spec *const tables[OPTION_TABLES_MAX], bool stop_early)
+{
+    size_t used = (size_t)snprintf(r->shorts, sizeof r->shorts, "%s:h", stop_early ? "+" : "");
+
+    for (int t = 0; t < OPTION_TABLES_MAX; t++)
+        for (const struct option_spec *row = tables[t]; row && row->name && r->count < OPTIONS_MAX; row++) {
+            int argument = row->kind == OPTION_FLAG ? no_argument : required_argument;
+
+            r->longs[r->count] = (struct option){row->name, argument, NULL, LONG_ONLY + r->count};
+            r->rows[r->count++] = row;
+            if (row->letter)
+                used += (size_t)snprintf(r->shorts + used, sizeof r->shorts - used, "%c%s", row->letter,
+                                         argument ? ":" : "");
+        }
+    r->longs[r->count] = (struct option){"help", no_argument, NULL, 'h'};
+}
+
+static const struct option_spec *find_row(const struct reading *r, int value)
+{
+    if (value >= LONG_ONLY)
+        return r->rows[value - LONG_ONLY];
+    for (int i = 0; i < r->count; i++)
+        if (r->rows[i]->letter == value)
+            return r->rows[i];
+    return NULL;
+}
+
+static int store_value(const struct option_spec *row, const char *argument, struct error *err)
+{
+    struct text_list *list = row->value;
+
+    switch (row->kind) {
+    case OPTION_FLAG:
+        *(bool *)row->value = true;
+        return 0;
+    case OPTION_TEXT:
+        *(const char **)row->value = argument;
+        return 0;
+    case OPTION_TEXTS:
+        if (list->count == TEXT_LIST_MAX)
+            return error_usage(err, "--%s can be given %d times at most", row->name, TEXT_LIST_MAX);
+        list->texts[list->count++] = argument;
+        return 0;
+    }
+    return 0;
+}
+
+int options_parse(int *first, bool *help, const struct option_spec *const tables[OPTION_TABLES_MAX], bool stop_early,
+                  int argc, char **argv, struct error *err)
+{
+    struct reading r = {0};
+    int value;
+
+    prepare(&r, tables, stop_early);
+    optind = 0; /* glibc: start anew */
+    while ((value = getopt_long(argc, argv, r.shorts, r.longs, NULL)) != -1) {
+        if (value == 'h') {
+            *help = true;
+            continue;
+        }
+        if (value == ':')
+            return error_usage(err, "%s needs an argument", argv[optind - 1]);
+        if (value == '?')
+            return error_usage(err, "unknown option %s; --help lists them", argv[optind - 1]);
+        int result = store_value(find_row(&r, value), optarg, err);
+        if (result < 0)
+            return result;
+    }
+    *first = optind;
+    return 0;
+}
+
+void options_print(const struct option_spec *table)
+{
+    for (const struct option_spec *row = table; row && row->name; row++) {
+        char left[64];
+
+        snprintf(left, sizeof left, "%c%c%s--%s%s%s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
+                 row->letter ? ", " : "  ", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
+        printf("  %-28s %s\n", left, row->help);
+    }
+}

@@ -1,0 +1,378 @@
+/* serve.c - `confuse serve`: the programs, the listeners, the portmapper and the signals, put together.
+ *
+ * From here the flow goes to rpc/server.c, and for each call into nfsd/ or mountd/.
+ */
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include "mountd/program.h"
+#include "nfsd/program.h"
+#include "nfsd/worker.h"
+#include "rpc/rpcbind.h"
+#include "rpc/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NFS_PORT 2049
+#define PORTMAP_PORT 111
+#define PORTMAP_PROGRAM 100000
+#define THREADS_MAX 64
+#define DEFAULT_CACHE "64M"
+
+static struct {
+    struct text_list listen, allow;
+    const char *portmap, *exports, *threads, *cache, *key_file, *log;
+} given;
+
+static const struct option_spec OPTIONS[] = {
+    {"listen", 0, OPTION_TEXTS, &given.listen, "ADDR:PORT", "where to listen; ADDR or :PORT may be left out"},
+    {"allow", 0, OPTION_TEXTS, &given.allow, "CIDR[,OPT]…", "who may connect; OPT is insecure or root_squash"},
+    {"exports", 0, OPTION_TEXT, &given.exports, "FILE", "rules as of --allow, one a line; SIGHUP reads it again"},
+    {"portmap", 0, OPTION_TEXT, &given.portmap, "HOW", "auto (rpcbind if it runs, else builtin), builtin or off"},
+    {"threads", 0, OPTION_TEXT, &given.threads, "N", "workers; as many as there are processors if not given"},
+    {"cache", 0, OPTION_TEXT, &given.cache, "SIZE", "memory for nodes of trees; " DEFAULT_CACHE " if not given"},
+    {"key-file", 0, OPTION_TEXT, &given.key_file, "F", "16 bytes that sign handles, instead of the store's"},
+    {"log", 0, OPTION_TEXT, &given.log, "FORM", "text or json"},
+    {0},
+};
+
+static const struct rpc_program *const PROGRAMS[] = {&nfs_program, &mount_program, &nlm_program, &portmap_program};
+#define PROGRAM_COUNT (sizeof PROGRAMS / sizeof *PROGRAMS)
+
+struct serving {
+    struct nfsd_app app;
+    struct siphash_key key;
+    struct rpc_server *server;
+    unsigned threads;
+    bool registered; /* with rpcbind */
+};
+
+/* --- Options ------------------------------------------------------------------------------------------------------ */
+
+/* "64M": a number with K, M or G. */
+static int parse_size(size_t *size, const char *text, struct error *err)
+{
+    static const char units[] = "KMG";
+    char *end;
+
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (errno || end == text || *text == '-' || (*end && (!unit || end[1])) || number > (SIZE_MAX >> shift) / 2)
+        return error_usage(err, "%s is no size such as " DEFAULT_CACHE, text);
+    *size = (size_t)number << shift;
+    return 0;
+}
+
+static int parse_threads(unsigned *threads, const char *text, struct error *err)
+{
+    char *end = NULL;
+    long number = text ? strtol(text, &end, 10) : sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (text && (*end || number < 1 || number > THREADS_MAX))
+        return error_usage(err, "--threads is a number from 1 to %d", THREADS_MAX);
+    *threads = number < 1 ? 1 : number > THREADS_MAX ? THREADS_MAX : (unsigned)number;
+    return 0;
+}
+
+static int read_key(struct siphash_key *key, const char *path, struct error *err)
+{
+    uint8_t bytes[SIPHASH_KEY_SIZE];
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_system(err, errno, "%s", path);
+    if (read(fd, bytes, sizeof bytes) != sizeof bytes)
+        return error_input(err, "%s: a key of %d bytes is needed; head -c %d /dev/urandom makes one", path,
+                           SIPHASH_KEY_SIZE, SIPHASH_KEY_SIZE);
+    *key = siphash_key_load(bytes);
+    return 0;
+}
+
+/* The rules as they are now; without any, this machine alone. */
+static int load_access(struct access_list **out, struct error *err)
+{
+    struct access_list *list = access_list_new();
+    int result = list ? 0 : error_system(err, ENOMEM, "no room for rules");
+
+    for (size_t i = 0; i < given.allow.count && result == 0; i++)
+        result = access_list_add(list, given.allow.texts[i], err);
+    if (result == 0 && given.exports)
+        result = access_list_read(list, given.exports, err);
+    if (result == 0 && !given.exports && given.allow.count == 0) {
+        result = access_list_add(list, "127.0.0.0/8", err);
+        if (result == 0)
+            result = access_list_add(list, "::1/128", err);
+    }
+    if (result < 0) {
+        access_list_free(list);
+        return result;
+    }
+    *out = list;
+    return 0;
+}
+
+/* --- Listening ---------------------------------------------------------------------------------------------------- */
+
+/* "127.0.0.1:2049", "[::1]:2049", "[::1]", ":2049", "10.0.0.7" */
+static int parse_listen(char address[64], uint16_t *port, const char *text, struct error *err)
+{
+    const char *colon = text[0] == '[' ? strchr(text, ']') : strrchr(text, ':');
+    const char *host = text, *host_end = colon;
+
+    if (text[0] == '[') {
+        host++;
+        host_end = colon;
+        colon = colon && colon[1] == ':' ? colon + 1 : NULL;
+    } else if (colon && strchr(text, ':') != colon) {
+        colon = host_end = NULL; /* IPv6 without a port */
+    }
+    size_t size = host_end ? (size_t)(host_end - host) : strlen(host);
+    char *end = NULL;
+    unsigned long number = colon ? strtoul(colon + 1, &end, 10) : NFS_PORT;
+    if (size >= 64 || (text[0] == '[' && !host_end) || (colon && (*end || end == colon + 1)) || number > UINT16_MAX)
+        return error_usage(err, "--listen %s is no ADDR:PORT such as 0.0.0.0:2049 or [::]:2049", text);
+    snprintf(address, 64, "%.*s", size ? (int)size : 1, size ? host : "*");
+    *port = (uint16_t)number;
+    return 0;
+}
+
+static void log_listening(const char *what, const char *address, uint16_t port)
+{
+    char text[8];
+
+    snprintf(text, sizeof text, "%u", port);
+    log_event("listening", "for", what, "address", address, "port", text, NULL);
+}
+
+static int listen_at(struct serving *s, const char *text, struct error *err)
+{
+    char address[64];
+    uint16_t port, bound;
+    int result = parse_listen(address, &port, text, err);
+
+    if (result == 0)
+        result = rpc_server_listen(&bound, s->server, address, port, RPC_LISTEN_TCP | RPC_LISTEN_UDP, 0, err);
+    if (result < 0)
+        return result;
+    s->app.served.tcp_port = s->app.served.udp_port = bound;
+    log_listening("nfs", address, bound);
+    return 0;
+}
+
+/* Rules for others make it listen to others; without them, loopback only. IPv6 may be missing on a machine. */
+static int listen_all(struct serving *s, struct error *err)
+{
+    bool local = !given.exports && given.allow.count == 0;
+
+    for (size_t i = 0; i < given.listen.count; i++) {
+        int result = listen_at(s, given.listen.texts[i], err);
+        if (result < 0)
+            return result;
+    }
+    if (given.listen.count)
+        return 0;
+    int result = listen_at(s, local ? "127.0.0.1" : "*", err);
+    struct error ignored;
+    if (result == 0 && local && listen_at(s, "[::1]", &ignored) < 0)
+        log_event("warning", "what", "not listening on ::1", "why", ignored.text, NULL);
+    return result;
+}
+
+/* --- Portmap ------------------------------------------------------------------------------------------------------ */
+
+/* Beside each address that serves NFS; a privileged port that may be taken, so nothing depends on it. */
+static void serve_portmap(struct serving *s)
+{
+    static const char *const local[] = {"127.0.0.1", "::1"}, *const all[] = {"*"};
+    bool everywhere = given.exports || given.allow.count;
+    size_t count = given.listen.count ? given.listen.count : everywhere ? 1 : 2;
+    struct error err;
+
+    for (size_t i = 0; i < count; i++) {
+        char address[64];
+        uint16_t port;
+
+        if (given.listen.count && parse_listen(address, &port, given.listen.texts[i], &err) < 0)
+            continue;
+        if (!given.listen.count)
+            snprintf(address, sizeof address, "%s", everywhere ? all[i] : local[i]);
+        if (rpc_server_listen(&port, s->server, address, PORTMAP_PORT, RPC_LISTEN_TCP | RPC_LISTEN_UDP, PORTMAP_PROGRAM,
+                              &err) == 0)
+            log_listening("portmap", address, port);
+        else
+            log_event("warning", "what", "no portmap; clients need port= and mountport=", "why", err.text, NULL);
+    }
+}
+
+static int start_portmap(struct serving *s, struct error *err)
+{
+    const char *how = given.portmap ? given.portmap : "auto";
+    struct error refused;
+
+    if (strcmp(how, "off") == 0)
+        return 0;
+    if (strcmp(how, "builtin") == 0) {
+        serve_portmap(s);
+        return 0;
+    }
+    if (strcmp(how, "auto") != 0)
+        return error_usage(err, "--portmap is auto, builtin or off, not %s", how);
+    if (!rpcbind_running()) {
+        serve_portmap(s);
+        return 0;
+    }
+    /* rpcbind speaks for itself: the portmap program, last in the table, is not registered. */
+    s->registered = rpcbind_register(PROGRAMS, PROGRAM_COUNT - 1, s->app.served.tcp_port, &refused) == 0;
+    if (!s->registered)
+        log_event("warning", "what", "not registered with rpcbind; clients need port= and mountport=", "why",
+                  refused.text, NULL);
+    return 0;
+}
+
+/* --- Signals ------------------------------------------------------------------------------------------------------ */
+
+static void reload_access(struct rpc_server *server)
+{
+    struct access_list *list;
+    struct error err;
+
+    if (load_access(&list, &err) < 0) {
+        log_event("warning", "what", "the rules stay as they were", "why", err.text, NULL);
+        return;
+    }
+    rpc_server_set_access(server, list);
+    log_event("reloaded", NULL);
+}
+
+static void signals_wanted(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGHUP);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+}
+
+/* A thread of its own takes signals, so that what they ask for is ordinary code. */
+static void *handle_signals(void *arg)
+{
+    struct rpc_server *server = arg;
+    sigset_t set;
+    int number;
+
+    signals_wanted(&set);
+    while (sigwait(&set, &number) == 0) {
+        if (number == SIGHUP) {
+            reload_access(server);
+            continue;
+        }
+        log_event("stopping", "signal", number == SIGINT ? "SIGINT" : "SIGTERM", NULL);
+        rpc_server_stop(server);
+    }
+    return NULL;
+}
+
+/* --- All of it ---------------------------------------------------------------------------------------------------- */
+
+static int serve(struct serving *s, struct error *err)
+{
+    pthread_t signals;
+    sigset_t set;
+    int result = listen_all(s, err);
+
+    if (result == 0)
+        result = start_portmap(s, err);
+    if (result < 0)
+        return result;
+    signals_wanted(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (pthread_create(&signals, NULL, handle_signals, s->server) != 0)
+        return error_system(err, errno, "cannot start a thread");
+    log_event("serving", "store", s->app.store_directory, NULL);
+    result = rpc_server_run(s->server, err);
+    pthread_cancel(signals);
+    pthread_join(signals, NULL);
+    if (s->registered)
+        rpcbind_unregister(PROGRAMS, PROGRAM_COUNT - 1);
+    return result;
+}
+
+static int prepare(struct serving *s, const struct invocation *invocation, struct error *err)
+{
+    struct access_list *access = NULL;
+    size_t cache = 0;
+    int result = parse_size(&cache, given.cache ? given.cache : DEFAULT_CACHE, err);
+
+    if (result == 0)
+        result = parse_threads(&s->threads, given.threads, err);
+    if (result == 0 && given.log && strcmp(given.log, "text") != 0 && strcmp(given.log, "json") != 0)
+        result = error_usage(err, "--log is text or json, not %s", given.log);
+    log_set_form(given.log && strcmp(given.log, "json") == 0 ? LOG_JSON : LOG_TEXT);
+    if (result == 0 && given.key_file) {
+        result = read_key(&s->key, given.key_file, err);
+        s->app.key = &s->key;
+    }
+    if (result == 0)
+        result = tree_cache_new(&s->app.cache, cache, err);
+    if (result == 0)
+        result = load_access(&access, err);
+    if (result < 0)
+        return result;
+    s->app.store_directory = invocation->store;
+    s->app.served.programs = PROGRAMS;
+    s->app.served.program_count = PROGRAM_COUNT;
+    const struct rpc_config config = {
+        .programs = PROGRAMS,
+        .program_count = PROGRAM_COUNT,
+        .threads = s->threads,
+        .app = &s->app,
+        .worker_begin = nfsd_worker_begin,
+        .worker_rest = nfsd_worker_rest,
+        .worker_end = nfsd_worker_end,
+    };
+    return rpc_server_new(&s->server, &config, access, err);
+}
+
+static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)
+{
+    struct serving serving = {0};
+    struct store *store;
+
+    (void)argv;
+    if (argc)
+        return error_usage(err, "there is nothing to name; every snapshot of the store is served");
+    /* Workers open the store for themselves; this one makes it where there is none yet, so that a server may be first.
+     */
+    int result = store_open(&store, invocation->store, STORE_CREATE, err);
+    if (result < 0)
+        return result;
+    store_close(store);
+    result = prepare(&serving, invocation, err);
+    if (result == 0)
+        result = serve(&serving, err);
+    rpc_server_free(serving.server);
+    tree_cache_free(serving.app.cache);
+    return result;
+}
+
+const struct command command_serve = {
+    .name = "serve",
+    .arguments = "",
+    .summary = "Serve every snapshot of the store over NFS 3",
+    .help =
+        "NFS, MOUNT, NLM and portmap answer on one port, TCP (MOUNT, NLM and portmap on UDP too). Without --allow\n"
+        "and --exports only this machine may connect. A snapshot that is imported meanwhile is there at once.\n"
+        "uid 0 is believed from ports below 1024 only, unless the rule says insecure. SIGHUP reads --exports again;\n"
+        "SIGTERM answers what has come and ends.\n\n"
+        "    confuse serve --allow 10.0.0.0/8\n"
+        "    mount -t nfs HOST:/snap/ID /mnt -o ro,nolock\n"
+        "    mount -t nfs HOST:/snap/ID /mnt -o ro,nolock,vers=3,proto=tcp,port=2049,mountproto=tcp,mountport=2049\n",
+    .options = OPTIONS,
+    .run = run,
+};

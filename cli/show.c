@@ -1,0 +1,173 @@
+/* show.c - `confuse show SNAP`: where a snapshot came from, and what is in it. */
+#include "base/jsonl.h"
+#include "base/timestamp.h"
+#include "cli/terminal.h"
+#include "cli/view.h"
+#include "tree/features.h"
+#include "tree/manifest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TYPES_MAX 256    /* distinct types of records that are counted one by one */
+#define TYPE_SIZE_MAX 64 /* of a type's name, as shown */
+
+struct counted {
+    char name[TYPE_SIZE_MAX];
+    uint64_t count;
+};
+
+struct summary {
+    struct counted types[8]; /* by type of file */
+    struct counted known[4]; /* regular files, by how their content is known */
+    struct counted records[TYPES_MAX];
+    size_t type_count, known_count, record_count;
+    uint64_t held; /* bytes of content that the snapshot has */
+};
+
+static void count(struct counted *list, size_t *used, size_t room, const char *name, size_t size)
+{
+    size_t i = 0;
+
+    if (size >= TYPE_SIZE_MAX)
+        size = TYPE_SIZE_MAX - 1;
+    while (i < *used && (strlen(list[i].name) != size || memcmp(list[i].name, name, size) != 0))
+        i++;
+    if (i == room)
+        return;
+    if (i == *used) {
+        memcpy(list[i].name, name, size);
+        list[i].name[size] = '\0';
+        ++*used;
+    }
+    list[i].count++;
+}
+
+static int count_entry(void *arg, const struct tree_step *step)
+{
+    struct summary *s = arg;
+    const struct entry *entry = step->place.entry;
+    const char *type = manifest_type(entry->mode), *known = manifest_known(entry);
+
+    count(s->types, &s->type_count, 8, type, strlen(type));
+    if (!S_ISREG(entry->mode))
+        return 0;
+    count(s->known, &s->known_count, 4, known, strlen(known));
+    if (entry->content)
+        s->held += entry->size;
+    return 0;
+}
+
+static int count_record(void *arg, const struct feature *feature)
+{
+    struct summary *s = arg;
+
+    count(s->records, &s->record_count, TYPES_MAX, feature->type, feature->type_size);
+    return 0;
+}
+
+static void label(const char *name)
+{
+    printf("%s%-10s%s ", colour(COLOUR_BOLD), name, colour(COLOUR_NONE));
+}
+
+static void print_counts(const char *name, const struct counted *list, size_t used)
+{
+    label(name);
+    for (size_t i = 0; i < used; i++) {
+        printf("%s%llu ", i ? ", " : "", (unsigned long long)list[i].count);
+        print_text(list[i].name, strlen(list[i].name));
+    }
+    printf("%s\n", used ? "" : "none");
+}
+
+static void print_plain(const struct snapshot *s, const struct summary *summary)
+{
+    char id[SNAPSHOT_ID_HEX_SIZE], digest[DIGEST_HEX_SIZE], time[TIMESTAMP_TEXT_SIZE], size[SIZE_TEXT_SIZE];
+
+    hex_encode(id, s->id, SNAPSHOT_ID_SIZE);
+    label("id"), printf("%s%s%s\n", colour(COLOUR_YELLOW), id, colour(COLOUR_NONE));
+    label("namespace"), print_text(s->namespace, strlen(s->namespace)), putchar('\n');
+    timestamp_format(time, s->time);
+    label("time"), printf("%s\n", time);
+    timestamp_format(time, s->imported);
+    label("imported"), printf("%s\n", time);
+    label("format"), printf("%s%s\n", s->format, s->partial ? ", partial: its source was cut short" : "");
+    hex_encode(digest, s->source.bytes, DIGEST_SIZE);
+    label("source"), printf("%s%s\n", s->has_source ? "sha256:" : "none", s->has_source ? digest : "");
+    hex_encode(digest, s->root.digest.bytes, DIGEST_SIZE);
+    label("root"), printf("sha256:%s\n", digest);
+    print_counts("files", summary->types, summary->type_count);
+    print_counts("content", summary->known, summary->known_count);
+    size_format(size, summary->held);
+    label("held"), printf("%s\n", size);
+    print_counts("features", summary->records, summary->record_count);
+    label("mount"), printf("mount -t nfs HOST:/snap/%s /mnt -o ro,nolock,nodev,nosuid,noexec\n", id);
+}
+
+static void json_counts(struct buffer *line, const char *name, const struct counted *list, size_t used)
+{
+    struct buffer object cleanup_buffer = {0};
+
+    jsonl_begin(&object);
+    for (size_t i = 0; i < used; i++) {
+        if (i)
+            buffer_add_byte(&object, ',');
+        jsonl_key(&object, list[i].name, strlen(list[i].name));
+        buffer_add_format(&object, "%llu", (unsigned long long)list[i].count);
+    }
+    buffer_add_byte(&object, '}');
+    jsonl_raw(line, name, object.bytes, object.size);
+}
+
+static void print_json(const struct snapshot *s, const struct summary *summary)
+{
+    struct buffer line cleanup_buffer = {0};
+
+    jsonl_begin(&line);
+    jsonl_hex(&line, "id", s->id, SNAPSHOT_ID_SIZE);
+    jsonl_string(&line, "namespace", s->namespace);
+    jsonl_time(&line, "time", s->time);
+    jsonl_time(&line, "imported", s->imported);
+    jsonl_string(&line, "format", s->format);
+    jsonl_bool(&line, "partial", s->partial);
+    if (s->has_source)
+        jsonl_hex(&line, "source", s->source.bytes, DIGEST_SIZE);
+    jsonl_hex(&line, "root", s->root.digest.bytes, DIGEST_SIZE);
+    json_counts(&line, "files", summary->types, summary->type_count);
+    json_counts(&line, "content", summary->known, summary->known_count);
+    jsonl_number(&line, "held", summary->held);
+    json_counts(&line, "features", summary->records, summary->record_count);
+    jsonl_end(&line);
+    fwrite(line.bytes, 1, line.size, stdout);
+}
+
+static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)
+{
+    struct view view cleanup_view = {0};
+    struct summary summary = {0};
+    struct tree_place root;
+    int result = view_open(&view, invocation, argc, argv, err);
+
+    if (result == 0)
+        result = tree_find(&root, view.reader, view.snapshot.root.id, 0, err);
+    if (result == 0)
+        result = tree_visit(view.reader, &root, "/", true, count_entry, &summary, err);
+    if (result == 0)
+        result = features_visit(view.store, view.snapshot.features.id, NULL, count_record, &summary, err);
+    if (result < 0)
+        return result;
+    (invocation->json ? print_json : print_plain)(&view.snapshot, &summary);
+    return EXIT_DONE;
+}
+
+const struct command command_show = {
+    .name = "show",
+    .arguments = "SNAP",
+    .summary = "Show where a snapshot came from and what is in it",
+    .help = "\"content\" counts regular files by how their content is known: captured, made, lossy, absent.\n\n"
+            "    confuse show prod/web-1@latest\n"
+            "    confuse show prod/web-1@2017-03      the newest one of March 2017 or before\n",
+    .run = run,
+};

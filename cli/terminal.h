@@ -1,0 +1,36 @@
+/* terminal.h - what people see and scripts do not: colour, and progress that rewrites its line. */
+#ifndef CLI_TERMINAL_H
+#define CLI_TERMINAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum colour {
+    COLOUR_NONE,
+    COLOUR_DIM,
+    COLOUR_RED,
+    COLOUR_GREEN,
+    COLOUR_YELLOW,
+    COLOUR_BLUE,
+    COLOUR_CYAN,
+    COLOUR_BOLD,
+};
+
+/* The escape sequence that begins a colour on standard output; "" where that is no terminal, or $NO_COLOR is set. */
+const char *colour(enum colour colour);
+
+/* Write bytes of any origin to standard output, control characters shown as \xXX. */
+void print_text(const void *bytes, size_t size);
+
+/* Progress on standard error, at most 10 times a second, only on a terminal; `format` makes the rest of the line. */
+void progress_show(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Take the progress line away. */
+void progress_clear(void);
+
+/* "4.2 MB" */
+#define SIZE_TEXT_SIZE 16
+void size_format(char out[SIZE_TEXT_SIZE], uint64_t bytes);
+
+#endif

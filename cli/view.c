@@ -1,0 +1,76 @@
+/* view.c - see view.h. */
+#include "cli/view.h"
+
+#include "tree/follow.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The last ":/" starts the path; an id or a namespace may hold colons. */
+static int split(char *snap, size_t room, struct view *view, const char *argument, struct error *err)
+{
+    const char *colon = NULL;
+
+    for (const char *at = argument; (at = strstr(at, ":/")); at++)
+        colon = at;
+    size_t size = colon ? (size_t)(colon - argument) : strlen(argument);
+    const char *path = colon ? colon + 1 : "/";
+    if (size >= room || strlen(path) >= sizeof view->path)
+        return error_input(err, "%s is too long", argument);
+    memcpy(snap, argument, size);
+    snap[size] = '\0';
+    memcpy(view->path, path, strlen(path) + 1);
+    return 0;
+}
+
+int view_open(struct view *view, const struct invocation *invocation, int argc, char **argv, struct error *err)
+{
+    char snap[NAMESPACE_SIZE_MAX + 64];
+
+    if (argc != 1)
+        return error_usage(err, "one snapshot is needed: an id, a prefix of one, NAMESPACE@latest or NAMESPACE@TIME");
+    int result = split(snap, sizeof snap, view, argv[0], err);
+    if (result == 0)
+        result = store_open(&view->store, invocation->store, STORE_READ, err);
+    if (result == 0)
+        result = snapshot_resolve(&view->snapshot, view->store, snap, err);
+    if (result == 0)
+        result = tree_cache_new(&view->cache, TREE_CACHE_DEFAULT, err);
+    if (result == 0)
+        result = tree_reader_new(&view->reader, view->store, view->cache, err);
+    return result;
+}
+
+void view_close(struct view *view)
+{
+    tree_reader_free(view->reader);
+    tree_cache_free(view->cache);
+    store_close(view->store);
+}
+
+int view_find(struct tree_place *place, struct view *view, struct error *err)
+{
+    char resolved[FOLLOW_PATH_MAX + 1];
+    int result =
+        tree_follow(place, resolved, view->reader, view->snapshot.root.id, view->path, strlen(view->path), err);
+
+    switch (result) {
+    case 0:
+        memcpy(view->path, resolved, strlen(resolved) + 1);
+        return 0;
+    case -ENOENT:
+    case -ENOTDIR:
+    case -ELOOP:
+    case -ENAMETOOLONG:
+        return error_input(err, "%s: %s", view->path, strerror(-result));
+    default:
+        return result;
+    }
+}
+
+int view_print(void *arg, const void *bytes, size_t size)
+{
+    (void)arg;
+    return fwrite(bytes, 1, size, stdout) == size ? 0 : -EIO;
+}

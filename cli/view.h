@@ -1,0 +1,30 @@
+/* view.h - what the commands that look at one snapshot share: the store, a reader, the snapshot, and SNAP:PATH. */
+#ifndef CLI_VIEW_H
+#define CLI_VIEW_H
+
+#include "cli/command.h"
+#include "db/snapshot.h"
+#include "tree/walk.h"
+
+#include <limits.h>
+
+struct view {
+    struct store *store;
+    struct tree_cache *cache;
+    struct tree_reader *reader;
+    struct snapshot snapshot;
+    char path[PATH_MAX]; /* of SNAP:PATH, "/" where there was none */
+};
+
+/* Open the store and find the snapshot that the one argument names. */
+int view_open(struct view *view, const struct invocation *invocation, int argc, char **argv, struct error *err);
+void view_close(struct view *view);
+#define cleanup_view __attribute__((cleanup(view_close)))
+
+/* The file at view->path, links followed; view->path becomes where it is. Error: what is wrong with the path. */
+int view_find(struct tree_place *place, struct view *view, struct error *err);
+
+/* A sink that writes to standard output. */
+int view_print(void *arg, const void *bytes, size_t size);
+
+#endif

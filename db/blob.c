@@ -1,0 +1,193 @@
+/* blob.c - contents: small ones in rows, large ones in files that are durable before a row names them. */
+#include "db/blob.h"
+
+#include "base/cleanup.h"
+#include "db/sql.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static const char FIND_DIGEST[] = "SELECT id FROM blob WHERE digest = ?1";
+static const char FIND_ID[] = "SELECT digest, size, data IS NULL FROM blob WHERE id = ?1";
+static const char INSERT[] = "INSERT INTO blob (digest, size, data) VALUES (?1, ?2, ?3)";
+
+#define BLOB_PATH_SIZE (sizeof "blobs/ab/" + DIGEST_HEX_SIZE)
+#define BLOB_ASIDE_SIZE (sizeof "blobs/new-" + 2 * sizeof(uint64_t))
+
+/* Where a blob's file stands, relative to the store's directory. */
+static void blob_path(char out[BLOB_PATH_SIZE], const struct digest *digest)
+{
+    char hex[DIGEST_HEX_SIZE];
+
+    hex_encode(hex, digest->bytes, DIGEST_SIZE);
+    snprintf(out, BLOB_PATH_SIZE, "blobs/%.2s/%s", hex, hex);
+}
+
+static int find_digest(int64_t *id, struct store *store, const struct digest *digest, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_DIGEST, err);
+
+    if (!find)
+        return -EIO;
+    sql_bind_digest(find, 1, digest);
+    int result = sql_step(store, find, err);
+    if (result == 1)
+        *id = sqlite3_column_int64(find, 0);
+    return result;
+}
+
+static int write_all(int fd, const void *bytes, size_t size)
+{
+    for (const uint8_t *p = bytes; size;) {
+        ssize_t wrote = write(fd, p, size);
+
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0)
+            return -errno;
+        p += wrote;
+        size -= (size_t)wrote;
+    }
+    return 0;
+}
+
+static int sync_directory(struct store *store, const char *path)
+{
+    cleanup_close int fd = openat(store->directory_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* Written aside, synced, renamed, and the directories synced: a crash leaves the whole file or none of that name. */
+static int write_file(struct store *store, const struct digest *digest, const void *bytes, size_t size)
+{
+    char path[BLOB_PATH_SIZE], directory[sizeof "blobs/ab"], aside[BLOB_ASIDE_SIZE];
+    int result;
+
+    blob_path(path, digest);
+    memcpy(directory, path, sizeof directory - 1);
+    directory[sizeof directory - 1] = '\0';
+    snprintf(aside, sizeof aside, "blobs/new-%llx", (unsigned long long)getpid());
+    if (mkdirat(store->directory_fd, directory, 0700) == 0)
+        result = sync_directory(store, "blobs");
+    else
+        result = errno == EEXIST ? 0 : -errno;
+    if (result < 0)
+        return result;
+    cleanup_close int fd = openat(store->directory_fd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0400);
+    if (fd < 0)
+        return -errno;
+    result = write_all(fd, bytes, size);
+    if (result == 0 && fsync(fd) < 0)
+        result = -errno;
+    if (result == 0 && renameat(store->directory_fd, aside, store->directory_fd, path) < 0)
+        result = -errno;
+    if (result == 0)
+        return sync_directory(store, directory);
+    unlinkat(store->directory_fd, aside, 0);
+    return result;
+}
+
+static int insert(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, size_t size,
+                  struct error *err)
+{
+    bool inlined = size <= BLOB_INLINE_MAX;
+
+    if (!inlined) {
+        int result = write_file(store, digest, bytes, size);
+        if (result < 0)
+            return error_system(err, -result, "cannot write a blob into %s", store->directory);
+    }
+    cleanup_reset sqlite3_stmt *add = sql_statement(store, INSERT, err);
+    if (!add)
+        return -EIO;
+    sql_bind_digest(add, 1, digest);
+    sqlite3_bind_int64(add, 2, (int64_t)size);
+    if (inlined)
+        sqlite3_bind_blob64(add, 3, size ? bytes : "", size, SQLITE_STATIC);
+    int result = sql_step(store, add, err);
+    if (result < 0)
+        return result;
+    *id = sqlite3_last_insert_rowid(store->db);
+    return sql_batch_wrote(store, inlined ? size : 0, err);
+}
+
+int blob_put(int64_t *id, struct digest *digest, struct store *store, const void *bytes, size_t size, struct error *err)
+{
+    sha256_of(digest, store->sha, bytes, size);
+    int result = find_digest(id, store, digest, err);
+    if (result == 0 && (result = sql_batch_begin(store, err)) == 1)
+        result = find_digest(id, store, digest, err); /* somebody may have put it before the batch had the lock */
+    if (result != 0)
+        return result < 0 ? result : 0;
+    return insert(id, store, digest, bytes, size, err);
+}
+
+int blob_find(struct blob *blob, struct store *store, int64_t id, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_ID, err);
+
+    if (!find)
+        return -EIO;
+    sqlite3_bind_int64(find, 1, id);
+    int result = sql_step(store, find, err);
+    if (result <= 0)
+        return result < 0 ? result : -ENOENT;
+    blob->id = id;
+    blob->size = (uint64_t)sqlite3_column_int64(find, 1);
+    blob->in_file = sqlite3_column_int(find, 2);
+    if (!sql_column_digest(&blob->digest, find, 0))
+        return error_system(err, EIO, "blob %lld has no digest", (long long)id);
+    return 0;
+}
+
+/* Point the incremental handle at a row; a handle that a write has expired is opened anew. */
+static int point_at(struct store *store, int64_t id, struct error *err)
+{
+    if (store->open_blob && sqlite3_blob_reopen(store->open_blob, id) == SQLITE_OK)
+        return 0;
+    blob_rest(store);
+    if (sqlite3_blob_open(store->db, "main", "blob", "data", id, 0, &store->open_blob) == SQLITE_OK)
+        return 0;
+    blob_rest(store);
+    return sql_error(store, err);
+}
+
+ssize_t blob_read(void *out, struct store *store, const struct blob *blob, uint64_t offset, size_t size,
+                  struct error *err)
+{
+    if (offset >= blob->size)
+        return 0;
+    if (size > blob->size - offset)
+        size = blob->size - offset;
+    if (blob->in_file) {
+        cleanup_close int fd = blob_open(store, blob, err);
+        if (fd < 0)
+            return fd;
+        ssize_t got = pread(fd, out, size, (off_t)offset);
+        return got < 0 ? error_system(err, errno, "cannot read a blob in %s", store->directory) : got;
+    }
+    int result = point_at(store, blob->id, err);
+    if (result < 0)
+        return result;
+    if (sqlite3_blob_read(store->open_blob, out, (int)size, (int)offset) != SQLITE_OK)
+        return sql_error(store, err);
+    return (ssize_t)size;
+}
+
+void blob_rest(struct store *store)
+{
+    sqlite3_blob_close(store->open_blob);
+    store->open_blob = NULL;
+}
+
+int blob_open(struct store *store, const struct blob *blob, struct error *err)
+{
+    char path[BLOB_PATH_SIZE];
+
+    blob_path(path, &blob->digest);
+    int fd = openat(store->directory_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? error_system(err, errno, "%s/%s", store->directory, path) : fd;
+}

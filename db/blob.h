@@ -1,0 +1,41 @@
+/* blob.h - contents of files, named by the SHA-256 of their raw bytes.
+ *
+ * Up to BLOB_INLINE_MAX bytes a blob is a row; above, a read-only file blobs/ab/<hex>, durable before a row names it.
+ */
+#ifndef DB_BLOB_H
+#define DB_BLOB_H
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "db/store.h"
+
+#include <sys/types.h>
+
+#define BLOB_INLINE_MAX 65536 /* bytes */
+
+/* Put content into the store (part of the open batch); bytes that are there already cost one look-up. */
+int blob_put(int64_t *id, struct digest *digest, struct store *store, const void *bytes, size_t size,
+             struct error *err);
+
+struct blob {
+    int64_t id;
+    struct digest digest;
+    uint64_t size; /* bytes */
+    bool in_file;  /* content is in blobs/, else in the row */
+};
+
+/* What is known of a blob. -ENOENT: there is no such blob (err is not filled). */
+int blob_find(struct blob *blob, struct store *store, int64_t id, struct error *err);
+
+/* Read up to `size` bytes at `offset`; returns how many (0 at or behind the end), or a negative errno. For blobs in
+ * rows an incremental handle is kept open, which is an open read transaction: see blob_rest(). */
+ssize_t blob_read(void *out, struct store *store, const struct blob *blob, uint64_t offset, size_t size,
+                  struct error *err);
+
+/* Close the incremental handle that blob_read keeps. A server's worker calls this before it sleeps. */
+void blob_rest(struct store *store);
+
+/* A new read-only fd on the file of a blob that is in a file, or a negative errno. The caller closes it. */
+int blob_open(struct store *store, const struct blob *blob, struct error *err);
+
+#endif

@@ -1,0 +1,27 @@
+/* frame.h - frames as they were received, byte for byte, kept as chunks that like frames share.
+ *
+ * Chunks are cut where a rolling hash of the content says so (4 to 64 KiB, some 16 KiB on average) and compressed one
+ * by one. What a crawl of the same container repeats is there already; a range can be read without the rest.
+ */
+#ifndef DB_FRAME_H
+#define DB_FRAME_H
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "db/store.h"
+
+/* Puts a frame into the store, piece by piece (part of the open batch). */
+struct frame_writer;
+
+int frame_writer_new(struct frame_writer **writer, struct store *store, struct error *err);
+void frame_writer_free(struct frame_writer *writer);
+int frame_writer_add(struct frame_writer *writer, const void *bytes, size_t size, struct error *err);
+
+/* End the frame: *id and the digest of its bytes. The same frame is stored once. */
+int frame_writer_finish(int64_t *id, struct digest *digest, struct frame_writer *writer, struct error *err);
+
+/* Hand all bytes of a frame to `sink` in order, and check its digest at the end. */
+int frame_read(struct store *store, int64_t id, int (*sink)(void *arg, const void *bytes, size_t size), void *arg,
+               struct error *err);
+
+#endif

@@ -1,0 +1,204 @@
+/* node.c - reading nodes and their items from rows; writing them is cut.c's. */
+#include "db/node.h"
+
+#include "db/cut.h"
+#include "db/sql.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char FIND_NODE[] = "SELECT kind, level, count, entries, dirs, nodes, digest FROM node WHERE id = ?1";
+static const char FIND_DIGEST[] = "SELECT digest FROM node WHERE id = ?1";
+
+/* The items of node ?1, in order. Counts of what is below come with them, so that nobody has to ask again. */
+static const char READ_CHILDREN[] =
+    "SELECT c.first, c.node, n.entries, n.dirs, n.nodes, n.digest FROM child AS c JOIN node AS n ON n.id = c.node"
+    " WHERE c.id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY c.id";
+static const char READ_ENTRIES[] =
+    "SELECT e.name, e.mode, e.uid, e.gid, e.size, e.mtime, e.major, e.minor, e.flags, e.target, e.content, e.xattrs,"
+    " e.subtree, n.entries, n.dirs, n.nodes FROM entry AS e LEFT JOIN node AS n ON n.id = e.subtree"
+    " WHERE e.id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY e.id";
+static const char READ_ENTRIES_AND_DIGESTS[] =
+    "SELECT e.name, e.mode, e.uid, e.gid, e.size, e.mtime, e.major, e.minor, e.flags, e.target, e.content, e.xattrs,"
+    " e.subtree, n.entries, n.dirs, n.nodes, c.digest, x.digest, n.digest FROM entry AS e"
+    " LEFT JOIN node AS n ON n.id = e.subtree LEFT JOIN blob AS c ON c.id = e.content"
+    " LEFT JOIN blob AS x ON x.id = e.xattrs WHERE e.id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY e.id";
+static const char READ_FEATURES[] =
+    "SELECT type, key, value FROM feature WHERE id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY id";
+static const char READ_GROUPS[] = "SELECT count, paths FROM link WHERE id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY id";
+
+struct visit {
+    struct store *store;
+    sqlite3_stmt *rows;
+    const struct node_visitor *visitor;
+    bool with_digests;
+    struct error *err;
+};
+
+/* Text of a column with its length; never NULL, so that an empty text is a text. */
+static const char *column_text(uint32_t *size, sqlite3_stmt *rows, int column)
+{
+    const char *text = sqlite3_column_blob(rows, column);
+
+    *size = (uint32_t)sqlite3_column_bytes(rows, column);
+    return text ? text : "";
+}
+
+static void column_counts(struct counts *counts, sqlite3_stmt *rows, int column)
+{
+    counts->entries = (uint32_t)sqlite3_column_int64(rows, column);
+    counts->dirs = (uint32_t)sqlite3_column_int64(rows, column + 1);
+    counts->nodes = (uint32_t)sqlite3_column_int64(rows, column + 2);
+}
+
+/* A digest that must be there when the id beside it is not 0. */
+static bool digest_of_id(struct digest *digest, int64_t id, sqlite3_stmt *rows, int column)
+{
+    return id == 0 || sql_column_digest(digest, rows, column);
+}
+
+static int visit_child(struct visit *v)
+{
+    struct node_child child = {0};
+
+    child.first = column_text(&child.first_size, v->rows, 0);
+    child.node.id = sqlite3_column_int64(v->rows, 1);
+    column_counts(&child.node.counts, v->rows, 2);
+    if (!sql_column_digest(&child.node.digest, v->rows, 5))
+        return error_system(v->err, EIO, "node %lld has no digest", (long long)child.node.id);
+    return v->visitor->child(v->visitor->arg, &child);
+}
+
+static int visit_entry(struct visit *v)
+{
+    sqlite3_stmt *rows = v->rows;
+    struct entry_digests digests = {0};
+    uint32_t name_size, target_size;
+    struct entry entry = {
+        .name = column_text(&name_size, rows, 0),
+        .mode = (uint32_t)sqlite3_column_int64(rows, 1),
+        .uid = (uint32_t)sqlite3_column_int64(rows, 2),
+        .gid = (uint32_t)sqlite3_column_int64(rows, 3),
+        .size = (uint64_t)sqlite3_column_int64(rows, 4),
+        .mtime = (uint64_t)sqlite3_column_int64(rows, 5),
+        .rdev_major = (uint32_t)sqlite3_column_int64(rows, 6),
+        .rdev_minor = (uint32_t)sqlite3_column_int64(rows, 7),
+        .flags = (uint32_t)sqlite3_column_int(rows, 8),
+        .content = sqlite3_column_int64(rows, 10),
+        .xattrs = sqlite3_column_int64(rows, 11),
+        .subtree = sqlite3_column_int64(rows, 12),
+    };
+
+    entry.name_size = (uint16_t)name_size;
+    if (sqlite3_column_type(rows, 9) != SQLITE_NULL) {
+        entry.target = column_text(&target_size, rows, 9);
+        entry.target_size = (uint16_t)target_size;
+    }
+    column_counts(&entry.below, rows, 13);
+    if (v->with_digests && !(digest_of_id(&digests.content, entry.content, rows, 16) &&
+                             digest_of_id(&digests.xattrs, entry.xattrs, rows, 17) &&
+                             digest_of_id(&digests.subtree, entry.subtree, rows, 18)))
+        return error_system(v->err, EIO, "an entry refers to what is not in the store");
+    return v->visitor->entry(v->visitor->arg, &entry, &digests);
+}
+
+static int visit_feature(struct visit *v)
+{
+    struct feature feature;
+
+    feature.type = column_text(&feature.type_size, v->rows, 0);
+    feature.key = column_text(&feature.key_size, v->rows, 1);
+    feature.value = column_text(&feature.value_size, v->rows, 2);
+    return v->visitor->feature(v->visitor->arg, &feature);
+}
+
+static int visit_group(struct visit *v)
+{
+    struct link_group group = {.count = (uint32_t)sqlite3_column_int64(v->rows, 0)};
+
+    group.paths = column_text(&group.size, v->rows, 1);
+    return v->visitor->group(v->visitor->arg, &group);
+}
+
+static int visit_items(struct visit *v, int64_t id, const char *sql, int (*visit_row)(struct visit *))
+{
+    cleanup_reset sqlite3_stmt *rows = sql_statement(v->store, sql, v->err);
+    int result;
+
+    if (!rows)
+        return -EIO;
+    v->rows = rows;
+    sqlite3_bind_int64(rows, 1, id);
+    while ((result = sql_step(v->store, rows, v->err)) == 1) {
+        result = visit_row(v);
+        if (result != 0)
+            return result;
+    }
+    return result;
+}
+
+/* What a row of `node` says, handed to the visitor. */
+static int visit_header(enum node_kind *kind, unsigned *level, struct visit *v, int64_t id)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(v->store, FIND_NODE, v->err);
+    struct counts counts;
+
+    if (!find)
+        return -EIO;
+    sqlite3_bind_int64(find, 1, id);
+    int result = sql_step(v->store, find, v->err);
+    if (result <= 0)
+        return result < 0 ? result : -ENOENT;
+    *kind = (enum node_kind)sqlite3_column_int(find, 0);
+    *level = (unsigned)sqlite3_column_int(find, 1);
+    column_counts(&counts, find, 3);
+    return v->visitor->begin(v->visitor->arg, *kind, *level, (unsigned)sqlite3_column_int(find, 2), &counts);
+}
+
+int node_visit(struct store *store, int64_t id, bool with_digests, const struct node_visitor *visitor,
+               struct error *err)
+{
+    struct visit v = {.store = store, .visitor = visitor, .with_digests = with_digests, .err = err};
+    enum node_kind kind = NODE_TREE;
+    unsigned level = 0;
+    int result = visit_header(&kind, &level, &v, id);
+
+    if (result != 0)
+        return result;
+    if (level > 0)
+        return visit_items(&v, id, READ_CHILDREN, visit_child);
+    switch (kind) {
+    case NODE_TREE:
+        return visit_items(&v, id, with_digests ? READ_ENTRIES_AND_DIGESTS : READ_ENTRIES, visit_entry);
+    case NODE_FEATURES:
+        return visit_items(&v, id, READ_FEATURES, visit_feature);
+    case NODE_LINKS:
+        return visit_items(&v, id, READ_GROUPS, visit_group);
+    }
+    return error_system(err, EIO, "node %lld is of no kind", (long long)id);
+}
+
+int node_digest(struct digest *digest, struct store *store, int64_t id, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_DIGEST, err);
+
+    if (!find)
+        return -EIO;
+    sqlite3_bind_int64(find, 1, id);
+    int result = sql_step(store, find, err);
+    if (result <= 0)
+        return result < 0 ? result : -ENOENT;
+    return sql_column_digest(digest, find, 0) ? 0 : error_system(err, EIO, "node %lld has no digest", (long long)id);
+}
+
+int node_empty(struct node_ref *out, struct store *store, enum node_kind kind, struct error *err)
+{
+    struct cutter *cutter;
+    int result = cutter_new(&cutter, store, kind, err);
+
+    if (result < 0)
+        return result;
+    result = cutter_finish(out, cutter, err);
+    cutter_free(cutter);
+    return result;
+}

@@ -1,0 +1,69 @@
+/* node.h - nodes: the pieces that directories, sets of features and groups of hard links are cut into.
+ *
+ * A node of level 0 (a leaf) holds up to 64 items; a node of level n holds up to 64 nodes of level n - 1. Its name is
+ * the SHA-256 of its canonical bytes (doc/FORMAT.md), so equal pieces of any two versions are one row.
+ */
+#ifndef DB_NODE_H
+#define DB_NODE_H
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "db/entry.h"
+#include "db/store.h"
+
+#define NODE_ITEMS_MAX 64 /* a row id of an item is node * 64 + position */
+
+enum node_kind {
+    NODE_TREE = 1,     /* items: entries of a directory, by name */
+    NODE_LINKS = 2,    /* items: groups of paths that are one file, by first path */
+    NODE_FEATURES = 3, /* items: records, by type, key, value */
+};
+
+/* A node as those above refer to it. */
+struct node_ref {
+    int64_t id;
+    struct digest digest;
+    struct counts counts;
+};
+
+/* Reading. What is handed to a visitor is borrowed and valid until it returns; a visitor that returns non-zero ends the
+ * visit with that value. */
+struct node_child {
+    const char *first; /* the first key below it: for a directory, the first name */
+    uint32_t first_size;
+    struct node_ref node;
+};
+
+struct feature {
+    const char *type, *key, *value; /* value: canonical JSON */
+    uint32_t type_size, key_size, value_size;
+};
+
+struct link_group {
+    const char *paths; /* `count` paths without leading '/', each ended by NUL */
+    uint32_t size, count;
+};
+
+struct node_visitor {
+    /* Called first. */
+    int (*begin)(void *arg, enum node_kind kind, unsigned level, unsigned count, const struct counts *counts);
+    /* Then for each item, in order; which one depends on level and kind. */
+    int (*child)(void *arg, const struct node_child *child);
+    int (*entry)(void *arg, const struct entry *entry, const struct entry_digests *digests);
+    int (*feature)(void *arg, const struct feature *feature);
+    int (*group)(void *arg, const struct link_group *group);
+    void *arg;
+};
+
+/* Visit one node. `with_digests` fills the digests (a join that serving does not need). -ENOENT (err not filled): there
+ * is no such node. */
+int node_visit(struct store *store, int64_t id, bool with_digests, const struct node_visitor *visitor,
+               struct error *err);
+
+/* The digest a node is named by. -ENOENT as above. */
+int node_digest(struct digest *digest, struct store *store, int64_t id, struct error *err);
+
+/* The empty object of a kind: an empty directory, no links, no features (put into the store if it is not there). */
+int node_empty(struct node_ref *out, struct store *store, enum node_kind kind, struct error *err);
+
+#endif

@@ -1,0 +1,146 @@
+/* schema.c - one text per migration; its place in the table is the user_version that it leads to.
+ *
+ * Text that a store was once made with is never changed: a change is a new step. What the columns mean in bytes and
+ * digests stands in doc/FORMAT.md.
+ */
+#include "db/schema.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static const char INITIAL[] =
+    /* Contents of files. */
+    "CREATE TABLE blob ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  digest BLOB NOT NULL UNIQUE," /* SHA-256 of the raw bytes */
+    "  size INTEGER NOT NULL,"       /* bytes */
+    "  data BLOB"                    /* NULL: in blobs/ab/<hex> */
+    ") STRICT;"
+    /* Pieces of directories (kind 1), of groups of hard links (2), of sets of features (3). */
+    "CREATE TABLE node ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  digest BLOB NOT NULL UNIQUE," /* SHA-256 of the canonical form */
+    "  kind INTEGER NOT NULL,"
+    "  level INTEGER NOT NULL,"   /* 0: a leaf, with items; else a list of nodes */
+    "  count INTEGER NOT NULL,"   /* items in this node */
+    "  entries INTEGER NOT NULL," /* items in all leaves below */
+    "  dirs INTEGER NOT NULL,"    /* of these, directories */
+    "  nodes INTEGER NOT NULL"    /* file-system nodes in all below, subdirectories included */
+    ") STRICT;"
+    /* The items. Their ids are node * 64 + position, so a node's items lie side by side, in order. */
+    "CREATE TABLE child ("
+    "  id INTEGER PRIMARY KEY,"
+    "  first ANY NOT NULL," /* the first key below it */
+    "  node INTEGER NOT NULL REFERENCES node"
+    ") STRICT;"
+    "CREATE TABLE entry ("
+    "  id INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL,"
+    "  mode INTEGER NOT NULL," /* whole st_mode */
+    "  uid INTEGER NOT NULL,"
+    "  gid INTEGER NOT NULL,"
+    "  size INTEGER NOT NULL,"  /* bytes */
+    "  mtime INTEGER NOT NULL," /* ns since 1970 */
+    "  major INTEGER NOT NULL,"
+    "  minor INTEGER NOT NULL,"
+    "  flags INTEGER NOT NULL," /* 1 lossy, 2 made, 4 absent */
+    "  target TEXT,"            /* of a symbolic link */
+    "  content INTEGER REFERENCES blob,"
+    "  xattrs INTEGER REFERENCES blob,"
+    "  subtree INTEGER REFERENCES node"
+    ") STRICT;"
+    "CREATE TABLE feature ("
+    "  id INTEGER PRIMARY KEY,"
+    "  type TEXT NOT NULL,"
+    "  key TEXT NOT NULL,"
+    "  value TEXT NOT NULL" /* canonical JSON */
+    ") STRICT;"
+    "CREATE TABLE link ("
+    "  id INTEGER PRIMARY KEY,"
+    "  count INTEGER NOT NULL,"
+    "  paths BLOB NOT NULL" /* each ended by NUL */
+    ") STRICT;"
+    /* Frames as received. */
+    "CREATE TABLE chunk ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  digest BLOB NOT NULL UNIQUE," /* SHA-256 of the raw bytes */
+    "  size INTEGER NOT NULL,"       /* raw bytes */
+    "  data BLOB NOT NULL"           /* zstd */
+    ") STRICT;"
+    "CREATE TABLE frame ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  digest BLOB NOT NULL UNIQUE,"
+    "  size INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE frame_chunk ("
+    "  frame INTEGER NOT NULL REFERENCES frame,"
+    "  position INTEGER NOT NULL,"
+    "  chunk INTEGER NOT NULL REFERENCES chunk,"
+    "  PRIMARY KEY (frame, position)"
+    ") STRICT, WITHOUT ROWID;"
+    /* The mutable part: what is published. */
+    "CREATE TABLE namespace ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  name TEXT NOT NULL UNIQUE"
+    ") STRICT;"
+    "CREATE TABLE snapshot ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT," /* commit number */
+    "  id BLOB NOT NULL UNIQUE,"
+    "  namespace INTEGER NOT NULL REFERENCES namespace,"
+    "  time INTEGER NOT NULL,"     /* ns: of the capture */
+    "  imported INTEGER NOT NULL," /* ns: of the commit */
+    "  format TEXT NOT NULL,"
+    "  partial INTEGER NOT NULL," /* 1: its source was cut short */
+    "  source BLOB,"              /* digest of the source's bytes */
+    "  root INTEGER NOT NULL REFERENCES node,"
+    "  links INTEGER NOT NULL REFERENCES node,"
+    "  features INTEGER NOT NULL REFERENCES node,"
+    "  frame INTEGER REFERENCES frame"
+    ") STRICT;"
+    "CREATE INDEX snapshot_history ON snapshot (namespace, time, number);"
+    "CREATE TABLE directory ("
+    "  path TEXT PRIMARY KEY," /* a virtual directory */
+    "  mtime INTEGER NOT NULL" /* ns: a child was added or removed */
+    ") STRICT;"
+    "INSERT INTO directory VALUES ('/', unixepoch() * 1000000000), ('/snap', unixepoch() * 1000000000);"
+    "CREATE TABLE secret ("
+    "  name TEXT PRIMARY KEY,"
+    "  value BLOB NOT NULL"
+    ") STRICT;"
+    "INSERT INTO secret VALUES ('handle', randomblob(16));";
+
+static const char *const MIGRATIONS[] = {INITIAL};
+
+int schema_version_newest(void)
+{
+    return sizeof MIGRATIONS / sizeof *MIGRATIONS;
+}
+
+static int run(sqlite3 *db, const char *sql, struct error *err)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return error_system(err, EIO, "cannot set up the store's tables: %s", sqlite3_errmsg(db));
+    return 0;
+}
+
+int schema_migrate(sqlite3 *db, int from, struct error *err)
+{
+    for (int version = from; version < schema_version_newest(); version++) {
+        char stamp[80];
+
+        snprintf(stamp, sizeof stamp, "PRAGMA user_version = %d; PRAGMA application_id = %d;", version + 1,
+                 SCHEMA_APPLICATION_ID);
+        int result = run(db, "BEGIN IMMEDIATE", err);
+        if (result == 0)
+            result = run(db, MIGRATIONS[version], err);
+        if (result == 0)
+            result = run(db, stamp, err);
+        if (result == 0)
+            result = run(db, "COMMIT", err);
+        if (result < 0) {
+            sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+            return result;
+        }
+    }
+    return 0;
+}

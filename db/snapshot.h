@@ -1,0 +1,58 @@
+/* snapshot.h - snapshots: one version of one namespace each; the only mutable list of the store. */
+#ifndef DB_SNAPSHOT_H
+#define DB_SNAPSHOT_H
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "db/node.h"
+#include "db/store.h"
+
+#define SNAPSHOT_ID_SIZE 16
+#define SNAPSHOT_ID_HEX_SIZE (2 * SNAPSHOT_ID_SIZE + 1)
+#define SNAPSHOT_PREFIX_MIN 8   /* hex digits of an id that the command line takes */
+#define NAMESPACE_SIZE_MAX 1000 /* bytes */
+#define NAMESPACE_COMPONENT_MAX 255
+#define SNAPSHOT_FORMAT_SIZE 16 /* with NUL */
+
+struct snapshot {
+    int64_t number; /* commit number: rises, never repeats */
+    uint8_t id[SNAPSHOT_ID_SIZE];
+    const char *namespace; /* borrowed, valid as the function that gave it says */
+    uint64_t time;         /* ns: when the capture was taken */
+    uint64_t imported;     /* ns: when it was published here; no part of the id */
+    const char *format;    /* "frame", "oci", "docker", "tar", "dir", "live"; borrowed */
+    bool has_source;
+    bool partial;         /* made from a source that was cut short */
+    struct digest source; /* of the source's own bytes */
+    struct node_ref root; /* the leaf that holds the root's entry alone, named "" */
+    struct node_ref links, features;
+    int64_t frame; /* the frame as received, 0: none */
+};
+
+/* May this be a namespace? Error: what is wrong with it. */
+int namespace_check(const char *name, size_t size, struct error *err);
+
+/* The id that namespace, time, source, root, links and features have together (doc/FORMAT.md). */
+void snapshot_compute_id(uint8_t id[SNAPSHOT_ID_SIZE], const struct snapshot *snapshot);
+
+/* Publish: end the batch, then one durable transaction. Fills id, number and imported. Where the namespace already
+ * holds the same source, root and links, fills them from there and writes nothing: *is_new tells. */
+int snapshot_publish(bool *is_new, struct snapshot *snapshot, struct store *store, struct error *err);
+
+/* By id. *snapshot borrows its texts from the store until the next snapshot_… call on it. -ENOENT (err not filled). */
+int snapshot_find(struct snapshot *snapshot, struct store *store, const uint8_t id[SNAPSHOT_ID_SIZE],
+                  struct error *err);
+
+/* By SNAP as the command line has it: an id, a unique prefix of it (>= 8 digits), NS@latest, NS@TIME.
+ * Error (-EBADMSG): unknown, or ambiguous with the candidates listed. */
+int snapshot_resolve(struct snapshot *snapshot, struct store *store, const char *text, struct error *err);
+
+/* Visit snapshots by commit number, those after `after`; a visitor's non-zero value ends the visit. */
+int snapshot_visit(struct store *store, int64_t after, int (*visit)(void *arg, const struct snapshot *snapshot),
+                   void *arg, struct error *err);
+
+/* Visit the history of a namespace (NULL: of all), newest first by (time, commit number). */
+int snapshot_visit_history(struct store *store, const char *namespace,
+                           int (*visit)(void *arg, const struct snapshot *snapshot), void *arg, struct error *err);
+
+#endif

@@ -1,0 +1,88 @@
+/* sql.h - inside db: the connection, its prepared statements, and batches. Nothing outside this room includes it.
+ *
+ *     cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_BLOB, err);
+ *     if (!find)
+ *         return -EIO;
+ *
+ * SQL stands in `static const char` texts at the top of each file; the text's address is what its prepared statement is
+ * found by, so a text is prepared once per connection.
+ */
+#ifndef DB_SQL_H
+#define DB_SQL_H
+
+#include "base/digest.h"
+#include "db/snapshot.h"
+#include "db/store.h"
+
+#include <sqlite3.h>
+#include <sys/types.h>
+
+#define SQL_STATEMENTS_MAX 128 /* distinct texts; a power of two, at most half full */
+
+struct store {
+    sqlite3 *db;
+    char *directory;
+    int directory_fd;
+    struct siphash_key key;
+    struct sha256 *sha;
+    sqlite3_blob *open_blob; /* blob_read's; an open read transaction */
+    uint32_t data_version;
+    bool writable;
+    /* The open batch. */
+    bool in_batch;
+    size_t batch_bytes;
+    uint64_t batch_began; /* ns, monotonic */
+    /* Texts of the snapshot that was looked up last. */
+    char kept_namespace[NAMESPACE_SIZE_MAX + 1], kept_format[SNAPSHOT_FORMAT_SIZE];
+    struct {
+        const char *text;
+        sqlite3_stmt *statement;
+    } statements[SQL_STATEMENTS_MAX];
+};
+
+/* The prepared statement of a text, with nothing bound; NULL when it cannot be prepared (err is filled). */
+sqlite3_stmt *sql_statement(struct store *store, const char *text, struct error *err);
+
+/* Step: 1 a row, 0 done, or a negative errno with err filled ("the store: …"). */
+int sql_step(struct store *store, sqlite3_stmt *statement, struct error *err);
+
+/* Step a statement that gives no rows, once. */
+int sql_run(struct store *store, const char *text, struct error *err);
+
+/* What SQLite just refused, as an error. */
+int sql_error(struct store *store, struct error *err);
+
+/* Before a row is written: open a batch if none is open. Returns 1 when it was opened by this call (what was looked up
+ * before may have changed since), else 0. */
+int sql_batch_begin(struct store *store, struct error *err);
+
+/* After rows were written: count their bytes, end the batch when it is full or old. */
+int sql_batch_wrote(struct store *store, size_t bytes, struct error *err);
+
+static inline void cleanup_reset_fn(sqlite3_stmt **statement)
+{
+    if (*statement) {
+        sqlite3_reset(*statement);
+        sqlite3_clear_bindings(*statement);
+    }
+}
+#define cleanup_reset __attribute__((cleanup(cleanup_reset_fn)))
+
+static inline void sql_bind_digest(sqlite3_stmt *statement, int column, const struct digest *digest)
+{
+    sqlite3_bind_blob(statement, column, digest->bytes, DIGEST_SIZE, SQLITE_STATIC);
+}
+
+/* 0 stands for "none" in memory and NULL in rows. */
+static inline void sql_bind_id(sqlite3_stmt *statement, int column, int64_t id)
+{
+    if (id)
+        sqlite3_bind_int64(statement, column, id);
+    else
+        sqlite3_bind_null(statement, column);
+}
+
+/* False: the column does not hold a digest. */
+bool sql_column_digest(struct digest *digest, sqlite3_stmt *statement, int column);
+
+#endif

@@ -1,0 +1,246 @@
+/* file_record.c - one pass over the value picks the fields' texts, then each becomes what an entry holds.
+ *
+ * This is what most of an import's own time goes into: a system has some hundred thousand of these records.
+ */
+#include "import/file_record.h"
+
+#include "base/timestamp.h"
+
+#include <errno.h>
+
+#define ID_MAX 4294967295u
+
+#define NAME(text)                                                                                                     \
+    {                                                                                                                  \
+        text, sizeof text - 1, false                                                                                   \
+    }
+
+static const struct json_string names[FILE_FIELDS] = {
+    [FILE_MTIME] = NAME("mtime"),     [FILE_MODE] = NAME("mode"), [FILE_SIZE] = NAME("size"),
+    [FILE_UID] = NAME("uid"),         [FILE_GID] = NAME("gid"),   [FILE_TYPE] = NAME("type"),
+    [FILE_LINKSTO] = NAME("linksto"),
+};
+
+const char *file_field_name(enum file_field field)
+{
+    return names[field].text;
+}
+
+/* The `type` words, what they mean, and the permissions of what has no mode. */
+static const struct {
+    const char *word;
+    unsigned mode;
+} types[] = {
+    {"file", S_IFREG | 0644},  {"dir", S_IFDIR | 0755},  {"link", S_IFLNK | 0777},
+    {"block", S_IFBLK | 0644}, {"char", S_IFCHR | 0644}, {"pipe", S_IFIFO | 0644},
+};
+
+struct field {
+    enum json_type type;
+    struct json_span text;
+};
+
+static enum file_field field_of(const struct json_string *key)
+{
+    enum file_field field = 0;
+
+    if (key->escaped)
+        while (field < FILE_FIELDS && !json_string_is(key, names[field].text))
+            field++;
+    else
+        while (field < FILE_FIELDS &&
+               (key->size != names[field].size || memcmp(key->text, names[field].text, key->size) != 0))
+            field++;
+    return field;
+}
+
+static int pick_fields(struct field fields[FILE_FIELDS], const struct json_span *value, struct error *err)
+{
+    struct json json;
+    struct json_string key;
+
+    json_begin(&json, value->text, value->size);
+    int rc = json_object(&json);
+    while (rc >= 0 && (rc = json_member(&key, &json)) == 1) {
+        enum file_field field = field_of(&key);
+        struct field ignored;
+        struct field *to = field < FILE_FIELDS ? &fields[field] : &ignored;
+
+        to->type = json_next(&json);
+        rc = json_skip(&to->text, &json);
+    }
+    if (rc < 0 || json_finish(&json) < 0)
+        return record_broken(err, "value", &json);
+    return 0;
+}
+
+/* The digits of a number, which may be written as a string; an empty text is no number for anyone. */
+static struct json_span number_of(const struct field *field)
+{
+    if (field->type == JSON_NUMBER)
+        return field->text;
+    if (field->type == JSON_STRING)
+        return (struct json_span){field->text.text + 1, field->text.size - 2};
+    return (struct json_span){"", 0};
+}
+
+/* 10^shift times the number; false when it leaves the range. */
+static bool scale(uint64_t *number, int shift)
+{
+    for (; shift < 0 && *number > 0; shift++)
+        *number /= 10;
+    for (; shift > 0 && *number > 0; shift--) {
+        if (*number > INT64_MAX / 10)
+            return false;
+        *number *= 10;
+    }
+    return true;
+}
+
+/* "e+16": bounded, since more than 10^19 is out of range anyway. */
+static bool read_exponent(int *exponent, const char *p, const char *end)
+{
+    bool negative = p < end && *p == '-';
+    int value = 0;
+
+    if (p < end && (*p == '-' || *p == '+'))
+        p++;
+    if (p == end)
+        return false;
+    for (; p < end; p++) {
+        if (*p < '0' || *p > '9')
+            return false;
+        if (value < 999)
+            value = value * 10 + (*p - '0');
+    }
+    *exponent = negative ? -value : value;
+    return true;
+}
+
+bool file_number_parse(uint64_t *number, const char *text, size_t size)
+{
+    const char *p = text, *end = text + size;
+    uint64_t value = 0;
+    int fraction = 0, exponent = 0; /* digits behind the point, power of ten behind 'e' */
+    bool seen = false, point = false;
+
+    for (; p < end && ((*p >= '0' && *p <= '9') || (*p == '.' && !point)); p++) {
+        if (*p == '.') {
+            point = true;
+            continue;
+        }
+        seen = true;
+        /* Further digits of a fraction cannot count for anything that is in range. */
+        if (point && (fraction == 18 || value > INT64_MAX / 100))
+            continue;
+        if (value > (INT64_MAX - (uint64_t)(*p - '0')) / 10)
+            return false;
+        value = value * 10 + (uint64_t)(*p - '0');
+        fraction += point;
+    }
+    if (!seen || (p < end && *p != 'e' && *p != 'E') || (p < end && !read_exponent(&exponent, p + 1, end)))
+        return false;
+    if (!scale(&value, exponent - fraction))
+        return false;
+    *number = value;
+    return true;
+}
+
+/* A field as a number up to `max`, or else a default and a mark. */
+static uint64_t read_number(struct file_record *file, const struct field fields[FILE_FIELDS], enum file_field field,
+                            uint64_t max, uint64_t otherwise)
+{
+    struct json_span text = number_of(&fields[field]);
+    uint64_t number;
+
+    if (file_number_parse(&number, text.text, text.size) && number <= max)
+        return number;
+    file->unknown |= 1u << field;
+    return otherwise;
+}
+
+static unsigned mode_of_type(const struct field *type)
+{
+    for (size_t i = 0; type->type == JSON_STRING && i < sizeof types / sizeof *types; i++)
+        if (type->text.size == strlen(types[i].word) + 2 &&
+            memcmp(type->text.text + 1, types[i].word, type->text.size - 2) == 0)
+            return types[i].mode;
+    return 0;
+}
+
+static bool is_file_type(unsigned mode)
+{
+    return S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode) || S_ISBLK(mode) || S_ISCHR(mode) || S_ISFIFO(mode) ||
+           S_ISSOCK(mode);
+}
+
+/* Sockets say "file", so the mode's own type counts, and `type` only where the mode has none. */
+static unsigned read_mode(struct file_record *file, const struct field fields[FILE_FIELDS])
+{
+    unsigned mode = (unsigned)read_number(file, fields, FILE_MODE, S_IFMT | 07777, 0);
+
+    if (is_file_type(mode))
+        return mode;
+    unsigned from_type = mode_of_type(&fields[FILE_TYPE]);
+    if (!from_type) {
+        file->unknown |= 1u << FILE_TYPE;
+        from_type = S_IFREG | 0644;
+    }
+    return file->unknown & 1u << FILE_MODE ? from_type : (from_type & S_IFMT) | (mode & 07777);
+}
+
+/* What a link points to; false: the record does not tell, or it is nothing that a link can hold. */
+static bool read_target(struct file_record *file, const struct field *linksto)
+{
+    struct json json;
+    struct json_string string;
+
+    json_begin(&json, linksto->text.text, linksto->text.size);
+    if (linksto->type != JSON_STRING || json_string(&string, &json) < 0)
+        return false;
+    const char *target = string.text;
+    size_t size = string.size;
+    if (string.escaped) {
+        buffer_clear(&file->target);
+        json_decode(&file->target, &string, NULL);
+        if (file->target.failed)
+            return false;
+        target = (const char *)file->target.bytes;
+        size = file->target.size;
+    }
+    if (size == 0 || size > ENTRY_TARGET_MAX || memchr(target, '\0', size))
+        return false;
+    file->entry.target = target;
+    file->entry.target_size = (uint16_t)size;
+    return true;
+}
+
+int file_record_read(struct file_record *file, const struct json_span *value, struct error *err)
+{
+    struct field fields[FILE_FIELDS] = {0};
+    struct entry *entry = &file->entry;
+    int rc = pick_fields(fields, value, err);
+
+    if (rc < 0)
+        return rc;
+    *entry = (struct entry){0};
+    file->unknown = 0;
+    entry->mode = read_mode(file, fields);
+    entry->uid = (uint32_t)read_number(file, fields, FILE_UID, ID_MAX, FILE_ID_UNKNOWN);
+    entry->gid = (uint32_t)read_number(file, fields, FILE_GID, ID_MAX, FILE_ID_UNKNOWN);
+    entry->size = file->size = read_number(file, fields, FILE_SIZE, INT64_MAX, 0);
+    struct json_span mtime = number_of(&fields[FILE_MTIME]);
+    if (!timestamp_parse_seconds(&entry->mtime, mtime.text, mtime.size))
+        file->unknown |= 1u << FILE_MTIME;
+    if (S_ISREG(entry->mode) && (entry->size > 0 || file->unknown & 1u << FILE_SIZE))
+        entry->flags = ENTRY_ABSENT;
+    if (S_ISLNK(entry->mode)) {
+        if (read_target(file, &fields[FILE_LINKSTO])) {
+            entry->size = entry->target_size;
+        } else {
+            entry->flags = ENTRY_ABSENT;
+            file->unknown |= 1u << FILE_LINKSTO;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,39 @@
+/* file_record.h - from the value of a `file` record to the entry it stands for. */
+#ifndef IMPORT_FILE_RECORD_H
+#define IMPORT_FILE_RECORD_H
+
+#include "db/entry.h"
+#include "import/record.h"
+
+/* The fields that count. atime and ctime are no part of a tree, the path is the record's key. */
+enum file_field {
+    FILE_MTIME,
+    FILE_MODE,
+    FILE_SIZE,
+    FILE_UID,
+    FILE_GID,
+    FILE_TYPE,
+    FILE_LINKSTO,
+    FILE_FIELDS,
+};
+
+const char *file_field_name(enum file_field field);
+
+/* Owner and group of what has none that can be told: "nobody", as NFS servers use it. */
+#define FILE_ID_UNKNOWN 65534u
+
+struct file_record {
+    struct entry entry; /* no name; the target is borrowed from the record's text or from `target` */
+    unsigned unknown;   /* bit 1 << field: missing, no number, not finite, or out of range */
+    uint64_t size;      /* as recorded */
+    struct buffer target;
+};
+
+/* Fill everything but `target`, which is used for a link's bytes (all zero at first, used again, freed by the caller).
+ * RECORD_BROKEN: the value is no JSON, or no object. */
+int file_record_read(struct file_record *file, const struct json_span *value, struct error *err);
+
+/* A number's text that is an integer from 0 to 2^63 - 1; a fraction is cut off. */
+bool file_number_parse(uint64_t *number, const char *text, size_t size);
+
+#endif

@@ -1,0 +1,416 @@
+/* frame.c - assembling one frame: see frame.h. */
+#include "import/frame.h"
+
+#include "base/cleanup.h"
+#include "base/timestamp.h"
+#include "db/frame.h"
+#include "import/notes.h"
+
+#include <errno.h>
+
+#define FILE_TYPE_NAME "file"
+#define TAG_MADE UINT64_MAX /* of directories that no record asked for */
+
+/* What crawlers leave out unless they are told otherwise (and what they exclude is unknown, not empty). */
+static const struct {
+    const char *path;
+    unsigned mode;
+} uncrawled[] = {
+    {"/boot", 0755},          {"/dev", 0755},           {"/mnt", 0755},
+    {"/proc", 0555},          {"/sys", 0555},           {"/tmp", 01777},
+    {"/usr/share/doc", 0755}, {"/usr/share/man", 0755}, {"/usr/share/mime", 0755},
+    {"/var/cache", 0755},
+};
+
+int frame_new(struct frame **frame, const struct import_options *options, const char *name, struct error *err)
+{
+    const char *directory = options->store ? store_directory(options->store) : "/tmp";
+    struct frame *f = calloc(1, sizeof *f);
+    int rc = -ENOMEM;
+
+    if (f) {
+        f->options = options;
+        f->name = name;
+        f->raw = spool_new(directory);
+        f->values = f->features.values = spool_new(directory);
+        f->sha = sha256_new();
+        f->again = dialect_new();
+        f->builder = builder_new();
+    }
+    if (!f || !f->raw || !f->values || !f->sha || !f->again || !f->builder)
+        error_system(err, ENOMEM, "%s", name);
+    else
+        rc = options->strip_prefix ? prefix_check(&f->prefix_size, options->strip_prefix, err) : 0;
+    if (rc < 0)
+        frame_free(f);
+    else
+        *frame = f;
+    return rc;
+}
+
+void frame_free(struct frame *frame)
+{
+    if (!frame)
+        return;
+    builder_free(frame->builder);
+    record_set_free(&frame->features);
+    configs_free(&frame->configs);
+    json_scratch_free(&frame->scratch);
+    buffer_free(&frame->file.target);
+    buffer_free(&frame->canonical);
+    buffer_free(&frame->text);
+    buffer_free(&frame->files);
+    dialect_free(frame->again);
+    sha256_free(frame->sha);
+    spool_free(frame->values);
+    spool_free(frame->raw);
+    free(frame->namespace);
+    free(frame);
+}
+
+/* --- Records that are kept ---------------------------------------------------------------------------------------- */
+
+int frame_canonical(struct frame *frame, const struct record *record, struct error *err)
+{
+    struct json json;
+
+    buffer_clear(&frame->canonical);
+    json_begin(&json, record->value.text, record->value.size);
+    int rc = json_canonical(&frame->canonical, &json, record->enveloped ? record_envelope : NULL, &frame->scratch);
+    if (rc == -ENOMEM)
+        return error_system(err, ENOMEM, "a value");
+    return rc < 0 || json_finish(&json) < 0 ? record_broken(err, "value", &json) : 0;
+}
+
+/* Types with ~ are ours; a frame's own get one more. */
+int frame_keep(struct frame *frame, const char *type, size_t type_size, const char *key, size_t key_size,
+               struct error *err)
+{
+    char marked[RECORD_TYPE_MAX + 1] = "~";
+
+    if (type[0] == '~') {
+        memcpy(marked + 1, type, type_size++);
+        type = marked;
+    }
+    return record_set_add(&frame->features,
+                          &(struct feature){
+                              .type = type,
+                              .type_size = (uint32_t)type_size,
+                              .key = key,
+                              .key_size = (uint32_t)key_size,
+                              .value = (const char *)frame->canonical.bytes,
+                              .value_size = (uint32_t)frame->canonical.size,
+                          },
+                          err);
+}
+
+int frame_leave_out(struct frame *frame, const char *type, const char *key, size_t key_size, uint64_t line,
+                    const char *why, struct error *err)
+{
+    struct left_out *left_out = &frame->left_out;
+
+    if (frame->options->strict)
+        return error_input(err, "%s:%llu: a %s record that no tree can hold, %s", frame->name, (unsigned long long)line,
+                           type, why);
+    if (left_out->count++ == 0 || line < left_out->first_line) {
+        left_out->first_line = line;
+        snprintf(left_out->first_why, sizeof left_out->first_why, "%s", why);
+    }
+    int rc = frame_keep(frame, type, strlen(type), key, key_size, err);
+    return rc < 0 ? rc : note_left_out(&frame->features, (struct noted){key, key_size}, type, why, err);
+}
+
+const char *frame_path_problem(const char **path, size_t *size, const struct frame *frame)
+{
+    if (frame->prefix_size && !prefix_strip(path, size, frame->options->strip_prefix, frame->prefix_size))
+        return "it does not lie below the prefix";
+    return builder_path_problem(*path, *size);
+}
+
+/* --- Taking records ----------------------------------------------------------------------------------------------- */
+
+/* A member of the metadata as text, in frame->text. 0: there is none. */
+static int find_metadata(struct frame *frame, const struct record *record, const char *name, struct error *err)
+{
+    struct json json;
+    struct json_span value;
+    struct json_string string;
+
+    json_begin(&json, record->value.text, record->value.size);
+    int rc = json_find(&value, &json, name);
+    if (rc < 0)
+        return record_broken(err, "value", &json);
+    json_begin(&json, value.text, value.size);
+    if (rc == 0 || json_string(&string, &json) < 0)
+        return 0;
+    buffer_clear(&frame->text);
+    json_decode(&frame->text, &string, NULL);
+    buffer_add_byte(&frame->text, '\0');
+    return frame->text.failed ? error_system(err, ENOMEM, "the metadata") : 1;
+}
+
+static int take_metadata(struct frame *frame, const struct record *record, struct error *err)
+{
+    int rc = frame_canonical(frame, record, err);
+
+    if (rc == 0)
+        rc = frame_keep(frame, record->type, record->type_size, record->key, record->key_size, err);
+    if (rc == 0)
+        rc = find_metadata(frame, record, "namespace", err);
+    if (rc < 0)
+        return rc;
+    if (rc == 1) {
+        frame->namespace_size = frame->text.size - 1;
+        frame->namespace = (char *)take(frame->text.bytes);
+        frame->text = (struct buffer){0};
+    }
+    rc = find_metadata(frame, record, "timestamp", err);
+    if (rc < 0)
+        return rc;
+    frame->has_metadata = true;
+    frame->has_time = frame->options->has_time;
+    frame->time = frame->options->time;
+    if (frame->has_time)
+        return 0;
+    if (rc == 0)
+        return error_input(err, "%s:%llu: metadata without a timestamp, --time is needed", frame->name,
+                           (unsigned long long)frame->line);
+    if (!timestamp_parse(&frame->time, (const char *)frame->text.bytes, frame->text.size - 1))
+        return error_input(err, "%s:%llu: the metadata's timestamp cannot be read (\"%s\"), --time is needed",
+                           frame->name, (unsigned long long)frame->line, (const char *)frame->text.bytes);
+    frame->has_time = true;
+    return 0;
+}
+
+/* What the record did not tell, and where its size is not its target's length. */
+static int note_file(struct frame *frame, const char *path, size_t size, struct error *err)
+{
+    const struct file_record *file = &frame->file;
+    struct noted noted = {path, size};
+    int rc = 0;
+
+    for (enum file_field field = 0; field < FILE_FIELDS && rc == 0; field++)
+        if (file->unknown & 1u << field)
+            rc = note_unknown(&frame->features, noted, file_field_name(field), err);
+    if (rc == 0 && file->entry.target_size && file->size != file->entry.target_size &&
+        !(file->unknown & 1u << FILE_SIZE))
+        rc = note_size(&frame->features, noted, "target-size", file->entry.target_size, file->size, err);
+    return rc;
+}
+
+static int take_file(struct frame *frame, const struct record *record, size_t offset, struct error *err)
+{
+    struct file_ref ref = {spool_size(frame->raw) + offset, frame->line, record->text.size};
+    const char *path = record->key;
+    size_t size = record->key_size;
+    int rc = file_record_read(&frame->file, &record->value, err);
+
+    if (rc < 0)
+        return rc;
+    const char *problem = frame_path_problem(&path, &size, frame);
+    if (problem) {
+        rc = frame_canonical(frame, record, err);
+        return rc < 0
+                   ? rc
+                   : frame_leave_out(frame, FILE_TYPE_NAME, record->key, record->key_size, frame->line, problem, err);
+    }
+    if (!frame->prefix_size)
+        prefix_add(&frame->common, path, size);
+    rc = frame->file.unknown || frame->file.entry.target_size ? note_file(frame, path, size, err) : 0;
+    if (rc == 0)
+        rc = builder_add(frame->builder, path, size, &frame->file.entry, frame->files.size / sizeof ref, err);
+    buffer_add(&frame->files, &ref, sizeof ref);
+    return frame->files.failed ? error_system(err, ENOMEM, "cannot hold the files") : rc;
+}
+
+int frame_take(struct frame *frame, const struct record *record, size_t offset, struct error *err)
+{
+    frame->records++;
+    if (record_is(record, FILE_TYPE_NAME))
+        return take_file(frame, record, offset, err);
+    if (record_is(record, "config"))
+        return configs_take(frame, record, err);
+    if (record_is(record, "metadata"))
+        return take_metadata(frame, record, err);
+    int rc = frame_canonical(frame, record, err);
+    return rc < 0 ? rc : frame_keep(frame, record->type, record->type_size, record->key, record->key_size, err);
+}
+
+int frame_add_raw(struct frame *frame, const char *bytes, size_t size, struct error *err)
+{
+    return spool_add(frame->raw, bytes, size, err);
+}
+
+/* --- Arranging ---------------------------------------------------------------------------------------------------- */
+
+static int add_uncrawled(struct frame *frame, struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < sizeof uncrawled / sizeof *uncrawled && rc == 0; i++) {
+        struct entry entry = {.mode = S_IFDIR | uncrawled[i].mode, .flags = ENTRY_MADE};
+
+        rc = builder_add(frame->builder, uncrawled[i].path, strlen(uncrawled[i].path), &entry, TAG_MADE, err);
+    }
+    return rc;
+}
+
+/* A file record that lost: its bytes are read again. */
+static int keep_file(void *arg, enum builder_conflict conflict, const char *path, size_t size, uint64_t tag,
+                     struct error *err)
+{
+    static const char *const why[] = {
+        [BUILDER_DUPLICATE] = NULL,
+        [BUILDER_BELOW_NON_DIR] = "something above it is no directory",
+        [BUILDER_ROOT_NON_DIR] = "it is the root, and no directory",
+    };
+    struct frame *frame = arg;
+    struct file_ref ref;
+    struct record record;
+
+    if (tag == TAG_MADE)
+        return 0;
+    memcpy(&ref, frame->files.bytes + tag * sizeof ref, sizeof ref);
+    buffer_clear(&frame->text);
+    if (!buffer_reserve(&frame->text, ref.size))
+        return error_system(err, ENOMEM, "a record");
+    int rc = spool_read(frame->text.bytes, frame->raw, ref.offset, ref.size, err);
+    if (rc == 0)
+        rc = dialect_read_again(&record, frame->again, (const char *)frame->text.bytes, ref.size, err);
+    if (rc == 0)
+        rc = frame_canonical(frame, &record, err);
+    if (rc < 0)
+        return rc;
+    if (why[conflict])
+        return frame_leave_out(frame, FILE_TYPE_NAME, record.key, record.key_size, ref.line, why[conflict], err);
+    rc = frame_keep(frame, record.type, record.type_size, record.key, record.key_size, err);
+    return rc < 0 ? rc : note_duplicate(&frame->features, (struct noted){path, size}, FILE_TYPE_NAME, err);
+}
+
+/* Bytes of a path as a shell takes them. */
+static void add_quoted(struct buffer *out, const char *path, size_t size)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,=";
+
+    if (size > 0 && path[0] != '-' && strspn(path, plain) >= size) {
+        buffer_add(out, path, size);
+        return;
+    }
+    buffer_add_byte(out, '\'');
+    for (size_t i = 0; i < size; i++) {
+        if (path[i] == '\'')
+            buffer_add_text(out, "'\\''");
+        else
+            buffer_add_byte(out, (uint8_t)path[i]);
+    }
+    buffer_add_byte(out, '\'');
+}
+
+static void suggest_prefix(struct frame *frame)
+{
+    size_t size = prefix_find(&frame->common, frame->builder);
+    cleanup_buffer struct buffer text = {0};
+
+    if (size == 0 || !frame->options->warn)
+        return;
+    buffer_add_format(&text,
+                      "%s: all files lie below one directory; if it is the root that was crawled, "
+                      "import with --strip-prefix ",
+                      frame->name);
+    add_quoted(&text, frame->common.path, size);
+    buffer_add_byte(&text, '\0');
+    if (!text.failed)
+        frame->options->warn(frame->options->arg, (const char *)text.bytes);
+}
+
+static int check_metadata(const struct frame *frame, struct error *err)
+{
+    if (!frame->has_metadata)
+        return error_input(err, "%s:%llu: no metadata record, so nothing tells of which system and time the frame is",
+                           frame->name, (unsigned long long)frame->line);
+    if (frame->options->namespace)
+        return 0;
+    if (!frame->namespace)
+        return error_input(err, "%s:%llu: metadata without a namespace, --namespace is needed", frame->name,
+                           (unsigned long long)frame->line);
+    struct error why;
+    if (namespace_check(frame->namespace, frame->namespace_size, &why) < 0)
+        return error_input(err, "%s:%llu: %s, --namespace is needed", frame->name, (unsigned long long)frame->line,
+                           why.text);
+    return 0;
+}
+
+int frame_arrange(struct frame *frame, const char *cut_short, struct error *err)
+{
+    int rc = check_metadata(frame, err);
+
+    if (rc == 0 && frame->prefix_size && frame->files.size == 0)
+        rc = error_input(err, "%s: no file record lies below the prefix %s", frame->name, frame->options->strip_prefix);
+    if (rc == 0 && !frame->prefix_size) /* from outside, these are crawled like all others */
+        rc = add_uncrawled(frame, err);
+    if (rc == 0)
+        rc = builder_settle(frame->builder, keep_file, frame, err);
+    if (rc == 0)
+        rc = configs_place(frame, err);
+    if (rc == 0 && cut_short) {
+        frame->partial = true;
+        rc = note_partial(&frame->features, cut_short, err);
+    }
+    if (rc == 0)
+        suggest_prefix(frame);
+    return rc;
+}
+
+/* --- Storing ------------------------------------------------------------------------------------------------------ */
+
+#define RAW_BLOCK 262144u /* bytes of the frame handed on at once */
+
+static int store_raw(struct frame *frame, int64_t *id, struct digest *digest, struct error *err)
+{
+    struct frame_writer *writer;
+    uint8_t *block = malloc(RAW_BLOCK);
+    int rc = block ? frame_writer_new(&writer, frame->options->store, err) : error_system(err, ENOMEM, "a block");
+
+    if (rc < 0) {
+        free(block);
+        return rc;
+    }
+    for (uint64_t at = 0, size; rc == 0 && at < spool_size(frame->raw); at += size) {
+        size = spool_size(frame->raw) - at < RAW_BLOCK ? spool_size(frame->raw) - at : RAW_BLOCK;
+        rc = spool_read(block, frame->raw, at, size, err);
+        if (rc == 0)
+            rc = frame_writer_add(writer, block, size, err);
+    }
+    if (rc == 0)
+        rc = frame_writer_finish(id, digest, writer, err);
+    frame_writer_free(writer);
+    free(block);
+    return rc;
+}
+
+int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, struct error *err)
+{
+    struct store *store = frame->options->store;
+
+    *snapshot = (struct snapshot){
+        .namespace = frame->options->namespace ? frame->options->namespace : frame->namespace,
+        .time = frame->time,
+        .format = "frame",
+        .has_source = true,
+        .partial = frame->partial,
+    };
+    int rc = store_raw(frame, &snapshot->frame, &snapshot->source, err);
+    if (rc == 0)
+        rc = configs_store(frame, err);
+    if (rc == 0)
+        rc = builder_write(&snapshot->root, frame->builder, store, err);
+    if (rc == 0)
+        rc = record_set_write(&snapshot->features, &frame->features, store, err);
+    if (rc == 0)
+        rc = node_empty(&snapshot->links, store, NODE_LINKS, err);
+    if (rc == 0)
+        rc = snapshot_publish(is_new, snapshot, store, err);
+    if (rc < 0)
+        store_rollback(store);
+    return rc;
+}

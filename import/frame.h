@@ -1,0 +1,90 @@
+/* frame.h - one frame while it is read: private to the import room.
+ *
+ *     frame_take() each record, frame_add_raw() each line       no lock on the store, contents go to spools
+ *     frame_arrange()                                           a tree, and what could not become part of it
+ *     frame_store()                                             into the store, and published
+ *
+ * In memory are the tree's entries (builder.h), the keys of other records, and 24 bytes a file record.
+ */
+#ifndef IMPORT_FRAME_H
+#define IMPORT_FRAME_H
+
+#include "db/snapshot.h"
+#include "import/builder.h"
+#include "import/configs.h"
+#include "import/dialect.h"
+#include "import/file_record.h"
+#include "import/import.h"
+#include "import/prefix.h"
+#include "import/record_set.h"
+#include "import/spool.h"
+
+/* Where a file record came from, to read it again when it turns out that the tree cannot hold it. */
+struct file_ref {
+    uint64_t offset; /* of its text among the frame's bytes */
+    uint64_t line;
+    size_t size;
+};
+
+/* What the tree cannot hold, for the one warning at the end. */
+struct left_out {
+    uint64_t count, first_line;
+    char first_why[256];
+};
+
+struct frame {
+    const struct import_options *options;
+    const char *name;      /* of the source, for messages */
+    size_t prefix_size;    /* of options->strip_prefix */
+    struct spool *raw;     /* the frame as received */
+    struct spool *values;  /* canonical values, and contents */
+    struct sha256 *sha;    /* of contents */
+    struct dialect *again; /* the reader's own is in use while a frame is arranged */
+    struct builder *builder;
+    struct record_set features;
+    struct configs configs;
+    struct common_prefix common;
+    struct file_record file; /* the one being read */
+    struct json_scratch scratch;
+    struct buffer canonical, text;
+    struct buffer files; /* struct file_ref; builder's tags are indexes */
+    uint64_t line;       /* being read */
+    uint64_t records;
+    bool has_metadata, has_time, partial;
+    uint64_t time;
+    char *namespace; /* the metadata's, with bytes that may be no namespace; NULL: it has none */
+    size_t namespace_size;
+    struct left_out left_out;
+};
+
+int frame_new(struct frame **frame, const struct import_options *options, const char *name, struct error *err);
+void frame_free(struct frame *frame);
+
+/* One record, whose text begins `offset` bytes into the line that is being read. RECORD_BROKEN: its value is. */
+int frame_take(struct frame *frame, const struct record *record, size_t offset, struct error *err);
+
+/* The bytes of a line, after its records. */
+int frame_add_raw(struct frame *frame, const char *bytes, size_t size, struct error *err);
+
+/* Everything was read: settle the tree, find where contents belong. `cut_short` (NULL: it was not) is why the frame is
+ * partial. Nothing of the store is used. */
+int frame_arrange(struct frame *frame, const char *cut_short, struct error *err);
+
+/* Write and publish. */
+int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, struct error *err);
+
+/* For those who assemble: the canonical text of a record's value in frame->canonical. */
+int frame_canonical(struct frame *frame, const struct record *record, struct error *err);
+
+/* Keep the record whose canonical value is in frame->canonical among the features. */
+int frame_keep(struct frame *frame, const char *type, size_t type_size, const char *key, size_t key_size,
+               struct error *err);
+
+/* The same, with the note and the count (or the error) of a record that the tree cannot hold. */
+int frame_leave_out(struct frame *frame, const char *type, const char *key, size_t key_size, uint64_t line,
+                    const char *why, struct error *err);
+
+/* Is a record's path one that the tree can hold? *path and *size are then the path in the tree; else why not. */
+const char *frame_path_problem(const char **path, size_t *size, const struct frame *frame);
+
+#endif

@@ -1,0 +1,33 @@
+/* import.h - from a source to snapshots in the store: what the command line calls. */
+#ifndef IMPORT_IMPORT_H
+#define IMPORT_IMPORT_H
+
+#include "base/error.h"
+#include "db/snapshot.h"
+#include "db/store.h"
+#include "import/source.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct import_options {
+    struct store *store;
+    const char *namespace; /* NULL: the source's own */
+    bool has_time;
+    uint64_t time;            /* ns, where has_time */
+    const char *strip_prefix; /* NULL: none; else an absolute path that becomes the root */
+    bool partial;             /* take what is complete of a source that is cut short */
+    bool strict;              /* what a tree cannot hold is an error */
+    /* All may be NULL. A text for people, one line. */
+    void (*warn)(void *arg, const char *text);
+    /* Each snapshot as soon as it is published (or was found to be there); non-zero ends the import with that value. */
+    int (*imported)(void *arg, const struct snapshot *snapshot, bool is_new);
+    /* Now and then: see source_position(). */
+    void (*progress)(void *arg, uint64_t bytes_read, uint64_t records);
+    void *arg;
+};
+
+/* Import each frame of a source. A bad frame leaves nothing behind (-EBADMSG), but frames before it are imported. */
+int import_frame(const struct import_options *options, struct source *source, struct error *err);
+
+#endif

@@ -1,0 +1,82 @@
+/* notes.c - the texts are canonical as they stand: members in order, no white space. */
+#include "import/notes.h"
+
+#include "base/quote.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct member {
+    const char *name, *text; /* text NULL: the number */
+    uint64_t number;
+};
+
+static int add_note(struct record_set *features, struct noted noted, const struct member *members, size_t count,
+                    struct error *err)
+{
+    struct buffer value = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        buffer_add_format(&value, "%s\"%s\":", i ? "," : "{", members[i].name);
+        if (members[i].text)
+            quote_json(&value, members[i].text, strlen(members[i].text));
+        else
+            buffer_add_format(&value, "%llu", (unsigned long long)members[i].number);
+    }
+    buffer_add_byte(&value, '}');
+    struct feature feature = {
+        .type = NOTE_TYPE,
+        .type_size = sizeof NOTE_TYPE - 1,
+        .key = noted.path ? noted.path : "",
+        .key_size = (uint32_t)noted.size,
+        .value = (const char *)value.bytes,
+        .value_size = (uint32_t)value.size,
+    };
+    int rc = value.failed ? error_system(err, ENOMEM, "a note") : record_set_add(features, &feature, err);
+    buffer_free(&value);
+    return rc;
+}
+
+int note_left_out(struct record_set *features, struct noted noted, const char *record, const char *why,
+                  struct error *err)
+{
+    struct member members[] = {{"record", record, 0}, {"what", "left-out", 0}, {"why", why, 0}};
+
+    return add_note(features, noted, members, 3, err);
+}
+
+int note_duplicate(struct record_set *features, struct noted noted, const char *record, struct error *err)
+{
+    struct member members[] = {{"record", record, 0}, {"what", "duplicate", 0}};
+
+    return add_note(features, noted, members, 2, err);
+}
+
+int note_unknown(struct record_set *features, struct noted noted, const char *field, struct error *err)
+{
+    struct member members[] = {{"field", field, 0}, {"what", "unknown", 0}};
+
+    return add_note(features, noted, members, 2, err);
+}
+
+int note_size(struct record_set *features, struct noted noted, const char *what, uint64_t held, uint64_t size,
+              struct error *err)
+{
+    struct member members[] = {{"held", NULL, held}, {"size", NULL, size}, {"what", what, 0}};
+
+    return add_note(features, noted, members, 3, err);
+}
+
+int note_no_record(struct record_set *features, struct noted noted, struct error *err)
+{
+    struct member members[] = {{"what", "no-record", 0}};
+
+    return add_note(features, noted, members, 1, err);
+}
+
+int note_partial(struct record_set *features, const char *why, struct error *err)
+{
+    struct member members[] = {{"what", "partial", 0}, {"why", why, 0}};
+
+    return add_note(features, (struct noted){0}, members, 2, err);
+}

@@ -1,0 +1,39 @@
+/* notes.h - what an import has to say about a path: records of type "~note" among a snapshot's features.
+ *
+ * A note says nothing but what the frame itself holds (no line, no file name), since it is part of the snapshot's id.
+ */
+#ifndef IMPORT_NOTES_H
+#define IMPORT_NOTES_H
+
+#include "import/record_set.h"
+
+#define NOTE_TYPE "~note"
+
+/* Which record a note is about. */
+struct noted {
+    const char *path; /* NULL: about the whole frame */
+    size_t size;
+};
+
+/* {"record":R,"what":"left-out","why":W}: a file or config record that the tree cannot show. */
+int note_left_out(struct record_set *features, struct noted noted, const char *record, const char *why,
+                  struct error *err);
+
+/* {"record":R,"what":"duplicate"}: another record of this path came before and says something else. */
+int note_duplicate(struct record_set *features, struct noted noted, const char *record, struct error *err);
+
+/* {"field":F,"what":"unknown"}: missing, no number, not finite, or out of range. */
+int note_unknown(struct record_set *features, struct noted noted, const char *field, struct error *err);
+
+/* {"held":H,"size":S,"what":W}: content (or link target) of H bytes where the record says S. W: "lossy", "other-time",
+ * "target-size". */
+int note_size(struct record_set *features, struct noted noted, const char *what, uint64_t held, uint64_t size,
+              struct error *err);
+
+/* {"what":"no-record"}: content without a file record, so the attributes are made up. */
+int note_no_record(struct record_set *features, struct noted noted, struct error *err);
+
+/* {"what":"partial","why":W}: the frame was cut short. */
+int note_partial(struct record_set *features, const char *why, struct error *err);
+
+#endif

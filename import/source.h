@@ -1,0 +1,47 @@
+/* source.h - bytes from a file or from standard input, plain or gzip, as lines.
+ *
+ * What is gzip is told by its content; several members are one text, and what follows the last member (some senders
+ * add a newline) is ignored.
+ */
+#ifndef IMPORT_SOURCE_H
+#define IMPORT_SOURCE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A longer line is an error. The longest real ones are dockerinspect and logstash frames, of a few MiB. */
+#define SOURCE_LINE_MAX ((size_t)64 << 20) /* bytes, with the line's end */
+
+struct source;
+
+struct line {
+    const char *bytes; /* borrowed until the next call */
+    size_t size;       /* with the newline, if it has one */
+    uint64_t number;   /* from 1 */
+};
+
+/* "-" is standard input. */
+int source_open(struct source **source, const char *path, struct error *err);
+
+/* From an open file, which is the source's from now on (also when this fails). `name` is for messages; it is copied. */
+int source_open_fd(struct source **source, int fd, const char *name, struct error *err);
+
+void source_close(struct source *source);
+
+/* For messages: the path as it was given, or "<stdin>". */
+const char *source_name(const struct source *source);
+
+/* The next line: 1, or 0 at the end. */
+int source_next_line(struct line *line, struct source *source, struct error *err);
+
+/* At the end: did it come in the middle of a gzip member? */
+bool source_is_cut_short(const struct source *source);
+
+/* Bytes consumed so far, of the file where that can be told (so it may be set against the file's size), else of text.
+ */
+uint64_t source_position(const struct source *source);
+
+#endif

@@ -1,0 +1,141 @@
+/* spool.c - see spool.h. */
+#include "import/spool.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SPOOL_BUFFER 262144u /* bytes gathered for one write; most frames' contents fit */
+
+struct spool {
+    const char *directory;
+    int fd;           /* -1 until the buffer was full for the first time */
+    uint64_t in_file; /* bytes in the file; the buffer follows them */
+    size_t used;      /* of the buffer */
+    uint8_t buffer[SPOOL_BUFFER];
+};
+
+struct spool *spool_new(const char *directory)
+{
+    struct spool *spool = malloc(sizeof *spool);
+
+    if (!spool)
+        return NULL;
+    spool->directory = directory;
+    spool->fd = -1;
+    spool->in_file = 0;
+    spool->used = 0;
+    return spool;
+}
+
+void spool_free(struct spool *spool)
+{
+    if (spool && spool->fd >= 0)
+        close(spool->fd);
+    free(spool);
+}
+
+uint64_t spool_size(const struct spool *spool)
+{
+    return spool->in_file + spool->used;
+}
+
+static int fail(const struct spool *spool, int errnum, struct error *err)
+{
+    return error_system(err, errnum, "a temporary file in %s", spool->directory);
+}
+
+/* Where the file system has no O_TMPFILE, a name that is removed at once. */
+static int open_file(struct spool *spool, struct error *err)
+{
+    char path[PATH_MAX];
+
+    spool->fd = open(spool->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (spool->fd >= 0)
+        return 0;
+    if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+        return fail(spool, errno, err);
+    if ((size_t)snprintf(path, sizeof path, "%s/spool-XXXXXX", spool->directory) >= sizeof path)
+        return fail(spool, ENAMETOOLONG, err);
+    spool->fd = mkostemp(path, O_CLOEXEC);
+    if (spool->fd < 0)
+        return fail(spool, errno, err);
+    unlink(path);
+    return 0;
+}
+
+static int write_out(struct spool *spool, const uint8_t *bytes, size_t size, struct error *err)
+{
+    if (spool->fd < 0) {
+        int rc = open_file(spool, err);
+        if (rc < 0)
+            return rc;
+    }
+    while (size > 0) {
+        ssize_t n = pwrite(spool->fd, bytes, size, (off_t)spool->in_file);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail(spool, errno, err);
+        spool->in_file += (uint64_t)n;
+        bytes += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+int spool_add(struct spool *spool, const void *bytes, size_t size, struct error *err)
+{
+    if (size > SPOOL_BUFFER - spool->used) {
+        size_t used = spool->used;
+
+        spool->used = 0;
+        int rc = write_out(spool, spool->buffer, used, err);
+        if (rc < 0)
+            return rc;
+        if (size >= SPOOL_BUFFER)
+            return write_out(spool, bytes, size, err);
+    }
+    if (size > 0)
+        memcpy(spool->buffer + spool->used, bytes, size);
+    spool->used += size;
+    return 0;
+}
+
+int spool_read(void *out, struct spool *spool, uint64_t offset, size_t size, struct error *err)
+{
+    uint8_t *to = out;
+
+    while (size > 0 && offset < spool->in_file) {
+        uint64_t left = spool->in_file - offset;
+        ssize_t n = pread(spool->fd, to, left < size ? (size_t)left : size, (off_t)offset);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return fail(spool, n < 0 ? errno : EIO, err);
+        to += n;
+        offset += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    if (size == 0)
+        return 0;
+    if (offset + size > spool_size(spool))
+        return fail(spool, EIO, err);
+    memcpy(to, spool->buffer + (offset - spool->in_file), size);
+    return 0;
+}
+
+int spool_clear(struct spool *spool, struct error *err)
+{
+    spool->used = 0;
+    spool->in_file = 0;
+    if (spool->fd >= 0 && ftruncate(spool->fd, 0) < 0)
+        return fail(spool, errno, err);
+    return 0;
+}

@@ -1,0 +1,220 @@
+/* export.c - objects of snapshots' trees, and the doors to those of virtual directories (virtual.c). */
+#include "nfsd/export.h"
+
+#include "base/bytes.h"
+#include "nfsd/permission.h"
+#include "nfsd/virtual.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Cookies of a listing's two first entries; ordinal i of a directory in a tree has COOKIE_FIRST + i. */
+enum { COOKIE_SELF = 1, COOKIE_PARENT = 2, COOKIE_FIRST = 3 };
+
+/* A root's fileid is this and 31 bits of its id, so that the roots below "/snap" differ even where a client takes
+ * fileids for unique across file systems; all other fileids of a tree are ranks, which are smaller. */
+#define ROOT_FILEID 0x80000000u
+
+static uint64_t tree_fileid(const struct object *object, uint32_t rank)
+{
+    return rank ? rank : ROOT_FILEID | (get_be32(object->id) & (ROOT_FILEID - 1));
+}
+
+int snapshot_object(struct object *object, struct nfsd_worker *worker, const uint8_t *id, uint32_t rank)
+{
+    struct served_snapshot snapshot;
+    int found = snapshots_find(&snapshot, &worker->snapshots, worker->store, id, &worker->err);
+
+    if (found < 0)
+        return found;
+    *object = (struct object){.kind = HANDLE_SNAPSHOT, .fsid = snapshot.fsid};
+    memcpy(object->id, id, SNAPSHOT_ID_SIZE);
+    return tree_find(&object->place, worker->reader, snapshot.root, rank, &worker->err);
+}
+
+int object_resolve(struct object *object, struct nfsd_worker *worker, const void *bytes, size_t size)
+{
+    struct handle handle;
+    int found;
+
+    nfsd_worker_look(worker);
+    if (!handle_decode(&handle, store_key(worker->store), bytes, size))
+        return -EBADF;
+    if (handle.kind == HANDLE_VIRTUAL)
+        return virtual_object(object, worker, handle.number) ? 0 : -EBADF;
+    found = snapshot_object(object, worker, handle.id, handle.number);
+    return found == -ENOENT ? -ESTALE : found;
+}
+
+size_t object_handle(uint8_t out[HANDLE_SIZE_MAX], const struct nfsd_worker *worker, const struct object *object)
+{
+    struct handle handle = {
+        .kind = object->kind,
+        .number = object->kind == HANDLE_VIRTUAL ? object->directory->number : object->place.rank,
+    };
+
+    memcpy(handle.id, object->id, sizeof handle.id);
+    return handle_encode(out, store_key(worker->store), &handle);
+}
+
+uint32_t object_mode(const struct object *object)
+{
+    return object->kind == HANDLE_VIRTUAL ? S_IFDIR | 0555 : object->place.entry->mode;
+}
+
+uint32_t object_uid(const struct object *object)
+{
+    return object->kind == HANDLE_VIRTUAL ? 0 : object->place.entry->uid;
+}
+
+uint32_t object_gid(const struct object *object)
+{
+    return object->kind == HANDLE_VIRTUAL ? 0 : object->place.entry->gid;
+}
+
+uint64_t object_fileid(const struct object *object)
+{
+    return object->kind == HANDLE_VIRTUAL ? object->directory->number : tree_fileid(object, object->place.rank);
+}
+
+static bool is_name(const char *name, size_t size, const char *text)
+{
+    return size == strlen(text) && memcmp(name, text, size) == 0;
+}
+
+/* Above the root of a snapshot is that root again: each snapshot is a file system of its own, and all that a client
+ * sees under one fsid stays inside. Clients that came through "/snap" go back up by their own mount table. */
+static int tree_object_lookup(struct object *child, struct nfsd_worker *worker, const struct object *directory,
+                              const char *name, size_t size)
+{
+    *child = *directory;
+    if (is_name(name, size, ".."))
+        return tree_find(&child->place, worker->reader, directory->place.root, directory->place.parent, &worker->err);
+    return tree_lookup(&child->place, worker->reader, &directory->place, name, size, &worker->err);
+}
+
+int object_lookup(struct object *child, struct nfsd_worker *worker, const struct object *directory, const char *name,
+                  size_t size)
+{
+    if (!S_ISDIR(object_mode(directory)))
+        return -ENOTDIR;
+    if (size > ENTRY_NAME_MAX)
+        return -ENAMETOOLONG;
+    if (size == 0 || memchr(name, '/', size) || memchr(name, '\0', size))
+        return -ENOENT; /* LOOKUP has no better word for what cannot exist (RFC 1813, 3.3.3) */
+    if (is_name(name, size, ".")) {
+        *child = *directory;
+        return 0;
+    }
+    return directory->kind == HANDLE_VIRTUAL ? virtual_lookup(child, worker, directory, name, size)
+                                             : tree_object_lookup(child, worker, directory, name, size);
+}
+
+int object_walk(struct object *object, struct nfsd_worker *worker, const char *path, size_t size,
+                const struct rpc_credential *who)
+{
+    const char *end = path + size;
+
+    nfsd_worker_look(worker);
+    if (size == 0 || *path != '/')
+        return -ENOENT;
+    virtual_object(object, worker, VIRTUAL_ROOT);
+    while (path < end) {
+        const char *slash = memchr(path, '/', (size_t)(end - path));
+        const char *next = slash ? slash : end;
+        struct object directory = *object;
+
+        if (next > path) {
+            if (S_ISDIR(object_mode(&directory)) && !(object_permits(&directory, who) & PERMIT_EXECUTE))
+                return -EACCES;
+            int found = object_lookup(object, worker, &directory, path, (size_t)(next - path));
+            if (found < 0)
+                return found;
+        }
+        path = slash ? slash + 1 : end;
+    }
+    return 0;
+}
+
+static int tree_list(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
+                     void *arg)
+{
+    uint64_t ordinal = cookie < COOKIE_FIRST ? 0 : cookie - COOKIE_FIRST + 1;
+    struct object object = *directory;
+    struct tree_listing listing;
+    int result;
+
+    if (ordinal > UINT32_MAX)
+        return 0; /* behind the end of any directory */
+    tree_listing_begin(&listing, worker->reader, &directory->place, (uint32_t)ordinal);
+    while ((result = tree_listing_next(&object.place, &listing, &worker->err)) > 0) {
+        struct listing_entry entry = {
+            .name = object.place.entry->name,
+            .size = object.place.entry->name_size,
+            .cookie = COOKIE_FIRST + ordinal++,
+            .fileid = object_fileid(&object),
+            .object = &object,
+        };
+
+        result = visit(arg, &entry);
+        if (result != 0)
+            break;
+    }
+    return result;
+}
+
+static int list_dots(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
+                     void *arg)
+{
+    struct object parent;
+    int result = 0;
+
+    if (cookie < COOKIE_SELF) {
+        struct listing_entry self = {".", 1, COOKIE_SELF, object_fileid(directory), directory};
+        result = visit(arg, &self);
+    }
+    if (result == 0 && cookie < COOKIE_PARENT) {
+        result = object_lookup(&parent, worker, directory, "..", 2);
+        if (result == 0) {
+            struct listing_entry above = {"..", 2, COOKIE_PARENT, object_fileid(&parent), &parent};
+            result = visit(arg, &above);
+        }
+    }
+    return result;
+}
+
+int object_list(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
+                void *arg)
+{
+    int result = list_dots(worker, directory, cookie, visit, arg);
+
+    if (result != 0)
+        return result;
+    return directory->kind == HANDLE_VIRTUAL ? virtual_list(worker, directory, cookie, visit, arg)
+                                             : tree_list(worker, directory, cookie, visit, arg);
+}
+
+int object_count_nodes(uint64_t *nodes, struct nfsd_worker *worker, const struct object *object)
+{
+    struct tree_place root;
+
+    if (object->kind == HANDLE_VIRTUAL) {
+        *nodes = VIRTUAL_COUNT;
+        return 0;
+    }
+    int found = tree_find(&root, worker->reader, object->place.root, 0, &worker->err);
+    if (found == 0)
+        *nodes = 1 + (uint64_t)root.entry->below.nodes;
+    return found;
+}
+
+bool object_still_exported(struct nfsd_worker *worker, const struct object *object)
+{
+    struct served_snapshot snapshot;
+
+    if (object->kind == HANDLE_VIRTUAL)
+        return true;
+    nfsd_worker_forget(worker);
+    return snapshots_find(&snapshot, &worker->snapshots, worker->store, object->id, &worker->err) == 0;
+}

@@ -1,0 +1,64 @@
+/* worker.h - what one worker thread of the server has for itself, and what all of them share.
+ *
+ * The transport makes one by nfsd_worker_begin() for each thread and hands it to every handler as call->worker. Nothing
+ * in it is shared but the node cache, so handlers take no lock.
+ */
+#ifndef NFSD_WORKER_H
+#define NFSD_WORKER_H
+
+#include "base/error.h"
+#include "nfsd/files.h"
+#include "nfsd/snapshots.h"
+#include "rpc/server.h"
+#include "tree/reader.h"
+
+/* A worker looks for changes of the store at most this often; so late a new or a forgotten snapshot may show. */
+#define WORKER_LOOK_MS 100
+
+/* Failures of the store are logged once in this time by each worker: a broken disk must not fill another one. */
+#define WORKER_REPORT_MS 1000
+
+/* What is served where, for those who ask the portmap program. */
+struct served {
+    const struct rpc_program *const *programs;
+    size_t program_count;
+    uint16_t tcp_port, udp_port; /* 0: not by this transport */
+};
+
+/* The server as its workers see it: rpc_config's `app`. Everything is borrowed and must outlive the workers. */
+struct nfsd_app {
+    const char *store_directory;
+    struct tree_cache *cache;
+    const struct siphash_key *key; /* of handles; NULL: the store's own */
+    struct served served; /* set before rpc_server_run() */
+};
+
+#define VIRTUAL_COUNT 2 /* directories that no tree holds; virtual.c has their table */
+
+struct nfsd_worker {
+    const struct nfsd_app *app;
+    struct store *store; /* read only */
+    struct tree_reader *reader;
+    struct snapshot_table snapshots;
+    struct open_files files;
+    uint64_t virtual_fsid;                 /* of "/" and what is no tree below it */
+    uint64_t virtual_mtime[VIRTUAL_COUNT]; /* ns; UINT64_MAX: not asked yet */
+    uint64_t looked, reported;             /* ms on the monotonic clock */
+    struct error err;                      /* of the call at hand; here since 4.6 KiB need not be on every stack */
+};
+
+/* For struct rpc_config. */
+int nfsd_worker_begin(void **worker, void *app, struct error *err);
+void nfsd_worker_rest(void *worker);
+void nfsd_worker_end(void *worker);
+
+/* Forget what may have changed, if another connection has committed and the last look is WORKER_LOOK_MS ago. */
+void nfsd_worker_look(struct nfsd_worker *worker);
+
+/* The same, but at once: something that should be there is not. */
+void nfsd_worker_forget(struct nfsd_worker *worker);
+
+/* Log worker->err. */
+void nfsd_worker_report(struct nfsd_worker *worker);
+
+#endif

@@ -1,0 +1,34 @@
+/* call.h - one call: reading its header, finding its procedure, running that, making the reply. Knows no socket. */
+#ifndef RPC_CALL_H
+#define RPC_CALL_H
+
+#include "rpc/region.h"
+#include "rpc/server.h"
+
+#include <sys/types.h>
+
+/* What surrounds a call: where it came from and what answering it may use. */
+struct rpc_transport {
+    const struct rpc_program *const *programs;
+    size_t program_count;
+    uint32_t only; /* the one program answered here, or 0 */
+    bool stream;
+    const struct sockaddr *peer;
+    unsigned options; /* of the access rule that let the peer in */
+    const struct access_list *access;
+    void *worker;
+    struct region *arena; /* empty between calls */
+    bool *version_logged; /* one "version" event a connection; NULL: none at all */
+    /* What rpc_call_send_file() asked for; fd is -1 when nothing. Whoever takes the reply takes it over. */
+    struct {
+        int fd;
+        uint64_t offset;
+        uint32_t length;
+    } file;
+};
+
+/* Answer the call in `record`. Returns the size of the reply written at `reply` (room: at least RPC_RECORD_MAX bytes;
+ * transport->file follows it), or -EBADMSG when this is no call that can be answered. */
+ssize_t call_answer(uint8_t *reply, size_t room, struct rpc_transport *transport, const uint8_t *record, size_t size);
+
+#endif

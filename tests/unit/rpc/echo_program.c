@@ -1,0 +1,145 @@
+/* echo_program.c - procedures that use each way in and out of the transport once. */
+#include "tests/unit/rpc/echo_program.h"
+
+#include "rpc/limits.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define FILE_SIZE 1048576u
+
+struct bytes {
+    u_int size;
+    char *at;
+};
+
+static int file = -1;
+
+void echo_file_open(void)
+{
+    uint8_t *content = malloc(FILE_SIZE);
+
+    file = memfd_create("echo", MFD_CLOEXEC);
+    if (!content || file < 0)
+        abort();
+    for (unsigned i = 0; i < FILE_SIZE; i++)
+        content[i] = (uint8_t)(i % 251);
+    if (write(file, content, FILE_SIZE) != FILE_SIZE)
+        abort();
+    free(content);
+}
+
+void echo_file_close(void)
+{
+    close(file);
+    file = -1;
+}
+
+static bool_t xdr_echo(XDR *xdr, struct bytes *bytes)
+{
+    return xdr_bytes(xdr, &bytes->at, &bytes->size, ECHO_MAX);
+}
+
+static bool_t xdr_text(XDR *xdr, char **text)
+{
+    return xdr_string(xdr, text, 255);
+}
+
+static bool_t xdr_credential(XDR *xdr, struct rpc_credential *credential)
+{
+    uint32_t *groups = credential->groups;
+
+    return xdr_u_int(xdr, &credential->uid) && xdr_u_int(xdr, &credential->gid) &&
+           xdr_array(xdr, (char **)&groups, &credential->group_count, RPC_GROUPS_MAX, sizeof *groups,
+                     (xdrproc_t)xdr_u_int);
+}
+
+static enum accept_stat do_null(struct rpc_call *call, const void *args, void *result)
+{
+    (void)call, (void)args, (void)result;
+    return SUCCESS;
+}
+
+static void prepare_echo(struct rpc_call *call, void *args)
+{
+    ((struct bytes *)args)->at = rpc_call_alloc(call, ECHO_MAX);
+}
+
+static enum accept_stat do_echo(struct rpc_call *call, const void *args, void *result)
+{
+    (void)call;
+    memcpy(result, args, sizeof(struct bytes));
+    return SUCCESS;
+}
+
+static enum accept_stat do_who(struct rpc_call *call, const void *args, void *result)
+{
+    (void)args;
+    memcpy(result, &call->credential, sizeof call->credential);
+    return SUCCESS;
+}
+
+static enum accept_stat do_file(struct rpc_call *call, const void *args, void *result)
+{
+    const uint32_t *size = args;
+
+    memcpy(result, size, sizeof *size);
+    return rpc_call_send_file(call, file, 0, *size) == 0 ? SUCCESS : SYSTEM_ERR;
+}
+
+static enum accept_stat do_big(struct rpc_call *call, const void *args, void *result)
+{
+    const uint32_t *size = args;
+    struct bytes *bytes = result;
+
+    bytes->size = *size;
+    bytes->at = rpc_call_alloc(call, *size);
+    if (!bytes->at)
+        return SYSTEM_ERR;
+    memset(bytes->at, 0, *size);
+    return SUCCESS;
+}
+
+static bool_t xdr_big(XDR *xdr, struct bytes *bytes)
+{
+    return xdr_bytes(xdr, &bytes->at, &bytes->size, ~0u);
+}
+
+static enum accept_stat do_string(struct rpc_call *call, const void *args, void *result)
+{
+    (void)call;
+    *(uint32_t *)result = (uint32_t)strlen(*(char *const *)args);
+    return SUCCESS;
+}
+
+static enum accept_stat do_fail(struct rpc_call *call, const void *args, void *result)
+{
+    (void)result;
+    rpc_call_send_file(call, file, 0, 100);
+    return *(const enum accept_stat *)args;
+}
+
+static const struct rpc_procedure procedures[ECHO_PROCEDURES] = {
+    [ECHO_NULL] = {.name = "NULL", .handler = do_null},
+    [ECHO_OPAQUE] = {"OPAQUE", do_echo, (xdrproc_t)xdr_echo, sizeof(struct bytes), (xdrproc_t)xdr_echo,
+                     sizeof(struct bytes), prepare_echo},
+    [ECHO_WHO] = {.name = "WHO",
+                  .handler = do_who,
+                  .encode = (xdrproc_t)xdr_credential,
+                  .result_size = sizeof(struct rpc_credential)},
+    [ECHO_FILE] = {"FILE", do_file, (xdrproc_t)xdr_u_int, 4, (xdrproc_t)xdr_u_int, 4, NULL},
+    [ECHO_BIG] = {"BIG", do_big, (xdrproc_t)xdr_u_int, 4, (xdrproc_t)xdr_big, sizeof(struct bytes), NULL},
+    [ECHO_STRING] = {"STRING", do_string, (xdrproc_t)xdr_text, sizeof(char *), (xdrproc_t)xdr_u_int, 4, NULL},
+    [ECHO_FAIL] = {"FAIL", do_fail, (xdrproc_t)xdr_u_int, 4, NULL, 0, NULL},
+};
+
+static const struct rpc_version echo_versions[] = {{2, procedures, 1}, {3, procedures, ECHO_PROCEDURES}};
+static const struct rpc_version stream_versions[] = {{1, procedures, 1}};
+
+static const struct rpc_program echo = {ECHO_PROGRAM, "echo", echo_versions, 2, true};
+static const struct rpc_program stream = {STREAM_PROGRAM, "stream", stream_versions, 1, false};
+
+const struct rpc_program *const echo_programs[] = {&echo, &stream};
+const size_t echo_program_count = 2;

@@ -1,0 +1,16 @@
+/* scratch.h - a directory of a test's own, gone when the test ends. */
+#ifndef TESTS_UNIT_SCRATCH_H
+#define TESTS_UNIT_SCRATCH_H
+
+#include "db/store.h"
+
+/* Make the directory; returns its path (one per process). */
+const char *scratch_make(void);
+
+/* Remove it and all that is in it. */
+void scratch_remove(void);
+
+/* A store in it, made if it is not there; fails the test when it cannot be opened. */
+struct store *scratch_store(enum store_access access);
+
+#endif

@@ -1,0 +1,45 @@
+/* cache.h - a bounded table of immutable objects by id, shared by all threads and read without a lock.
+ *
+ * An object that was evicted is freed when no thread can still look at it: each thread says when it rests (between
+ * wake-ups), and what was evicted before the last of them rested is freed. So nothing that was found needs to be let
+ * go.
+ */
+#ifndef TREE_CACHE_H
+#define TREE_CACHE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What every object begins with; allocated by malloc, freed by free. */
+struct cached {
+    _Atomic(struct cached *) next; /* in its bucket; the cache's own, as all up to `retired` */
+    atomic_bool used;              /* since the eviction hand came by last */
+    struct cached *retired_next;   /* in the list of those that were evicted */
+    uint64_t retired;              /* epoch of its eviction */
+    int64_t id;
+    size_t size; /* bytes that it counts for */
+};
+
+struct cache;
+struct cache_user; /* one thread */
+
+struct cache *cache_new(size_t limit);   /* bytes; NULL: out of memory */
+void cache_free(struct cache *cache);    /* after the last user left */
+size_t cache_bytes(struct cache *cache); /* in the table now; what waits for a rest comes on top */
+
+struct cache_user *cache_join(struct cache *cache); /* NULL: out of memory */
+void cache_leave(struct cache_user *user);
+
+/* The object, valid until this user rests, or NULL. */
+struct cached *cache_find(struct cache_user *user, int64_t id);
+
+/* Put an object in (it is the cache's from now on) and evict others if need be. Returns the one that is in the table:
+ * this one, or the one that another thread put there first. */
+struct cached *cache_insert(struct cache_user *user, struct cached *object);
+
+/* Nothing found before is looked at any more. */
+void cache_rest(struct cache_user *user);
+
+#endif

@@ -1,0 +1,117 @@
+/* manifest.c - entries and notes as lines. */
+#include "tree/manifest.h"
+
+#include "base/jsonl.h"
+#include "db/blob.h"
+#include "tree/features.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+const char *manifest_type(uint32_t mode)
+{
+    static const char *const names[16] = {
+        [S_IFREG >> 12] = "file",  [S_IFDIR >> 12] = "dir",  [S_IFLNK >> 12] = "link",    [S_IFCHR >> 12] = "char",
+        [S_IFBLK >> 12] = "block", [S_IFIFO >> 12] = "pipe", [S_IFSOCK >> 12] = "socket",
+    };
+    const char *name = names[mode >> 12 & 15];
+
+    return name ? name : "unknown";
+}
+
+const char *manifest_known(const struct entry *entry)
+{
+    static const struct {
+        uint32_t flag;
+        const char *name;
+    } names[] = {{ENTRY_ABSENT, "absent"}, {ENTRY_MADE, "made"}, {ENTRY_LOSSY, "lossy"}};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (entry->flags & names[i].flag)
+            return names[i].name;
+    return "captured";
+}
+
+int manifest_members(struct buffer *line, struct tree_reader *reader, const struct tree_step *step, struct error *err)
+{
+    const struct entry *entry = step->place.entry;
+    char mode[8];
+
+    snprintf(mode, sizeof mode, "%04o", (unsigned)(entry->mode & 07777));
+    jsonl_text(line, "path", step->path, step->size);
+    jsonl_string(line, "type", manifest_type(entry->mode));
+    jsonl_string(line, "mode", mode);
+    jsonl_number(line, "uid", entry->uid);
+    jsonl_number(line, "gid", entry->gid);
+    jsonl_number(line, "size", entry->size);
+    jsonl_time(line, "mtime", entry->mtime);
+    if (entry->target)
+        jsonl_text(line, "target", entry->target, entry->target_size);
+    if (S_ISCHR(entry->mode) || S_ISBLK(entry->mode)) {
+        jsonl_number(line, "major", entry->rdev_major);
+        jsonl_number(line, "minor", entry->rdev_minor);
+    }
+    jsonl_string(line, "known", manifest_known(entry));
+    if (entry->content) {
+        struct blob blob;
+        int result = tree_content(&blob, reader, entry, err);
+
+        if (result < 0)
+            return result == -ENOENT ? error_system(err, EIO, "the content of %s is not in the store", step->path)
+                                     : result;
+        jsonl_hex(line, "sha256", blob.digest.bytes, DIGEST_SIZE);
+    }
+    return 0;
+}
+
+struct writing {
+    struct tree_reader *reader;
+    struct buffer line;
+    int (*sink)(void *arg, const void *bytes, size_t size);
+    void *arg;
+    struct error *err;
+};
+
+static int flush_line(struct writing *w)
+{
+    jsonl_end(&w->line);
+    if (w->line.failed)
+        return error_system(w->err, ENOMEM, "cannot write a manifest");
+    int result = w->sink(w->arg, w->line.bytes, w->line.size);
+    buffer_clear(&w->line);
+    return result;
+}
+
+static int write_entry(void *arg, const struct tree_step *step)
+{
+    struct writing *w = arg;
+
+    jsonl_begin(&w->line);
+    int result = manifest_members(&w->line, w->reader, step, w->err);
+    return result < 0 ? result : flush_line(w);
+}
+
+static int write_note(void *arg, const struct feature *feature)
+{
+    struct writing *w = arg;
+
+    jsonl_begin(&w->line);
+    jsonl_text(&w->line, "path", feature->key, feature->key_size);
+    jsonl_raw(&w->line, "note", feature->value, feature->value_size);
+    return flush_line(w);
+}
+
+int manifest_write(struct tree_reader *reader, const struct snapshot *snapshot,
+                   int (*sink)(void *arg, const void *bytes, size_t size), void *arg, struct error *err)
+{
+    struct writing w = {.reader = reader, .sink = sink, .arg = arg, .err = err};
+    struct tree_place root;
+    int result = tree_find(&root, reader, snapshot->root.id, 0, err);
+
+    if (result == 0)
+        result = tree_visit(reader, &root, "/", true, write_entry, &w, err);
+    if (result == 0)
+        result = features_visit(tree_reader_store(reader), snapshot->features.id, FEATURE_NOTE, write_note, &w, err);
+    buffer_free(&w.line);
+    return result;
+}

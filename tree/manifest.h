@@ -1,0 +1,27 @@
+/* manifest.h - the manifest of a snapshot: one JSON object a line for every path (what it is, its digest, how its
+ * content is known), then one for everything that the import noted.
+ *
+ *     {"path":"/etc/passwd","type":"file","mode":"0644","uid":0,"gid":0,"size":1214,"mtime":"…","known":"captured","sha256":"…"}
+ *     {"path":"/etc/x","note":{"held":36,"size":37,"what":"lossy"}}
+ */
+#ifndef TREE_MANIFEST_H
+#define TREE_MANIFEST_H
+
+#include "base/buffer.h"
+#include "db/snapshot.h"
+#include "tree/walk.h"
+
+/* "file", "dir", "link", "char", "block", "pipe", "socket". */
+const char *manifest_type(uint32_t mode);
+
+/* How an entry's content is known: "captured", "made", "lossy", "absent". */
+const char *manifest_known(const struct entry *entry);
+
+/* The members of an entry's line, as in the manifest, into an object that was begun. */
+int manifest_members(struct buffer *line, struct tree_reader *reader, const struct tree_step *step, struct error *err);
+
+/* The whole manifest; `sink` gets it line by line. */
+int manifest_write(struct tree_reader *reader, const struct snapshot *snapshot,
+                   int (*sink)(void *arg, const void *bytes, size_t size), void *arg, struct error *err);
+
+#endif

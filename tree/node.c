@@ -1,0 +1,230 @@
+/* node.c - from rows to a node in memory: one allocation, which holds the items and their texts. */
+#include "tree/node.h"
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "db/node.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What a visit gathers. Texts move while they grow, so items hold offsets until everything is in place. */
+struct loading {
+    struct store *store;
+    struct error *err;
+    unsigned level, count, expected;
+    struct counts counts, sums;
+    struct buffer texts;
+    union {
+        struct node_leaf_item leaf[NODE_ITEMS_MAX];
+        struct node_list_item list[NODE_ITEMS_MAX];
+    };
+    size_t text[NODE_ITEMS_MAX], target[NODE_ITEMS_MAX];
+};
+
+static int load_begin(void *arg, enum node_kind kind, unsigned level, unsigned count, const struct counts *counts)
+{
+    struct loading *l = arg;
+
+    if (kind != NODE_TREE || count > NODE_ITEMS_MAX)
+        return error_system(l->err, EIO, "a node of %s is damaged", store_directory(l->store));
+    l->level = level;
+    l->expected = count;
+    l->counts = *counts;
+    return 0;
+}
+
+static int load_room(struct loading *l)
+{
+    return l->count < l->expected ? 0 : error_system(l->err, EIO, "a node of %s is damaged", store_directory(l->store));
+}
+
+static void load_sums(struct loading *l, uint32_t entries, uint32_t dirs, uint32_t nodes)
+{
+    l->sums.entries += entries;
+    l->sums.dirs += dirs;
+    l->sums.nodes += nodes;
+    l->count++;
+}
+
+static int load_entry(void *arg, const struct entry *entry, const struct entry_digests *digests)
+{
+    struct loading *l = arg;
+    int result = load_room(l);
+
+    (void)digests;
+    if (result < 0)
+        return result;
+    l->leaf[l->count] = (struct node_leaf_item){.entry = *entry, .nodes_before = l->sums.nodes};
+    l->text[l->count] = l->texts.size;
+    buffer_add(&l->texts, entry->name, entry->name_size);
+    l->target[l->count] = l->texts.size;
+    buffer_add(&l->texts, entry->target, entry->target_size);
+    load_sums(l, 1, S_ISDIR(entry->mode), 1 + entry->below.nodes);
+    return 0;
+}
+
+static int load_child(void *arg, const struct node_child *child)
+{
+    struct loading *l = arg;
+    const struct counts *counts = &child->node.counts;
+    int result = load_room(l);
+
+    if (result < 0)
+        return result;
+    l->list[l->count] = (struct node_list_item){
+        .first_size = child->first_size,
+        .nodes_before = l->sums.nodes,
+        .entries_before = l->sums.entries,
+        .node = child->node.id,
+    };
+    l->text[l->count] = l->texts.size;
+    buffer_add(&l->texts, child->first, child->first_size);
+    load_sums(l, counts->entries, counts->dirs, counts->nodes);
+    return 0;
+}
+
+static bool is_whole(const struct loading *l)
+{
+    return l->count == l->expected && l->sums.entries == l->counts.entries && l->sums.dirs == l->counts.dirs &&
+           l->sums.nodes == l->counts.nodes && (l->level == 0 || l->count > 0);
+}
+
+static struct node *pack(const struct loading *l, int64_t id)
+{
+    size_t items = l->count * (l->level ? sizeof *l->list : sizeof *l->leaf);
+    size_t size = sizeof(struct node) + items + l->texts.size;
+    struct node *node = malloc(size);
+
+    if (!node)
+        return NULL;
+    *node = (struct node){.cached = {.id = id, .size = size},
+                          .counts = l->counts,
+                          .level = (uint16_t)l->level,
+                          .count = (uint16_t)l->count};
+    char *texts = (char *)(node + 1) + items;
+    if (l->texts.size)
+        memcpy(texts, l->texts.bytes, l->texts.size);
+    if (l->level) {
+        node->list = memcpy(node + 1, l->list, items);
+        for (unsigned i = 0; i < l->count; i++)
+            node->list[i].first = texts + l->text[i];
+    } else {
+        node->leaf = memcpy(node + 1, l->leaf, items);
+        for (unsigned i = 0; i < l->count; i++) {
+            struct entry *entry = &node->leaf[i].entry;
+            entry->name = texts + l->text[i];
+            entry->target = entry->target ? texts + l->target[i] : NULL;
+        }
+    }
+    return node;
+}
+
+static int load(struct node **node, struct store *store, int64_t id, struct error *err)
+{
+    struct loading *l = calloc(1, sizeof *l);
+
+    if (!l)
+        return error_system(err, ENOMEM, "cannot read a node");
+    l->store = store;
+    l->err = err;
+    const struct node_visitor visitor = {.begin = load_begin, .child = load_child, .entry = load_entry, .arg = l};
+    int result = node_visit(store, id, false, &visitor, err);
+    if (result == 0 && !is_whole(l))
+        result = error_system(err, EIO, "node %lld of %s is damaged", (long long)id, store_directory(store));
+    if (result == 0) {
+        *node = l->texts.failed ? NULL : pack(l, id);
+        if (!*node)
+            result = error_system(err, ENOMEM, "cannot read a node");
+    }
+    buffer_free(&l->texts);
+    free(l);
+    return result == -ENOENT ? -ESTALE : result;
+}
+
+int node_get(const struct node **node, struct cache_user *user, struct store *store, int64_t id, struct error *err)
+{
+    struct cached *found = cache_find(user, id);
+
+    if (!found) {
+        struct node *loaded;
+        int result = load(&loaded, store, id, err);
+
+        if (result < 0)
+            return result;
+        found = cache_insert(user, &loaded->cached);
+    }
+    *node = (const struct node *)found;
+    return 0;
+}
+
+/* --- Finding items ------------------------------------------------------------------------------------------------ */
+
+static uint32_t nodes_before(const struct node *node, unsigned i)
+{
+    return node->level ? node->list[i].nodes_before : node->leaf[i].nodes_before;
+}
+
+unsigned node_item_of_rank(const struct node *node, uint32_t nodes)
+{
+    unsigned low = 0, high = node->count;
+
+    while (high - low > 1) {
+        unsigned middle = (low + high) / 2;
+
+        if (nodes_before(node, middle) <= nodes)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+unsigned node_item_of_ordinal(const struct node *list, uint32_t entries)
+{
+    unsigned low = 0, high = list->count;
+
+    while (high - low > 1) {
+        unsigned middle = (low + high) / 2;
+
+        if (list->list[middle].entries_before <= entries)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int name_compare(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
+
+    return order ? order : (a_size > b_size) - (a_size < b_size);
+}
+
+/* The first item whose name is > (or >=) the name. */
+static unsigned first_behind(const struct node *node, const char *name, size_t size, bool or_equal)
+{
+    unsigned low = 0, high = node->count;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        int order = node->level
+                        ? name_compare(node->list[middle].first, node->list[middle].first_size, name, size)
+                        : name_compare(node->leaf[middle].entry.name, node->leaf[middle].entry.name_size, name, size);
+
+        if (order > 0 || (or_equal && order == 0))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+unsigned node_item_of_name(const struct node *node, const char *name, size_t size)
+{
+    if (node->level == 0)
+        return first_behind(node, name, size, true);
+    unsigned behind = first_behind(node, name, size, false);
+    return behind ? behind - 1 : 0;
+}

@@ -1,0 +1,241 @@
+/* reader.c - ways through a tree: by rank, by name, by path, along a directory. */
+#include "tree/reader.h"
+
+#include "db/blob.h"
+#include "tree/node.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tree_cache {
+    struct cache *nodes;
+};
+
+struct tree_reader {
+    struct store *store;
+    struct cache_user *user;
+    uint64_t rests; /* so far: what was borrowed before the last one is gone */
+};
+
+int tree_cache_new(struct tree_cache **out, size_t limit, struct error *err)
+{
+    struct tree_cache *cache = calloc(1, sizeof *cache);
+
+    if (cache)
+        cache->nodes = cache_new(limit);
+    if (!cache || !cache->nodes) {
+        free(cache);
+        return error_system(err, ENOMEM, "a cache of %zu bytes", limit);
+    }
+    *out = cache;
+    return 0;
+}
+
+void tree_cache_free(struct tree_cache *cache)
+{
+    if (!cache)
+        return;
+    cache_free(cache->nodes);
+    free(cache);
+}
+
+int tree_reader_new(struct tree_reader **out, struct store *store, struct tree_cache *cache, struct error *err)
+{
+    struct tree_reader *reader = calloc(1, sizeof *reader);
+
+    if (reader) {
+        reader->store = store;
+        reader->user = cache_join(cache->nodes);
+    }
+    if (!reader || !reader->user) {
+        free(reader);
+        return error_system(err, ENOMEM, "cannot read trees");
+    }
+    *out = reader;
+    return 0;
+}
+
+void tree_reader_free(struct tree_reader *reader)
+{
+    if (!reader)
+        return;
+    cache_leave(reader->user);
+    free(reader);
+}
+
+struct store *tree_reader_store(struct tree_reader *reader)
+{
+    return reader->store;
+}
+
+void tree_reader_rest(struct tree_reader *reader)
+{
+    cache_rest(reader->user);
+    reader->rests++;
+}
+
+static int get(const struct node **node, struct tree_reader *reader, int64_t id, struct error *err)
+{
+    return node_get(node, reader->user, reader->store, id, err);
+}
+
+/* --- By rank ------------------------------------------------------------------------------------------------------ */
+
+int tree_find(struct tree_place *place, struct tree_reader *reader, int64_t root, uint32_t rank, struct error *err)
+{
+    uint32_t left = rank, parent = 0; /* nodes still to pass; rank of the directory being looked into */
+    int64_t id = root;
+    const struct node *node;
+
+    for (;;) {
+        int result = get(&node, reader, id, err);
+        if (result < 0)
+            return result;
+        if (left >= node->counts.nodes)
+            return -ENOENT;
+        unsigned i = node_item_of_rank(node, left);
+        if (node->level) {
+            left -= node->list[i].nodes_before;
+            id = node->list[i].node;
+            continue;
+        }
+        left -= node->leaf[i].nodes_before;
+        const struct entry *entry = &node->leaf[i].entry;
+        if (left == 0) {
+            *place = (struct tree_place){root, rank, parent, entry};
+            return 0;
+        }
+        parent = rank - left;
+        left--;
+        id = entry->subtree;
+    }
+}
+
+/* --- By name ------------------------------------------------------------------------------------------------------ */
+
+static int find_name(struct tree_place *place, struct tree_reader *reader, const struct tree_place *directory,
+                     const char *name, size_t size, struct error *err)
+{
+    uint32_t rank = directory->rank + 1;
+    int64_t id = directory->entry->subtree;
+    const struct node *node;
+
+    for (;;) {
+        int result = get(&node, reader, id, err);
+        if (result < 0)
+            return result;
+        unsigned i = node_item_of_name(node, name, size);
+        if (node->level) {
+            rank += node->list[i].nodes_before;
+            id = node->list[i].node;
+            continue;
+        }
+        if (i == node->count)
+            return -ENOENT;
+        const struct node_leaf_item *item = &node->leaf[i];
+        if (name_compare(item->entry.name, item->entry.name_size, name, size) != 0)
+            return -ENOENT;
+        *place = (struct tree_place){directory->root, rank + item->nodes_before, directory->rank, &item->entry};
+        return 0;
+    }
+}
+
+int tree_lookup(struct tree_place *place, struct tree_reader *reader, const struct tree_place *directory,
+                const char *name, size_t size, struct error *err)
+{
+    if (!S_ISDIR(directory->entry->mode))
+        return -ENOTDIR;
+    if (size == 1 && name[0] == '.') {
+        *place = *directory;
+        return 0;
+    }
+    if (size == 2 && name[0] == '.' && name[1] == '.')
+        return tree_find(place, reader, directory->root, directory->parent, err);
+    return find_name(place, reader, directory, name, size, err);
+}
+
+int tree_walk(struct tree_place *place, struct tree_reader *reader, int64_t root, const char *path, size_t size,
+              struct error *err)
+{
+    int result = tree_find(place, reader, root, 0, err);
+
+    for (const char *at = path, *end = path + size; result == 0 && at < end;) {
+        const char *slash = memchr(at, '/', (size_t)(end - at));
+        size_t length = (size_t)((slash ? slash : end) - at);
+
+        if (length > 0)
+            result = tree_lookup(place, reader, place, at, length, err);
+        at += length + 1;
+    }
+    return result;
+}
+
+/* --- Along a directory -------------------------------------------------------------------------------------------- */
+
+void tree_listing_begin(struct tree_listing *listing, struct tree_reader *reader, const struct tree_place *directory,
+                        uint32_t ordinal)
+{
+    *listing = (struct tree_listing){.reader = reader,
+                                     .next = ordinal,
+                                     .root = directory->root,
+                                     .subtree = directory->entry->subtree,
+                                     .rank = directory->rank};
+}
+
+/* Go down to the leaf of the next ordinal: 1, or 0 when the directory ends before it. */
+static int find_leaf(struct tree_listing *listing, struct error *err)
+{
+    uint32_t left = listing->next, rank = listing->rank + 1;
+    int64_t id = listing->subtree;
+    const struct node *node;
+
+    for (;;) {
+        int result = get(&node, listing->reader, id, err);
+        if (result < 0)
+            return result;
+        if (left >= node->counts.entries)
+            return 0;
+        if (node->level == 0)
+            break;
+        const struct node_list_item *item = &node->list[node_item_of_ordinal(node, left)];
+        left -= item->entries_before;
+        rank += item->nodes_before;
+        id = item->node;
+    }
+    listing->leaf = node;
+    listing->rests = listing->reader->rests;
+    listing->position = left;
+    listing->rank_base = rank;
+    return 1;
+}
+
+int tree_listing_next(struct tree_place *place, struct tree_listing *listing, struct error *err)
+{
+    const struct node *leaf = listing->leaf;
+
+    if (!leaf || listing->rests != listing->reader->rests || listing->position == leaf->count) {
+        int result = find_leaf(listing, err);
+        if (result <= 0)
+            return result;
+        leaf = listing->leaf;
+    }
+    const struct node_leaf_item *item = &leaf->leaf[listing->position++];
+    *place = (struct tree_place){listing->root, listing->rank_base + item->nodes_before, listing->rank, &item->entry};
+    listing->next++;
+    return 1;
+}
+
+/* --- Facts of an entry -------------------------------------------------------------------------------------------- */
+
+uint32_t tree_nlink(const struct entry *entry)
+{
+    return S_ISDIR(entry->mode) ? 2 + entry->below.dirs : 1;
+}
+
+int tree_content(struct blob *blob, struct tree_reader *reader, const struct entry *entry, struct error *err)
+{
+    if (!entry->content)
+        return -EACCES;
+    return blob_find(blob, reader->store, entry->content, err);
+}

@@ -1,0 +1,90 @@
+/* reader.h - file-system trees in memory: from a root and a rank to an entry, from a directory and a name to an entry,
+ * and along a directory.
+ *
+ * A file's number is its rank in the walk of its tree (a directory, then what is below it, entries in the order of
+ * their names' bytes); the root's is 0. Nodes know how many file-system nodes lie below them, so a rank is found by
+ * adding counts on the way down: no table.
+ *
+ * Nodes sit in a cache that all threads share, bounded in bytes. What a reader hands out is borrowed from that cache
+ * and stays valid until the same thread calls tree_reader_rest().
+ */
+#ifndef TREE_READER_H
+#define TREE_READER_H
+
+#include "base/error.h"
+#include "db/blob.h"
+#include "db/entry.h"
+#include "db/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TREE_CACHE_DEFAULT (64u << 20) /* bytes */
+
+struct tree_cache;
+
+/* `limit` bytes, shared by any number of readers. */
+int tree_cache_new(struct tree_cache **cache, size_t limit, struct error *err);
+void tree_cache_free(struct tree_cache *cache); /* after its last reader */
+
+struct tree_reader;
+
+/* One thread's view: its own store connection (borrowed) on a shared cache (borrowed). */
+int tree_reader_new(struct tree_reader **reader, struct store *store, struct tree_cache *cache, struct error *err);
+void tree_reader_free(struct tree_reader *reader);
+
+struct store *tree_reader_store(struct tree_reader *reader);
+
+/* Nothing that was handed out before is used any more: what was evicted may be freed. */
+void tree_reader_rest(struct tree_reader *reader);
+
+/* One file of one tree. */
+struct tree_place {
+    int64_t root;              /* node id of the tree's root */
+    uint32_t rank;             /* 0: the root */
+    uint32_t parent;           /* rank of the directory that it is in; the root's is the root */
+    const struct entry *entry; /* until tree_reader_rest() */
+};
+
+/* The errors below: -ENOENT and -ENOTDIR are answers (err is not filled); -ESTALE: a node is not in the store any more
+ * (the snapshot was removed meanwhile; err not filled); anything else is the store's failure. */
+
+/* The file with this rank. -ENOENT: the tree has fewer. */
+int tree_find(struct tree_place *place, struct tree_reader *reader, int64_t root, uint32_t rank, struct error *err);
+
+/* The entry `name` of a directory ("." and ".." are answered too). */
+int tree_lookup(struct tree_place *place, struct tree_reader *reader, const struct tree_place *directory,
+                const char *name, size_t size, struct error *err);
+
+/* The file at a path below the root; empty components and "." are skipped. Symbolic links are not followed: a link on
+ * the way is -ENOTDIR. */
+int tree_walk(struct tree_place *place, struct tree_reader *reader, int64_t root, const char *path, size_t size,
+              struct error *err);
+
+/* Going along a directory. Entries have the ordinals 0, 1, 2 … in name order; starting anywhere costs one descent. A
+ * listing survives tree_reader_rest(): it finds its place again. */
+struct tree_listing {
+    struct tree_reader *reader;
+    uint32_t next; /* ordinal of the next entry */
+    /* The rest is the reader's own. */
+    int64_t root, subtree;
+    uint32_t rank, position, rank_base;
+    uint64_t rests;
+    const void *leaf;
+};
+
+void tree_listing_begin(struct tree_listing *listing, struct tree_reader *reader, const struct tree_place *directory,
+                        uint32_t ordinal);
+
+/* The next entry: 1, or 0 at the end, or a negative errno. */
+int tree_listing_next(struct tree_place *place, struct tree_listing *listing, struct error *err);
+
+/* nlink as lstat has it: 2 + subdirectories for a directory, else 1. */
+uint32_t tree_nlink(const struct entry *entry);
+
+/* The blob that holds the content of a regular file. -EACCES (err not filled): it is absent; -ENOENT (err not filled):
+ * the blob is not in the store any more. */
+int tree_content(struct blob *blob, struct tree_reader *reader, const struct entry *entry, struct error *err);
+
+#endif
