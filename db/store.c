@@ -137,11 +137,23 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
 }
 
+/* SQLite's waiting writers only look now and then, so one that writes batch after batch could keep them out for long.
+ * Whoever wants the next batch therefore holds the directory's lock until he has it: others stand in line there. */
+static int take_turn(struct store *store, struct error *err)
+{
+    while (flock(store->directory_fd, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return error_system(err, errno, "cannot lock %s", store->directory);
+    int result = sql_run(store, BEGIN, err);
+    flock(store->directory_fd, LOCK_UN);
+    return result;
+}
+
 int sql_batch_begin(struct store *store, struct error *err)
 {
     if (store->in_batch)
         return 0;
-    int result = sql_run(store, BEGIN, err);
+    int result = take_turn(store, err);
     if (result < 0)
         return result;
     store->in_batch = true;
