@@ -208,8 +208,8 @@ static int refuse_network(const char *directory, int fd, struct error *err)
         return error_system(err, errno, "%s", directory);
     for (size_t i = 0; i < sizeof network / sizeof *network; i++)
         if ((uint32_t)fs.f_type == network[i].magic)
-            return error_system(err, EOPNOTSUPP, "%s is on a network file system (%s); keep the store on a local disk",
-                                directory, network[i].name);
+            return error_refused(err, EOPNOTSUPP, "%s is on a network file system (%s); keep the store on a local disk",
+                                 directory, network[i].name);
     return 0;
 }
 
@@ -239,8 +239,8 @@ static int open_directory(struct store *store, enum store_access access, struct 
     }
     store->directory_fd = open(store->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->directory_fd < 0 && errno == ENOENT)
-        return error_system(err, errno, "no store in %s; `confuse import` makes one, --store names another",
-                            store->directory);
+        return error_refused(err, errno, "no store in %s; `confuse import` makes one, --store names another",
+                             store->directory);
     if (store->directory_fd < 0)
         return error_system(err, errno, "the store %s", store->directory);
     if (access == STORE_CREATE && mkdirat(store->directory_fd, "blobs", 0700) < 0 && errno != EEXIST)
@@ -266,8 +266,8 @@ static int connect_database(struct store *store, enum store_access access, struc
         return error_system(err, ENAMETOOLONG, "%s", store->directory);
     if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
         if (faccessat(store->directory_fd, "confuse.db", F_OK, 0) < 0)
-            return error_system(err, ENOENT, "no store in %s; `confuse import` makes one, --store names another",
-                                store->directory);
+            return error_refused(err, ENOENT, "no store in %s; `confuse import` makes one, --store names another",
+                                 store->directory);
         return sql_error(store, err);
     }
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
@@ -334,15 +334,15 @@ static int prepare_schema(struct store *store, enum store_access access, struct 
     if (result < 0)
         return result;
     if (application != SCHEMA_APPLICATION_ID)
-        return error_system(err, EPROTO, "%s/confuse.db is not a store of confuse", store->directory);
+        return error_refused(err, EPROTO, "%s/confuse.db is not a store of confuse", store->directory);
     if (version > schema_version_newest())
-        return error_system(err, EPROTO, "the store in %s was made by a newer confuse (version %d, this one knows %d)",
-                            store->directory, (int)version, schema_version_newest());
+        return error_refused(err, EPROTO, "the store in %s was made by a newer confuse (version %d, this one knows %d)",
+                             store->directory, (int)version, schema_version_newest());
     if (version == schema_version_newest())
         return 0;
     if (access == STORE_READ)
-        return error_system(err, EPROTO, "the store in %s is older than this confuse; `confuse import` migrates it",
-                            store->directory);
+        return error_refused(err, EPROTO, "the store in %s is older than this confuse; `confuse import` migrates it",
+                             store->directory);
     return schema_migrate(store->db, (int)version, err);
 }
 
