@@ -6,12 +6,15 @@ unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/import/test_builder
 unit_tests += tests/unit/import/test_dialect
+unit_tests += tests/unit/import/test_frame
+unit_tests += tests/unit/import/test_golden
 unit_tests += tests/unit/import/test_json
 unit_tests += tests/unit/import/test_source
 unit_tests += tests/unit/nfsd/test_handle
 unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_access
 unit_tests += tests/unit/rpc/test_call
+unit_tests += tests/unit/rpc/test_credential
 unit_tests += tests/unit/rpc/test_datagram
 unit_tests += tests/unit/rpc/test_record
 unit_tests += tests/unit/rpc/test_rpcbind
@@ -55,6 +58,18 @@ tests_unit_import_test_source_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(C
 
 tests_unit_import_test_dialect_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_import_test_dialect_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
+
+frame_harness = tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h \
+                tests/unit/scratch.c tests/unit/scratch.h
+tests_unit_import_test_frame_SOURCES = tests/unit/import/test_frame.c $(frame_harness)
+tests_unit_import_test_frame_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_frame_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_import_test_golden_SOURCES = tests/unit/import/test_golden.c $(frame_harness)
+tests_unit_import_test_golden_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_import_test_golden_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(CMOCKA_LIBS)
+EXTRA_DIST += tests/golden/frame tests/should-fail/frame
+
 tests_unit_nfsd_test_handle_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_nfsd_test_handle_LDADD = libnfsd.a libbase.a $(CMOCKA_LIBS)
 
@@ -70,6 +85,9 @@ tests_unit_rpc_test_access_LDADD = $(rpc_test_libs)
 tests_unit_rpc_test_call_SOURCES = tests/unit/rpc/test_call.c $(rpc_harness)
 tests_unit_rpc_test_call_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_rpc_test_call_LDADD = $(rpc_test_libs)
+
+tests_unit_rpc_test_credential_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rpc_test_credential_LDADD = $(rpc_test_libs)
 
 tests_unit_rpc_test_datagram_SOURCES = tests/unit/rpc/test_datagram.c $(rpc_harness)
 tests_unit_rpc_test_datagram_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
@@ -92,6 +110,7 @@ fuzz_corpora = tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_record_corpus
 if HAVE_CMOCKA
 fuzz_corpora += tests/fuzz/fuzz_programs_corpus
 endif
+fuzz_corpora = tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_frame_corpus tests/fuzz/fuzz_record_corpus
 fuzz_call_sources = tests/fuzz/fuzz_call.c tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h
 fuzz_libs = librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS)
 
@@ -101,14 +120,20 @@ dist_check_SCRIPTS += tests/fuzz/corpora.sh
 EXTRA_DIST += tests/fuzz/corpus
 tests_fuzz_fuzz_call_corpus_SOURCES = tests/fuzz/driver.c $(fuzz_call_sources)
 tests_fuzz_fuzz_call_corpus_LDADD = $(fuzz_libs)
+fuzz_frame_libs = libimport.a $(store_libs) $(ZLIB_LIBS)
+tests_fuzz_fuzz_frame_corpus_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_frame.c
+tests_fuzz_fuzz_frame_corpus_LDADD = $(fuzz_frame_libs)
 tests_fuzz_fuzz_record_corpus_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_record.c
 tests_fuzz_fuzz_record_corpus_LDADD = $(fuzz_libs)
 
 if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_record
+noinst_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_frame tests/fuzz/fuzz_record
 tests_fuzz_fuzz_call_SOURCES = $(fuzz_call_sources)
 tests_fuzz_fuzz_call_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_call_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c
+tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_frame_LDADD = $(fuzz_frame_libs)
 tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_record_LDADD = $(fuzz_libs)
