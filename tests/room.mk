@@ -21,6 +21,7 @@ unit_tests += tests/unit/rpc/test_rpcbind
 unit_tests += tests/unit/rpc/test_server
 
 e2e_tests =
+e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_files
 e2e_tests += tests/e2e/test_listings
 e2e_tests += tests/e2e/test_lifetimes
@@ -156,6 +157,10 @@ serve_libs = libnfsd.a libmountd.a libnfsd.a libxdr.a librpc.a $(store_libs) $(T
 e2e_server = tests/e2e/fixture.c tests/e2e/fixture.h tests/unit/scratch.c tests/unit/scratch.h
 e2e_fixture = $(e2e_server) tests/e2e/client.c tests/e2e/client.h tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h
 e2e_libs = libimport.a $(serve_libs) $(CMOCKA_LIBS)
+
+tests_e2e_test_crowd_SOURCES = tests/e2e/test_crowd.c $(e2e_fixture)
+tests_e2e_test_crowd_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_e2e_test_crowd_LDADD = $(e2e_libs)
 
 tests_e2e_test_files_SOURCES = tests/e2e/test_files.c $(e2e_fixture)
 tests_e2e_test_files_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)

@@ -187,6 +187,26 @@ static void handles_are_checked(void **state)
     }
 }
 
+/* Every procedure tells a bad handle as such, and gives no attributes with it. */
+static void bad_handles_are_bad_everywhere(void **state)
+{
+    static const uint32_t procedures[] = {ACCESS, READLINK, READ, READDIR, READDIRPLUS, FSSTAT, FSINFO, PATHCONF};
+    struct buffer args __attribute__((cleanup(buffer_free))) = {0};
+    struct fh bad = root;
+    struct attr a;
+    (void)state;
+
+    bad.bytes[bad.size - 1] ^= 1;
+    for (int i = 0; i < 4; i++)
+        buffer_add_be64(&args, 0);
+    for (size_t i = 0; i < sizeof procedures / sizeof *procedures; i++) {
+        assert_int_equal(nfs_call(&client, procedures[i], &bad, &args), BADHANDLE);
+        read_post_op(&a, &client);
+        assert_false(a.there);
+        client_done(&client);
+    }
+}
+
 enum { A_READ = 1, A_LOOKUP = 2, A_CHANGE = 4 | 8 | 16, A_EXECUTE = 32, A_ALL = 63 };
 
 static void access_follows_modes(void **state)
@@ -352,6 +372,11 @@ static void file_systems_are_described(void **state)
     client_bytes(&client, 8 + 8 + 4);
     client_done(&client);
 
+    assert_int_equal(nfs_call(&client, FSSTAT, &slash, NULL), OK);
+    read_post_op(&a, &client);
+    client_bytes(&client, 3 * 8);
+    assert_int_equal(client_u64(&client), 2); /* "/" and "/snap" */
+
     assert_int_equal(nfs_call(&client, PATHCONF, &any, NULL), OK);
     read_post_op(&a, &client);
     assert_int_equal(client_u32(&client), 32000);
@@ -410,6 +435,7 @@ int main(void)
         AS_ROOT(names_are_found_or_not),
         AS_ROOT(snapshots_have_one_name),
         AS_ROOT(handles_are_checked),
+        AS_ROOT(bad_handles_are_bad_everywhere),
         AS_ROOT(access_follows_modes),
         AS_ROOT(lookups_need_x),
         AS_ROOT(reads_need_permission_and_content),

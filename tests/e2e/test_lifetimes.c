@@ -158,6 +158,29 @@ static void lost_content_is_an_error(void **state)
     server_stop(&server);
 }
 
+/* Content and snapshot go before the server has looked: that the content is missing makes it look. */
+static void removed_under_way_is_stale(void **state)
+{
+    struct server server;
+    struct client client;
+    struct fh root, file;
+    const uint8_t *data;
+    uint32_t count;
+    bool eof;
+    (void)state;
+
+    make("removed");
+    server_start(&server, store);
+    client_connect(&client, server.port, true);
+    assert_int_equal(nfs_mount(&root, &client, snapshot), OK);
+    file = nfs_walk(&client, &root, "big");
+    fixture_forget(store, id);
+    fixture_lose_files(store);
+    assert_int_equal(nfs_read(&data, &count, &eof, &client, &file, 0, 100), STALE);
+    client_close(&client);
+    server_stop(&server);
+}
+
 static void new_snapshots_are_there_at_once(void **state)
 {
     struct server server;
@@ -180,9 +203,9 @@ static void new_snapshots_are_there_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_restart_changes_nothing),       cmocka_unit_test(handles_of_other_stores_are_bad),
-        cmocka_unit_test(forgotten_snapshots_are_stale),   cmocka_unit_test(lost_content_is_an_error),
-        cmocka_unit_test(new_snapshots_are_there_at_once),
+        cmocka_unit_test(a_restart_changes_nothing),     cmocka_unit_test(handles_of_other_stores_are_bad),
+        cmocka_unit_test(forgotten_snapshots_are_stale), cmocka_unit_test(lost_content_is_an_error),
+        cmocka_unit_test(removed_under_way_is_stale),    cmocka_unit_test(new_snapshots_are_there_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, clean);
