@@ -102,3 +102,11 @@ endif
 # A real client in a virtual machine: run by scripts/test, not by make check, since it downloads a kernel.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/guest.sh tests/kernel/frame.sh
 EXTRA_DIST += tests/fresh tests/under-valgrind scripts/packages scripts/quickstart scripts/test samples/web-1.frame
+
+# The whole program, as scripts and accidents meet it.
+e2e_process = tests/e2e/process.c tests/e2e/process.h tests/e2e/capture.c tests/e2e/capture.h
+e2e_programs = tests/e2e/test_kill
+check_PROGRAMS += $(e2e_programs)
+TESTS += $(e2e_programs)
+tests_e2e_test_kill_SOURCES = tests/e2e/test_kill.c $(e2e_process)
+tests_e2e_test_kill_LDADD =
