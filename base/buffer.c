@@ -20,7 +20,7 @@ uint8_t *buffer_reserve(struct buffer *b, size_t size)
 {
     if (b->failed)
         return NULL;
-    if (b->room - b->size < size) {
+    if (!b->bytes || b->room - b->size < size) {
         size_t room = b->room ? b->room : BUFFER_FIRST_ROOM;
 
         while (room - b->size < size)
@@ -38,9 +38,9 @@ uint8_t *buffer_reserve(struct buffer *b, size_t size)
 
 void buffer_add(struct buffer *b, const void *bytes, size_t size)
 {
-    uint8_t *to = buffer_reserve(b, size);
+    uint8_t *to = size > 0 ? buffer_reserve(b, size) : NULL;
 
-    if (to && size) {
+    if (to) {
         memcpy(to, bytes, size);
         b->size += size;
     }

@@ -62,26 +62,6 @@ static struct slice add_name(struct configs *configs, const void *text, size_t s
 
 /* --- Taking ------------------------------------------------------------------------------------------------------- */
 
-/* A member that is a string, decoded into frame->text. 0: there is none. */
-static int find_text(struct frame *frame, const struct record *record, const char *name, bool *lone, struct error *err)
-{
-    struct json json;
-    struct json_span value;
-    struct json_string string;
-
-    json_begin(&json, record->value.text, record->value.size);
-    int rc = json_find(&value, &json, name);
-    if (rc < 0)
-        return record_broken(err, "value", &json);
-    json_begin(&json, value.text, value.size);
-    if (rc == 0 || json_string(&string, &json) < 0)
-        return 0;
-    buffer_clear(&frame->text);
-    buffer_reserve(&frame->text, 1); /* so that an empty text has an address */
-    json_decode(&frame->text, &string, lone);
-    return frame->text.failed ? error_system(err, ENOMEM, "a content") : 1;
-}
-
 /* What the frame's canonical buffer and its text buffer (the content) hold, to the spool. */
 static int spool_config(struct config *config, struct frame *frame, struct error *err)
 {
@@ -109,12 +89,12 @@ int configs_take(struct frame *frame, const struct record *record, struct error 
     const char *problem = frame_path_problem(&path, &size, frame);
     if (problem)
         return frame_leave_out(frame, CONFIG_TYPE, record->key, record->key_size, frame->line, problem, err);
-    rc = find_text(frame, record, "name", NULL, err);
+    rc = frame_find_text(frame, record, "name", NULL, err);
     if (rc < 0)
         return rc;
     if (rc == 1)
         config.name = add_name(configs, frame->text.bytes, frame->text.size);
-    rc = find_text(frame, record, "content", &config.lossy, err);
+    rc = frame_find_text(frame, record, "content", &config.lossy, err);
     if (rc < 0)
         return rc;
     if (rc == 0)

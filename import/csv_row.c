@@ -42,6 +42,7 @@ static int no_row(struct error *err, const char *line, size_t size)
 static const char *unquote(struct buffer *out, const char *p, const char *end)
 {
     buffer_clear(out);
+    buffer_reserve(out, 1); /* so that an empty field has an address */
     for (;;) {
         const char *quote = memchr(p, '\'', (size_t)(end - p));
 

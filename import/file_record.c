@@ -195,9 +195,10 @@ static bool read_target(struct file_record *file, const struct field *linksto)
     struct json json;
     struct json_string string;
 
-    json_begin(&json, linksto->text.text, linksto->text.size);
-    if (linksto->type != JSON_STRING || json_string(&string, &json) < 0)
+    if (linksto->type != JSON_STRING)
         return false;
+    json_begin(&json, linksto->text.text, linksto->text.size);
+    json_string(&string, &json);
     const char *target = string.text;
     size_t size = string.size;
     if (string.escaped) {

@@ -22,9 +22,9 @@ static const struct {
     {"/var/cache", 0755},
 };
 
-int frame_new(struct frame **frame, const struct import_options *options, const char *name, struct error *err)
+int frame_new(struct frame **frame, const struct import_options *options, const char *directory, const char *name,
+              struct error *err)
 {
-    const char *directory = options->store ? store_directory(options->store) : "/tmp";
     struct frame *f = calloc(1, sizeof *f);
     int rc = -ENOMEM;
 
@@ -129,8 +129,7 @@ const char *frame_path_problem(const char **path, size_t *size, const struct fra
 
 /* --- Taking records ----------------------------------------------------------------------------------------------- */
 
-/* A member of the metadata as text, in frame->text. 0: there is none. */
-static int find_metadata(struct frame *frame, const struct record *record, const char *name, struct error *err)
+int frame_find_text(struct frame *frame, const struct record *record, const char *name, bool *lone, struct error *err)
 {
     struct json json;
     struct json_span value;
@@ -140,13 +139,18 @@ static int find_metadata(struct frame *frame, const struct record *record, const
     int rc = json_find(&value, &json, name);
     if (rc < 0)
         return record_broken(err, "value", &json);
+    if (rc == 0)
+        return 0;
     json_begin(&json, value.text, value.size);
-    if (rc == 0 || json_string(&string, &json) < 0)
+    if (json_string(&string, &json) < 0)
         return 0;
     buffer_clear(&frame->text);
-    json_decode(&frame->text, &string, NULL);
+    json_decode(&frame->text, &string, lone);
     buffer_add_byte(&frame->text, '\0');
-    return frame->text.failed ? error_system(err, ENOMEM, "the metadata") : 1;
+    if (frame->text.failed)
+        return error_system(err, ENOMEM, "a record");
+    frame->text.size--;
+    return 1;
 }
 
 static int take_metadata(struct frame *frame, const struct record *record, struct error *err)
@@ -156,15 +160,15 @@ static int take_metadata(struct frame *frame, const struct record *record, struc
     if (rc == 0)
         rc = frame_keep(frame, record->type, record->type_size, record->key, record->key_size, err);
     if (rc == 0)
-        rc = find_metadata(frame, record, "namespace", err);
+        rc = frame_find_text(frame, record, "namespace", NULL, err);
     if (rc < 0)
         return rc;
     if (rc == 1) {
-        frame->namespace_size = frame->text.size - 1;
+        frame->namespace_size = frame->text.size;
         frame->namespace = (char *)take(frame->text.bytes);
         frame->text = (struct buffer){0};
     }
-    rc = find_metadata(frame, record, "timestamp", err);
+    rc = frame_find_text(frame, record, "timestamp", NULL, err);
     if (rc < 0)
         return rc;
     frame->has_metadata = true;
@@ -175,7 +179,7 @@ static int take_metadata(struct frame *frame, const struct record *record, struc
     if (rc == 0)
         return error_input(err, "%s:%llu: metadata without a timestamp, --time is needed", frame->name,
                            (unsigned long long)frame->line);
-    if (!timestamp_parse(&frame->time, (const char *)frame->text.bytes, frame->text.size - 1))
+    if (!timestamp_parse(&frame->time, (const char *)frame->text.bytes, frame->text.size))
         return error_input(err, "%s:%llu: the metadata's timestamp cannot be read (\"%s\"), --time is needed",
                            frame->name, (unsigned long long)frame->line, (const char *)frame->text.bytes);
     frame->has_time = true;
@@ -287,21 +291,24 @@ static int keep_file(void *arg, enum builder_conflict conflict, const char *path
     return rc < 0 ? rc : note_duplicate(&frame->features, (struct noted){path, size}, FILE_TYPE_NAME, err);
 }
 
-/* Bytes of a path as a shell takes them. */
+/* Bytes of a path as a shell takes them, safe to show: $'…' where a byte is not plain. */
 static void add_quoted(struct buffer *out, const char *path, size_t size)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,=";
+    bool is_plain = true;
 
-    if (size > 0 && path[0] != '-' && strspn(path, plain) >= size) {
+    for (size_t i = 0; i < size; i++)
+        is_plain &= memchr(plain, path[i], sizeof plain - 1) != NULL;
+    if (is_plain) {
         buffer_add(out, path, size);
         return;
     }
-    buffer_add_byte(out, '\'');
+    buffer_add_text(out, "$'");
     for (size_t i = 0; i < size; i++) {
-        if (path[i] == '\'')
-            buffer_add_text(out, "'\\''");
-        else
+        if (memchr(plain, path[i], sizeof plain - 1) || path[i] == ' ')
             buffer_add_byte(out, (uint8_t)path[i]);
+        else
+            buffer_add_format(out, "\\x%02x", (unsigned char)path[i]);
     }
     buffer_add_byte(out, '\'');
 }

@@ -1,8 +1,9 @@
 /* frame.h - one frame while it is read: private to the import room.
  *
- *     frame_take() each record, frame_add_raw() each line       no lock on the store, contents go to spools
- *     frame_arrange()                                           a tree, and what could not become part of it
- *     frame_store()                                             into the store, and published
+ *     frames_read()                                        for each frame of a source:
+ *         frame_take() each record, frame_add_raw() each line  no lock on the store, contents go to spools
+ *         frame_arrange()                                      a tree, and what could not become part of it
+ *         frame_store()                                        into the store, and published
  *
  * In memory are the tree's entries (builder.h), the keys of other records, and 24 bytes a file record.
  */
@@ -57,8 +58,17 @@ struct frame {
     struct left_out left_out;
 };
 
-int frame_new(struct frame **frame, const struct import_options *options, const char *name, struct error *err);
+/* `directory` is for spools, `name` for messages; both are borrowed. */
+int frame_new(struct frame **frame, const struct import_options *options, const char *directory, const char *name,
+              struct error *err);
 void frame_free(struct frame *frame);
+
+/* Takes a frame that was read; `cut_short` (NULL: it was not) is why it is partial. Non-zero ends the reading. */
+typedef int (*frame_finish)(void *arg, struct frame *frame, const char *cut_short, struct error *err);
+
+/* Read a source to its end, frame after frame. */
+int frames_read(const struct import_options *options, const char *directory, struct source *source, frame_finish finish,
+                void *arg, struct error *err);
 
 /* One record, whose text begins `offset` bytes into the line that is being read. RECORD_BROKEN: its value is. */
 int frame_take(struct frame *frame, const struct record *record, size_t offset, struct error *err);
@@ -75,6 +85,9 @@ int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, st
 
 /* For those who assemble: the canonical text of a record's value in frame->canonical. */
 int frame_canonical(struct frame *frame, const struct record *record, struct error *err);
+
+/* A member of a record's value that is a string, decoded into frame->text, a NUL behind it. 1, or 0: there is none. */
+int frame_find_text(struct frame *frame, const struct record *record, const char *name, bool *lone, struct error *err);
 
 /* Keep the record whose canonical value is in frame->canonical among the features. */
 int frame_keep(struct frame *frame, const char *type, size_t type_size, const char *key, size_t key_size,

@@ -116,8 +116,12 @@ static int read_block(struct source *s, struct error *err)
     const char *why = gzerror(s->file, &problem);
     if (problem == Z_ERRNO)
         return error_system(err, errno ? errno : EIO, "%s", s->name);
-    if (n < 0 && problem != Z_BUF_ERROR)
-        return error_input(err, "%s:%llu: broken gzip, %s", s->name, (unsigned long long)s->lines + 1, why);
+    if (n < 0 && problem != Z_BUF_ERROR) {
+        const char *reason = strstr(why, ": "); /* zlib's own name of the file stands before it */
+
+        return error_input(err, "%s:%llu: broken gzip, %s", s->name, (unsigned long long)s->lines + 1,
+                           reason ? reason + 2 : why);
+    }
     s->at_end = true;
     s->cut_short = problem == Z_BUF_ERROR;
     return 0;

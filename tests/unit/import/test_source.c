@@ -112,7 +112,7 @@ static void gzip_cut_short_is_noticed(void **state)
     while ((rc = source_next_line(&line, source, &err)) == 1)
         continue;
     assert_int_equal(rc, -EBADMSG);
-    assert_string_equal(err.text, "it:1: broken gzip, it: incorrect data check");
+    assert_string_equal(err.text, "it:1: broken gzip, incorrect data check");
     source_close(source);
 }
 

@@ -1,0 +1,31 @@
+/* frame_harness.h - importing a frame from memory in a test, and a text of everything that came of it. */
+#ifndef TESTS_UNIT_IMPORT_FRAME_HARNESS_H
+#define TESTS_UNIT_IMPORT_FRAME_HARNESS_H
+
+#include "base/buffer.h"
+#include "import/import.h"
+
+struct outcome {
+    struct buffer dump;     /* of each snapshot: its line, its manifest, its records but notes; then the warnings */
+    struct buffer warnings; /* one a line */
+    struct snapshot last;
+    unsigned snapshots, new_ones;
+    bool dumping;
+};
+
+/* Import bytes as a source named "frame"; the options' callbacks are the harness's. */
+int harness_import(struct outcome *outcome, struct import_options *options, const void *bytes, size_t size,
+                   struct error *err);
+
+/* The same from a file's path. */
+int harness_import_file(struct outcome *outcome, struct import_options *options, const char *path, struct error *err);
+
+void outcome_free(struct outcome *outcome);
+
+/* A whole file, or NULL; *size may be NULL. */
+char *harness_read_file(size_t *size, const char *path);
+
+/* Has nothing ever been put into the store? */
+bool harness_store_is_empty(struct store *store);
+
+#endif
