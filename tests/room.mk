@@ -188,3 +188,28 @@ tests_e2e_test_libnfs_LDADD = $(e2e_libs) $(NFS_LIBS)
 # A real client in a virtual machine: run by scripts/test, not by make check, since it downloads a kernel.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/guest.sh tests/kernel/frame.sh
 EXTRA_DIST += tests/fresh tests/under-valgrind scripts/packages scripts/quickstart scripts/test samples/web-1.frame
+
+# The whole program, as scripts and accidents meet it.
+e2e_process = tests/e2e/process.c tests/e2e/process.h tests/e2e/capture.c tests/e2e/capture.h
+e2e_programs = tests/e2e/test_kill
+check_PROGRAMS += $(e2e_programs)
+TESTS += $(e2e_programs)
+tests_e2e_test_kill_SOURCES = tests/e2e/test_kill.c $(e2e_process)
+tests_e2e_test_kill_LDADD =
+
+# The store and the trees in it.
+if HAVE_CMOCKA
+store_tests = tests/unit/db/test_blob tests/unit/db/test_cut tests/unit/db/test_frame_store
+check_PROGRAMS += $(store_tests)
+TESTS += $(store_tests)
+endif
+scratch = tests/unit/scratch.c tests/unit/scratch.h
+tests_unit_db_test_blob_SOURCES = tests/unit/db/test_blob.c $(scratch)
+tests_unit_db_test_blob_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_db_test_blob_LDADD = $(store_libs) $(CMOCKA_LIBS)
+tests_unit_db_test_cut_SOURCES = tests/unit/db/test_cut.c $(scratch)
+tests_unit_db_test_cut_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_db_test_cut_LDADD = $(store_libs) $(CMOCKA_LIBS)
+tests_unit_db_test_frame_store_SOURCES = tests/unit/db/test_frame_store.c $(scratch)
+tests_unit_db_test_frame_store_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_db_test_frame_store_LDADD = $(store_libs) $(CMOCKA_LIBS)
