@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,32 +31,13 @@ static void ok(int result)
         fail_msg("%d: %s", result, err.text);
 }
 
-/* --- Looking into the store as a stranger would ------------------------------------------------------------------- */
-
-static sqlite3 *database;
-
-static int64_t number(const char *sql)
-{
-    sqlite3_stmt *statement;
-    char path[256];
-
-    snprintf(path, sizeof path, "%s/store/confuse.db", scratch_make());
-    if (!database)
-        assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    int64_t value = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return value;
-}
-
 static int64_t rows_of(struct store *store, const char *table)
 {
     char sql[64];
 
     ok(store_flush(store, &err));
     snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
-    return number(sql);
+    return scratch_sql(sql);
 }
 
 /* --- Directories -------------------------------------------------------------------------------------------------- */
@@ -139,10 +119,10 @@ static void nodes_are_of_middling_size(void **state)
     cutter_free(cutter);
     assert_int_equal(node.counts.entries, MANY);
     assert_int_equal(rows_of(store, "entry"), MANY);
-    assert_in_range(number("SELECT max(count) FROM node"), 1, NODE_ITEMS_MAX);
-    assert_in_range(number("SELECT max(level) FROM node"), 3, LIKELY_MAX);
-    assert_in_range(number("SELECT count(*) FROM node WHERE level = 0"), MANY / 20, MANY / 12);
-    assert_in_range(number("SELECT count(*) FROM node WHERE level = 1"), MANY / 20 / 20, MANY / 12 / 12);
+    assert_in_range(scratch_sql("SELECT max(count) FROM node"), 1, NODE_ITEMS_MAX);
+    assert_in_range(scratch_sql("SELECT max(level) FROM node"), 3, LIKELY_MAX);
+    assert_in_range(scratch_sql("SELECT count(*) FROM node WHERE level = 0"), MANY / 20, MANY / 12);
+    assert_in_range(scratch_sql("SELECT count(*) FROM node WHERE level = 1"), MANY / 20 / 20, MANY / 12 / 12);
     store_close(store);
 }
 
@@ -260,8 +240,8 @@ static void names_that_always_cut(void **state)
     write_names(&node, cutter, names, CHOSEN);
     cutter_free(cutter);
     assert_in_range(rows_of(store, "node") - before, CHOSEN + CHOSEN / 2, 2 * CHOSEN);
-    assert_in_range(number("SELECT max(level) FROM node"), 3, LEVELS_BOUND);
-    assert_int_equal(number("SELECT count(*) FROM node WHERE level > 0 AND count < 2"), 0);
+    assert_in_range(scratch_sql("SELECT max(level) FROM node"), 3, LEVELS_BOUND);
+    assert_int_equal(scratch_sql("SELECT count(*) FROM node WHERE level > 0 AND count < 2"), 0);
     find_all(store, &node, names, CHOSEN);
     store_close(store);
 }
@@ -281,11 +261,11 @@ static void sixty_four_fit(void **state)
     ok(store_flush(store, &err));
     char sql[96];
     snprintf(sql, sizeof sql, "SELECT level * 1000 + count FROM node WHERE id = %lld", (long long)node.id);
-    assert_int_equal(number(sql), NODE_ITEMS_MAX);
+    assert_int_equal(scratch_sql(sql), NODE_ITEMS_MAX);
     write_names(&node, cutter, names, NODE_ITEMS_MAX + 1);
     ok(store_flush(store, &err));
     snprintf(sql, sizeof sql, "SELECT level * 1000 + count FROM node WHERE id = %lld", (long long)node.id);
-    assert_int_equal(number(sql), 1002);
+    assert_int_equal(scratch_sql(sql), 1002);
     cutter_free(cutter);
     store_close(store);
 }
@@ -320,7 +300,7 @@ static void big_values_end_a_node(void **state)
     cutter_free(cutter);
     /* Two values are more than 1 MiB, so leaves hold two at most; above them one list. */
     assert_in_range(rows_of(store, "node") - before, 6 + 1, 12 + 1 + 1);
-    assert_in_range(number("SELECT max(count) FROM node WHERE kind = 3 AND level = 0"), 1, 2);
+    assert_in_range(scratch_sql("SELECT max(count) FROM node WHERE kind = 3 AND level = 0"), 1, 2);
     ok(features_visit(store, node.id, "t", add_size, &total, &err));
     assert_int_equal(total, 12 * size);
     store_close(store);
@@ -329,7 +309,6 @@ static void big_values_end_a_node(void **state)
 static int remove_scratch(void **state)
 {
     (void)state;
-    sqlite3_close(database);
     scratch_remove();
     return 0;
 }

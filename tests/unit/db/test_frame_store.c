@@ -7,7 +7,6 @@
 #include "tests/unit/scratch.h"
 
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,27 +16,11 @@
 #include <cmocka.h>
 
 static struct error err;
-static sqlite3 *database;
 
 static void ok(int result)
 {
     if (result < 0)
         fail_msg("%d: %s", result, err.text);
-}
-
-/* Run a statement on the store as a stranger would; what it gives, or 0. */
-static int64_t run(const char *sql)
-{
-    sqlite3_stmt *statement;
-    char path[256];
-
-    snprintf(path, sizeof path, "%s/store/confuse.db", scratch_make());
-    if (!database)
-        assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), SQLITE_OK);
-    int64_t value = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
-    return value;
 }
 
 static uint64_t random_state = 42;
@@ -100,7 +83,7 @@ static void any_bytes_come_back(void **state)
         if (sizes[i])
             assert_int_equal(put(store, bytes, sizes[i], 1000), id);
     }
-    assert_in_range(run("SELECT max(size) FROM chunk"), 1, 65536);
+    assert_in_range(scratch_sql("SELECT max(size) FROM chunk"), 1, 65536);
     store_close(store);
 }
 
@@ -113,17 +96,17 @@ static void like_frames_share(void **state)
 
     for (size_t i = 0; i < size; i++)
         bytes[i] = random_byte();
-    int64_t chunks = run("SELECT count(*) FROM chunk"), one = put(store, bytes, size, 65536);
-    int64_t whole = run("SELECT count(*) FROM chunk") - chunks;
+    int64_t chunks = scratch_sql("SELECT count(*) FROM chunk"), one = put(store, bytes, size, 65536);
+    int64_t whole = scratch_sql("SELECT count(*) FROM chunk") - chunks;
     assert_in_range(whole, 4 << 20 >> 16, 4 << 20 >> 13);
     /* A byte more at the front, one less in the middle: cuts find themselves again behind each. */
     memmove(bytes + 1, bytes, size);
     bytes[0] = 'x';
     memmove(bytes + size / 2, bytes + size / 2 + 1, size - size / 2);
-    chunks = run("SELECT count(*) FROM chunk");
+    chunks = scratch_sql("SELECT count(*) FROM chunk");
     int64_t other = put(store, bytes, size, 65536);
     assert_int_not_equal(one, other);
-    assert_in_range(run("SELECT count(*) FROM chunk") - chunks, 1, 8);
+    assert_in_range(scratch_sql("SELECT count(*) FROM chunk") - chunks, 1, 8);
     check(store, other, bytes, size);
     store_close(store);
 }
@@ -163,21 +146,19 @@ static void damage_is_noticed(void **state)
 
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = random_byte();
-    run("DELETE FROM frame_chunk");
-    run("DELETE FROM frame");
-    run("DELETE FROM chunk");
+    scratch_sql("DELETE FROM frame_chunk");
+    scratch_sql("DELETE FROM frame");
+    scratch_sql("DELETE FROM chunk");
     int64_t id = put(store, bytes, sizeof bytes, sizeof bytes);
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
         ok(frame_read(store, id, count_only, &got, &err));
-        run("BEGIN");
-        run(damages[i]);
-        run("COMMIT");
+        scratch_sql(damages[i]);
         if (frame_read(store, id, count_only, &got, &err) >= 0)
             fail_msg("not noticed: %s", damages[i]);
         assert_true(strlen(err.text) > 10);
-        run("DELETE FROM frame_chunk");
-        run("DELETE FROM frame");
-        run("DELETE FROM chunk");
+        scratch_sql("DELETE FROM frame_chunk");
+        scratch_sql("DELETE FROM frame");
+        scratch_sql("DELETE FROM chunk");
         id = put(store, bytes, sizeof bytes, sizeof bytes);
     }
     assert_int_equal(frame_read(store, id, stop, NULL, &err), 7);
@@ -188,7 +169,6 @@ static void damage_is_noticed(void **state)
 static int remove_scratch(void **state)
 {
     (void)state;
-    sqlite3_close(database);
     scratch_remove();
     return 0;
 }
