@@ -71,3 +71,15 @@ int error_system(struct error *err, int errnum, const char *format, ...)
     }
     return -errnum;
 }
+
+int error_refused(struct error *err, int errnum, const char *format, ...)
+{
+    va_list args;
+
+    if (err) {
+        va_start(args, format);
+        fill(err, EXIT_SYSTEM, format, args);
+        va_end(args);
+    }
+    return -errnum;
+}

@@ -41,4 +41,7 @@ int error_usage(struct error *err, const char *format, ...) __attribute__((forma
 /* Fill *err (which may be NULL) with the text and ": strerror(errnum)", and return -errnum. */
 int error_system(struct error *err, int errnum, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* The same where the text says it all: the number is for the program only. */
+int error_refused(struct error *err, int errnum, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 #endif

@@ -79,6 +79,14 @@ static int fail(const char *command, const struct error *err)
     return err->code;
 }
 
+/* What was printed counts only when it arrived. */
+static int finish_output(struct error *err)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    return error_system(err, EIO, "cannot write to standard output");
+}
+
 static const struct command *find_command(const char *name)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -94,18 +102,16 @@ static int run_command(const struct command *command, int argc, char **argv)
     bool help = false;
     int first = 0, result = options_parse(&first, &help, tables, false, argc, argv, &err);
 
-    if (result == 0 && help) {
-        print_help(command);
-        return EXIT_DONE;
-    }
     if (!invocation.store)
         invocation.store = default_store();
-    if (result == 0)
+    if (result == 0 && help)
+        print_help(command);
+    else if (result == 0)
         result = command->run(&invocation, argc - first, argv + first, &err);
     progress_clear();
-    /* What was printed counts only when it arrived. */
-    if (result >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
-        result = error_system(&err, EIO, "cannot write to standard output");
+    /* A sink that could not write has no more to say than this. */
+    if (result >= 0 || ferror(stdout))
+        result = finish_output(&err) < 0 ? -EIO : result;
     return result < 0 ? fail(command->name, &err) : result;
 }
 
@@ -120,7 +126,7 @@ int main(int argc, char **argv)
         return fail(NULL, &err);
     if (version) {
         printf("confuse %s\n", PACKAGE_VERSION);
-        return EXIT_DONE;
+        return finish_output(&err) < 0 ? fail(NULL, &err) : EXIT_DONE;
     }
     const char *name = first < argc ? argv[first] : NULL;
     if (name && strcmp(name, "help") == 0) {
@@ -132,12 +138,13 @@ int main(int argc, char **argv)
         error_usage(&err, "there is no command \"%s\"; confuse --help lists them", name);
         return fail(NULL, &err);
     }
-    if (command && help) {
-        print_help(command);
-        return EXIT_DONE;
-    }
-    if (command)
+    if (command && !help)
         return run_command(command, argc - first, argv + first);
-    print_usage();
+    if (command)
+        print_help(command);
+    else
+        print_usage();
+    if (finish_output(&err) < 0)
+        return fail(NULL, &err);
     return help ? EXIT_DONE : EXIT_USAGE;
 }

@@ -42,6 +42,17 @@ static const struct option_spec *find_row(const struct reading *r, int value)
     return NULL;
 }
 
+/* What getopt refused. Of letters that stand together it has not passed the argument yet, so that is not to be shown.
+ */
+static int refuse(const char *argument, struct error *err)
+{
+    if (optopt > 0 && optopt < LONG_ONLY)
+        return error_usage(err, "unknown option -%c; --help lists them", optopt);
+    if (optopt >= LONG_ONLY)
+        return error_usage(err, "%s: the option takes no argument", argument);
+    return error_usage(err, "unknown option %s; --help lists them", argument);
+}
+
 static int store_value(const struct option_spec *row, const char *argument, struct error *err)
 {
     struct text_list *list = row->value;
@@ -78,7 +89,7 @@ int options_parse(int *first, bool *help, const struct option_spec *const tables
         if (value == ':')
             return error_usage(err, "%s needs an argument", argv[optind - 1]);
         if (value == '?')
-            return error_usage(err, "unknown option %s; --help lists them", argv[optind - 1]);
+            return refuse(argv[optind - 1], err);
         int result = store_value(find_row(&r, value), optarg, err);
         if (result < 0)
             return result;

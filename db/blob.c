@@ -14,7 +14,9 @@ static const char FIND_ID[] = "SELECT digest, size, data IS NULL FROM blob WHERE
 static const char INSERT[] = "INSERT INTO blob (digest, size, data) VALUES (?1, ?2, ?3)";
 
 #define BLOB_PATH_SIZE (sizeof "blobs/ab/" + DIGEST_HEX_SIZE)
-#define BLOB_ASIDE_SIZE (sizeof "blobs/new-" + 2 * sizeof(uint64_t))
+/* A file that is being written. One name is enough, since its writer holds the store's write lock; and what somebody
+ * left there who was killed is gone with the next one. */
+#define BLOB_ASIDE "blobs/new"
 
 /* Where a blob's file stands, relative to the store's directory. */
 static void blob_path(char out[BLOB_PATH_SIZE], const struct digest *digest)
@@ -60,33 +62,41 @@ static int sync_directory(struct store *store, const char *path)
     return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
+/* blobs/ab, durably. Whoever made it may have been killed before he synced it, so each connection does that once. */
+static int make_directory(struct store *store, const char *directory, uint8_t prefix)
+{
+    if (store->synced_prefixes[prefix])
+        return 0;
+    if (mkdirat(store->directory_fd, directory, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    int result = sync_directory(store, "blobs");
+    store->synced_prefixes[prefix] = result == 0;
+    return result;
+}
+
 /* Written aside, synced, renamed, and the directories synced: a crash leaves the whole file or none of that name. */
 static int write_file(struct store *store, const struct digest *digest, const void *bytes, size_t size)
 {
-    char path[BLOB_PATH_SIZE], directory[sizeof "blobs/ab"], aside[BLOB_ASIDE_SIZE];
-    int result;
+    char path[BLOB_PATH_SIZE], directory[sizeof "blobs/ab"];
 
     blob_path(path, digest);
     memcpy(directory, path, sizeof directory - 1);
     directory[sizeof directory - 1] = '\0';
-    snprintf(aside, sizeof aside, "blobs/new-%llx", (unsigned long long)getpid());
-    if (mkdirat(store->directory_fd, directory, 0700) == 0)
-        result = sync_directory(store, "blobs");
-    else
-        result = errno == EEXIST ? 0 : -errno;
+    int result = make_directory(store, directory, digest->bytes[0]);
     if (result < 0)
         return result;
-    cleanup_close int fd = openat(store->directory_fd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0400);
+    unlinkat(store->directory_fd, BLOB_ASIDE, 0);
+    cleanup_close int fd = openat(store->directory_fd, BLOB_ASIDE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
     if (fd < 0)
         return -errno;
     result = write_all(fd, bytes, size);
     if (result == 0 && fsync(fd) < 0)
         result = -errno;
-    if (result == 0 && renameat(store->directory_fd, aside, store->directory_fd, path) < 0)
+    if (result == 0 && renameat(store->directory_fd, BLOB_ASIDE, store->directory_fd, path) < 0)
         result = -errno;
     if (result == 0)
         return sync_directory(store, directory);
-    unlinkat(store->directory_fd, aside, 0);
+    unlinkat(store->directory_fd, BLOB_ASIDE, 0);
     return result;
 }
 

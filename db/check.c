@@ -17,9 +17,13 @@
 #define PROGRESS_STEP 1024   /* objects between two reports of progress */
 
 static const char INTEGRITY[] = "PRAGMA integrity_check(16)";
+static const char REFERENCES[] = "PRAGMA foreign_key_check";
 static const char EACH_BLOB[] = "SELECT id FROM blob ORDER BY id";
 static const char EACH_NODE[] = "SELECT id FROM node ORDER BY id";
+static const char EACH_CHUNK[] = "SELECT id FROM chunk ORDER BY id";
 static const char EACH_FRAME[] = "SELECT id FROM frame ORDER BY id";
+static const char OTHER_FRAMES[] = "SELECT s.number FROM snapshot AS s JOIN frame AS f ON f.id = s.frame"
+                                   " WHERE s.source IS NOT f.digest";
 
 static void bad(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void bad(struct check *check, const char *format, ...)
@@ -54,6 +58,20 @@ static int check_structure(struct check *check, struct store *store, struct erro
         if (text && strcmp(text, "ok") != 0)
             bad(check, "confuse.db: %s", text);
     }
+    return result;
+}
+
+/* Rows that refer to a row which is not there: joins would leave them out without a word. */
+static int check_references(struct check *check, struct store *store, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *rows = sql_statement(store, REFERENCES, err);
+    int result;
+
+    if (!rows)
+        return -EIO;
+    while ((result = sql_step(store, rows, err)) == 1)
+        bad(check, "confuse.db: row %lld of %s refers to a row of %s that is not there",
+            (long long)sqlite3_column_int64(rows, 1), sqlite3_column_text(rows, 0), sqlite3_column_text(rows, 2));
     return result;
 }
 
@@ -209,6 +227,13 @@ static int count_bytes(void *arg, const void *bytes, size_t size)
     return 0;
 }
 
+static int check_chunk(struct check *check, struct store *store, int64_t id, struct error *err)
+{
+    if (frame_check_chunk(store, id, err) < 0)
+        bad(check, "%s", err->text);
+    return 0;
+}
+
 static int check_frame(struct check *check, struct store *store, int64_t id, struct error *err)
 {
     count(check, &check->frames);
@@ -231,6 +256,19 @@ static int check_snapshot(void *arg, const struct snapshot *snapshot)
     return 0;
 }
 
+static int check_sources(struct check *check, struct store *store, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *rows = sql_statement(store, OTHER_FRAMES, err);
+    int result;
+
+    if (!rows)
+        return -EIO;
+    while ((result = sql_step(store, rows, err)) == 1)
+        bad(check, "snapshot %lld refers to another frame than it was made from",
+            (long long)sqlite3_column_int64(rows, 0));
+    return result;
+}
+
 /* --- All of it ---------------------------------------------------------------------------------------------------- */
 
 struct walk {
@@ -246,6 +284,11 @@ static int walk_blob(const struct walk *w, struct store *store, int64_t id, stru
 static int walk_node(const struct walk *w, struct store *store, int64_t id, struct error *err)
 {
     return check_node(w->node, store, id, err);
+}
+
+static int walk_chunk(const struct walk *w, struct store *store, int64_t id, struct error *err)
+{
+    return check_chunk(w->check, store, id, err);
 }
 
 static int walk_frame(const struct walk *w, struct store *store, int64_t id, struct error *err)
@@ -278,13 +321,19 @@ int store_check(struct check *check, struct store *store, struct error *err)
         return error_system(err, ENOMEM, "cannot check nodes");
     int result = check_structure(check, store, err);
     if (result == 0)
+        result = check_references(check, store, err);
+    if (result == 0)
         result = walk(&w, store, EACH_BLOB, walk_blob, err);
     if (result == 0)
         result = walk(&w, store, EACH_NODE, walk_node, err);
     if (result == 0)
+        result = walk(&w, store, EACH_CHUNK, walk_chunk, err);
+    if (result == 0)
         result = walk(&w, store, EACH_FRAME, walk_frame, err);
     if (result == 0)
         result = snapshot_visit(store, 0, check_snapshot, check, err);
+    if (result == 0)
+        result = check_sources(check, store, err);
     buffer_free(&node.canonical);
     sha256_free(node.sha);
     blob_rest(store);

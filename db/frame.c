@@ -24,7 +24,8 @@ static const char INSERT_CHUNK[] = "INSERT INTO chunk (digest, size, data) VALUE
 static const char FIND_FRAME[] = "SELECT id FROM frame WHERE digest = ?1";
 static const char INSERT_FRAME[] = "INSERT INTO frame (digest, size) VALUES (?1, ?2)";
 static const char INSERT_FRAME_CHUNK[] = "INSERT INTO frame_chunk (frame, position, chunk) VALUES (?1, ?2, ?3)";
-static const char READ_FRAME[] = "SELECT digest FROM frame WHERE id = ?1";
+static const char READ_FRAME[] = "SELECT digest, size FROM frame WHERE id = ?1";
+static const char READ_CHUNK[] = "SELECT size, data, digest FROM chunk WHERE id = ?1";
 static const char READ_CHUNKS[] = "SELECT c.size, c.data FROM frame_chunk AS f JOIN chunk AS c ON c.id = f.chunk"
                                   " WHERE f.frame = ?1 ORDER BY f.position";
 
@@ -225,12 +226,13 @@ int frame_writer_finish(int64_t *id, struct digest *digest, struct frame_writer 
 
 /* --- Reading ------------------------------------------------------------------------------------------------------ */
 
-static int unpack(uint8_t raw[CHUNK_MAX], size_t *size, sqlite3_stmt *row, int64_t frame, struct error *err)
+static int unpack(uint8_t raw[CHUNK_MAX], size_t *size, sqlite3_stmt *row, const char *what, int64_t id,
+                  struct error *err)
 {
     size_t got = ZSTD_decompress(raw, CHUNK_MAX, sqlite3_column_blob(row, 1), (size_t)sqlite3_column_bytes(row, 1));
 
     if (ZSTD_isError(got) || got != (size_t)sqlite3_column_int64(row, 0))
-        return error_system(err, EIO, "a chunk of frame %lld is damaged", (long long)frame);
+        return error_refused(err, EIO, "%s %lld is damaged", what, (long long)id);
     *size = got;
     return 0;
 }
@@ -251,15 +253,18 @@ int frame_read(struct store *store, int64_t id, int (*sink)(void *arg, const voi
     if (result < 0)
         return result;
     if (result == 0 || !sql_column_digest(&expected, find, 0))
-        return error_system(err, EIO, "frame %lld is not in the store", (long long)id);
+        return error_refused(err, EIO, "frame %lld is not in the store", (long long)id);
+    uint64_t left = (uint64_t)sqlite3_column_int64(find, 1);
     sqlite3_bind_int64(row, 1, id);
     struct sha256 *whole = sha256_new();
     if (!whole)
         return error_system(err, ENOMEM, "cannot read a frame");
     while ((result = sql_step(store, row, err)) == 1) {
-        result = unpack(raw, &size, row, id, err);
-        if (result == 0)
+        result = unpack(raw, &size, row, "a chunk of frame", id, err);
+        if (result == 0) {
             sha256_add(whole, raw, size);
+            left -= size;
+        }
         if (result == 0)
             result = sink(arg, raw, size);
         if (result != 0)
@@ -267,7 +272,29 @@ int frame_read(struct store *store, int64_t id, int (*sink)(void *arg, const voi
     }
     sha256_final(&got, whole);
     sha256_free(whole);
-    if (result == 0 && !digest_equal(&got, &expected))
-        result = error_system(err, EIO, "frame %lld does not have its digest any more", (long long)id);
+    if (result == 0 && (left || !digest_equal(&got, &expected)))
+        result = error_refused(err, EIO, "frame %lld does not have its digest any more", (long long)id);
     return result;
+}
+
+int frame_check_chunk(struct store *store, int64_t id, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *row = sql_statement(store, READ_CHUNK, err);
+    struct digest expected, got;
+    uint8_t raw[CHUNK_MAX];
+    size_t size;
+
+    if (!row)
+        return -EIO;
+    sqlite3_bind_int64(row, 1, id);
+    int result = sql_step(store, row, err);
+    if (result <= 0)
+        return result; /* it went meanwhile */
+    result = unpack(raw, &size, row, "chunk", id, err);
+    if (result < 0)
+        return result;
+    sha256_of(&got, store->sha, raw, size);
+    if (!sql_column_digest(&expected, row, 2) || !digest_equal(&got, &expected))
+        return error_refused(err, EIO, "chunk %lld holds other bytes than its name says", (long long)id);
+    return 0;
 }

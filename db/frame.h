@@ -24,4 +24,7 @@ int frame_writer_finish(int64_t *id, struct digest *digest, struct frame_writer 
 int frame_read(struct store *store, int64_t id, int (*sink)(void *arg, const void *bytes, size_t size), void *arg,
                struct error *err);
 
+/* Is a chunk what its digest says? */
+int frame_check_chunk(struct store *store, int64_t id, struct error *err);
+
 #endif

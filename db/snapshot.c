@@ -2,11 +2,13 @@
 #include "db/snapshot.h"
 
 #include "base/buffer.h"
+#include "base/cleanup.h"
 #include "base/timestamp.h"
 #include "db/canonical.h"
 #include "db/sql.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,11 +204,22 @@ static int publish(bool *is_new, struct snapshot *snapshot, struct store *store,
     return 0;
 }
 
+/* A snapshot that is found may have been committed by somebody who was killed before he synced the WAL. */
+static int sync_found(struct store *store, struct error *err)
+{
+    cleanup_close int fd = openat(store->directory_fd, "confuse.db-wal", O_RDONLY | O_CLOEXEC);
+
+    /* No WAL: it was copied into the database, which syncs both. */
+    if (fd < 0 ? errno != ENOENT : fdatasync(fd) < 0)
+        return error_system(err, errno, "cannot sync %s/confuse.db-wal", store->directory);
+    return 0;
+}
+
 int snapshot_publish(bool *is_new, struct snapshot *snapshot, struct store *store, struct error *err)
 {
     int result = store_flush(store, err);
 
-    /* The commit syncs the WAL, and with it every batch before. Without a change it writes nothing. */
+    /* The commit syncs the WAL, and with it every batch before. Without a change it writes and syncs nothing. */
     if (result == 0)
         result = sql_run(store, SYNC_FULL, err);
     if (result >= 0)
@@ -215,6 +228,8 @@ int snapshot_publish(bool *is_new, struct snapshot *snapshot, struct store *stor
         result = publish(is_new, snapshot, store, err);
     if (result >= 0)
         result = store_flush(store, err);
+    if (result == 0 && !*is_new)
+        result = sync_found(store, err);
     if (result < 0)
         store_rollback(store);
     int restored = sql_run(store, SYNC_NORMAL, result < 0 ? NULL : err);

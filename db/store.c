@@ -31,6 +31,10 @@ static const char CONNECTION_PRAGMAS[] = "PRAGMA secure_delete = FAST;"
                                          "PRAGMA mmap_size = 2147483648;"
                                          "PRAGMA cache_size = -8192;"; /* KiB */
 
+/* A database that is being made goes by this name until it is whole, so that a store is there or is not: one that was
+ * interrupted half-way could not even be read, since a reader may not roll it back. */
+#define NEW_DATABASE "new.db"
+
 /* Before the first table. */
 static const char CREATION_PRAGMAS[] = "PRAGMA page_size = " PAGE_SIZE_TEXT ";"
                                        "PRAGMA auto_vacuum = INCREMENTAL;"
@@ -133,11 +137,23 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
 }
 
+/* SQLite's waiting writers only look now and then, so one that writes batch after batch could keep them out for long.
+ * Whoever wants the next batch therefore holds the directory's lock until he has it: others stand in line there. */
+static int take_turn(struct store *store, struct error *err)
+{
+    while (flock(store->directory_fd, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return error_system(err, errno, "cannot lock %s", store->directory);
+    int result = sql_run(store, BEGIN, err);
+    flock(store->directory_fd, LOCK_UN);
+    return result;
+}
+
 int sql_batch_begin(struct store *store, struct error *err)
 {
     if (store->in_batch)
         return 0;
-    int result = sql_run(store, BEGIN, err);
+    int result = take_turn(store, err);
     if (result < 0)
         return result;
     store->in_batch = true;
@@ -192,8 +208,8 @@ static int refuse_network(const char *directory, int fd, struct error *err)
         return error_system(err, errno, "%s", directory);
     for (size_t i = 0; i < sizeof network / sizeof *network; i++)
         if ((uint32_t)fs.f_type == network[i].magic)
-            return error_system(err, EOPNOTSUPP, "%s is on a network file system (%s); keep the store on a local disk",
-                                directory, network[i].name);
+            return error_refused(err, EOPNOTSUPP, "%s is on a network file system (%s); keep the store on a local disk",
+                                 directory, network[i].name);
     return 0;
 }
 
@@ -223,14 +239,16 @@ static int open_directory(struct store *store, enum store_access access, struct 
     }
     store->directory_fd = open(store->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->directory_fd < 0 && errno == ENOENT)
-        return error_system(err, errno, "no store in %s; `confuse import` makes one, --store names another",
-                            store->directory);
+        return error_refused(err, errno, "no store in %s; `confuse import` makes one, --store names another",
+                             store->directory);
     if (store->directory_fd < 0)
         return error_system(err, errno, "the store %s", store->directory);
     if (access == STORE_CREATE && mkdirat(store->directory_fd, "blobs", 0700) < 0 && errno != EEXIST)
         return error_system(err, errno, "cannot make %s/blobs", store->directory);
     return refuse_network(store->directory, store->directory_fd, err);
 }
+
+static pthread_once_t configured = PTHREAD_ONCE_INIT;
 
 static void configure_sqlite(void)
 {
@@ -240,28 +258,72 @@ static void configure_sqlite(void)
 
 static int connect_database(struct store *store, enum store_access access, struct error *err)
 {
-    static pthread_once_t configured = PTHREAD_ONCE_INIT;
-    static const int flags[] = {
-        [STORE_READ] = SQLITE_OPEN_READONLY,
-        [STORE_WRITE] = SQLITE_OPEN_READWRITE,
-        [STORE_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-    };
+    int flags = access == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     char path[PATH_MAX];
 
     pthread_once(&configured, configure_sqlite);
     if ((size_t)snprintf(path, sizeof path, "%s/confuse.db", store->directory) >= sizeof path)
         return error_system(err, ENAMETOOLONG, "%s", store->directory);
-    if (sqlite3_open_v2(path, &store->db, flags[access] | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
-        if (access != STORE_CREATE && faccessat(store->directory_fd, "confuse.db", F_OK, 0) < 0)
-            return error_system(err, ENOENT, "no store in %s; `confuse import` makes one, --store names another",
-                                store->directory);
+    if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        if (faccessat(store->directory_fd, "confuse.db", F_OK, 0) < 0)
+            return error_refused(err, ENOENT, "no store in %s; `confuse import` makes one, --store names another",
+                                 store->directory);
         return sql_error(store, err);
     }
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     return 0;
 }
 
-/* Check what kind of database it is, make or migrate it where that is asked for. */
+static int sync_directory(const struct store *store, const char *path)
+{
+    cleanup_close int fd = openat(store->directory_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int fill_database(const char *path, struct error *err)
+{
+    sqlite3 *db = NULL;
+    int result = 0;
+
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
+            SQLITE_OK ||
+        sqlite3_exec(db, CREATION_PRAGMAS, NULL, NULL, NULL) != SQLITE_OK)
+        result = error_system(err, EIO, "cannot make %s: %s", path, sqlite3_errmsg(db));
+    if (result == 0)
+        result = schema_migrate(db, 0, err);
+    /* The last one to close copies the WAL into the database, syncs that, and removes the WAL. */
+    if (sqlite3_close(db) != SQLITE_OK && result == 0)
+        result = error_system(err, EIO, "cannot make %s", path);
+    return result;
+}
+
+/* Under the lock on the directory: make the database where there is none. */
+static int create_database(struct store *store, struct error *err)
+{
+    static const char *const leftovers[] = {NEW_DATABASE, NEW_DATABASE "-journal", NEW_DATABASE "-wal",
+                                            NEW_DATABASE "-shm"};
+    char path[PATH_MAX];
+
+    pthread_once(&configured, configure_sqlite);
+    if (faccessat(store->directory_fd, "confuse.db", F_OK, 0) == 0)
+        return 0;
+    if ((size_t)snprintf(path, sizeof path, "%s/" NEW_DATABASE, store->directory) >= sizeof path)
+        return error_system(err, ENAMETOOLONG, "%s", store->directory);
+    for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++)
+        unlinkat(store->directory_fd, leftovers[i], 0);
+    int result = fill_database(path, err);
+    if (result < 0)
+        return result;
+    if (renameat(store->directory_fd, NEW_DATABASE, store->directory_fd, "confuse.db") < 0 ||
+        fsync(store->directory_fd) < 0)
+        return error_system(err, errno, "cannot make the store %s", store->directory);
+    /* The store's own name. Who may not read the directory above it has to trust that somebody syncs it. */
+    sync_directory(store, "..");
+    return 0;
+}
+
+/* Check what kind of database it is, migrate it where that is asked for. */
 static int prepare_schema(struct store *store, enum store_access access, struct error *err)
 {
     int64_t version, application;
@@ -271,18 +333,16 @@ static int prepare_schema(struct store *store, enum store_access access, struct 
         result = read_integer(&application, store, APPLICATION_ID, err);
     if (result < 0)
         return result;
+    if (application != SCHEMA_APPLICATION_ID)
+        return error_refused(err, EPROTO, "%s/confuse.db is not a store of confuse", store->directory);
     if (version > schema_version_newest())
-        return error_system(err, EPROTO, "the store in %s was made by a newer confuse (version %d, this one knows %d)",
-                            store->directory, (int)version, schema_version_newest());
-    if (version > 0 && application != SCHEMA_APPLICATION_ID)
-        return error_system(err, EPROTO, "%s/confuse.db is not a store of confuse", store->directory);
+        return error_refused(err, EPROTO, "the store in %s was made by a newer confuse (version %d, this one knows %d)",
+                             store->directory, (int)version, schema_version_newest());
     if (version == schema_version_newest())
         return 0;
     if (access == STORE_READ)
-        return error_system(err, EPROTO, "the store in %s is older than this confuse; `confuse import` migrates it",
-                            store->directory);
-    if (version == 0 && sqlite3_exec(store->db, CREATION_PRAGMAS, NULL, NULL, NULL) != SQLITE_OK)
-        return sql_error(store, err);
+        return error_refused(err, EPROTO, "the store in %s is older than this confuse; `confuse import` migrates it",
+                             store->directory);
     return schema_migrate(store->db, (int)version, err);
 }
 
@@ -308,6 +368,8 @@ static int open_parts(struct store *store, enum store_access access, struct erro
     /* Two processes that make or migrate one store take turns. */
     if (result == 0 && access != STORE_READ && flock(store->directory_fd, LOCK_EX) < 0)
         result = error_system(err, errno, "cannot lock %s", store->directory);
+    if (result == 0 && access == STORE_CREATE)
+        result = create_database(store, err);
     if (result == 0)
         result = connect_database(store, access, err);
     if (result == 0)

@@ -1,1 +1,2 @@
-# doc: filled as the room is.
+dist_man_MANS += doc/confuse.1 doc/confuse-import.1 doc/confuse-serve.8
+EXTRA_DIST += doc/ARCHITECTURE.md doc/FORMAT.md doc/PERFORMANCE.md

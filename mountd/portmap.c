@@ -86,20 +86,25 @@ static enum accept_stat getport(struct rpc_call *call, const void *args, void *r
     return SUCCESS;
 }
 
-/* A universal address: "host.p1.p2", ports in decimal bytes (RFC 5665, 5.2.3). The address of a port on this server
- * begins with the host by which the caller knows us, which is what it says in r_addr (Linux and libtirpc do). */
-static size_t put_address(char *out, size_t room, const struct rpcb_args *in, const struct netid *netid, uint16_t port)
+/* How much of a universal address is the host: "host.p1.p2", ports in decimal bytes (RFC 5665, 5.2.3). */
+static size_t host_size(const char *address, size_t size)
 {
-    const char *end = in->address.address_val + in->address.address_len;
-    const char *host = netid->any;
-    int host_size = (int)strlen(host), dots = 0;
+    for (int dots = 0; size > 0;)
+        if (address[--size] == '.' && ++dots == 2)
+            break;
+    return size;
+}
 
-    for (const char *p = end; p > in->address.address_val && dots < 2;)
-        if (*--p == '.' && ++dots == 2 && p > in->address.address_val) {
-            host = in->address.address_val;
-            host_size = (int)(p - host);
-        }
-    return (size_t)snprintf(out, room, "%.*s.%u.%u", host_size, host, port >> 8, port & 255u);
+/* The address of a port on this server begins with the host by which the caller knows us, which is what it says in
+ * r_addr (Linux and libtirpc do). */
+static size_t put_address(char *out, size_t room, const char *known_as, size_t size, const struct netid *netid,
+                          uint16_t port)
+{
+    size_t given = host_size(known_as, size);
+    const char *host = given ? known_as : netid->any;
+    size_t host_length = given ? given : strlen(host);
+
+    return (size_t)snprintf(out, room, "%.*s.%u.%u", (int)host_length, host, port >> 8, port & 255u);
 }
 
 static const struct netid *find_netid(const struct rpcb_args *in)
@@ -132,7 +137,7 @@ static enum accept_stat getaddr(struct rpc_call *call, const void *args, void *r
     out->text = rpc_call_alloc(call, ROOM);
     if (!out->text)
         return SYSTEM_ERR;
-    out->size = (uint32_t)put_address(out->text, ROOM, in, netid, port);
+    out->size = (uint32_t)put_address(out->text, ROOM, in->address.address_val, in->address.address_len, netid, port);
     return SUCCESS;
 }
 
@@ -206,7 +211,7 @@ static bool_t encode_rpcb(XDR *xdrs, const struct rpc_program *program, uint32_t
     bool_t one = TRUE;
 
     snprintf(name, sizeof name, "%s", netid->name);
-    uint32_t size = (uint32_t)put_address(address, sizeof address, &(struct rpcb_args){0}, netid, port);
+    uint32_t size = (uint32_t)put_address(address, sizeof address, NULL, 0, netid, port);
     return xdr_bool(xdrs, &one) && xdr_u_int(xdrs, &number) && xdr_u_int(xdrs, &version) &&
            encode_text(xdrs, name, (uint32_t)strlen(name)) && encode_text(xdrs, address, size) &&
            encode_text(xdrs, owner, sizeof owner - 1);

@@ -180,18 +180,15 @@ static enum accept_stat run(void *result, void *args, struct rpc_call *call, con
 {
     XDR xdr;
 
-    if (!procedure->decode)
-        return procedure->handler(call, args, result);
-    if (procedure->prepare)
-        procedure->prepare(call, args);
-    /* XDR never writes to what it decodes; its prototype is for both ways. */
-    xdrmem_create(&xdr, (char *)(uintptr_t)words->at, (u_int)(words->end - words->at), XDR_DECODE);
-    enum accept_stat stat = GARBAGE_ARGS;
-    if (procedure->decode(&xdr, args))
-        stat = procedure->handler(call, args, result);
-    if (!procedure->prepare)
-        xdr_free(procedure->decode, args);
-    return stat;
+    if (procedure->decode) {
+        if (procedure->prepare)
+            procedure->prepare(call, args);
+        /* XDR never writes to what it decodes; its prototype is for both ways. */
+        xdrmem_create(&xdr, (char *)(uintptr_t)words->at, (u_int)(words->end - words->at), XDR_DECODE);
+        if (!procedure->decode(&xdr, args))
+            return GARBAGE_ARGS;
+    }
+    return procedure->handler(call, args, result);
 }
 
 /* xdr_void() lacks the parameters that an xdrproc_t has. */
@@ -201,28 +198,38 @@ static bool_t encode_void(XDR *xdr, ...)
     return TRUE;
 }
 
+/* Run the handler and encode what it made of it. */
+static ssize_t answer(uint8_t *reply, size_t room, void *result, void *args, struct rpc_call *call,
+                      const struct rpc_procedure *procedure, struct words *words)
+{
+    struct rpc_transport *transport = call->transport;
+    struct rpc_msg message = accepted(call->xid, SUCCESS);
+    enum accept_stat stat = run(result, args, call, procedure, words);
+
+    if (stat == SUCCESS) {
+        message.acpted_rply.ar_results.where = result;
+        message.acpted_rply.ar_results.proc = procedure->encode ? procedure->encode : encode_void;
+        ssize_t size = encode(reply, room, &message);
+        if (size && (size_t)size + transport->file.length <= RPC_RECORD_MAX)
+            return size;
+        stat = SYSTEM_ERR;
+    }
+    drop_file(transport);
+    return fail(reply, room, call->xid, stat);
+}
+
 static ssize_t perform(uint8_t *reply, size_t room, struct rpc_call *call, const struct rpc_procedure *procedure,
                        struct words *words)
 {
-    struct rpc_transport *transport = call->transport;
     void *args = zeroed(call, procedure->args_size);
     void *result = zeroed(call, procedure->result_size);
-    struct rpc_msg message = accepted(call->xid, SUCCESS);
 
     if (!args || !result)
         return fail(reply, room, call->xid, SYSTEM_ERR);
-    enum accept_stat stat = run(result, args, call, procedure, words);
-    if (stat != SUCCESS) {
-        drop_file(transport);
-        return fail(reply, room, call->xid, stat);
-    }
-    message.acpted_rply.ar_results.where = result;
-    message.acpted_rply.ar_results.proc = procedure->encode ? procedure->encode : encode_void;
-    ssize_t size = encode(reply, room, &message);
-    if (size == 0 || (size_t)size + transport->file.length > RPC_RECORD_MAX) {
-        drop_file(transport);
-        return fail(reply, room, call->xid, SYSTEM_ERR);
-    }
+    ssize_t size = answer(reply, room, result, args, call, procedure, words);
+    /* Only now: the result may point into the arguments. */
+    if (procedure->decode && !procedure->prepare)
+        xdr_free(procedure->decode, args);
     return size;
 }
 

@@ -84,6 +84,22 @@ void connection_adopt(struct worker *worker, struct connection *connection)
         connection_work(worker, connection, 0);
 }
 
+/* Count what the connection holds now. -ENOBUFS when all together hold too much, and this one took more. */
+static int count_held(struct worker *worker, struct connection *connection)
+{
+    size_t before = connection->held;
+    size_t now = connection->input.room + (connection->unsent ? connection->unsent->size : 0);
+
+    if (now == before)
+        return 0;
+    connection->held = now;
+    size_t sum = atomic_fetch_add_explicit(&worker->server->held, now - before, memory_order_relaxed) + (now - before);
+    if (now < before || sum <= RPC_HELD_MAX)
+        return 0;
+    worker_log_refused(worker, (const struct sockaddr *)&connection->peer, "memory");
+    return -ENOBUFS;
+}
+
 void connection_close(struct worker *worker, struct connection *connection)
 {
     close(connection->fd);
@@ -91,6 +107,7 @@ void connection_close(struct worker *worker, struct connection *connection)
     record_free(&connection->input);
     output_free(connection->unsent);
     connection->unsent = NULL;
+    count_held(worker, connection);
     if (connection->previous)
         connection->previous->next = connection->next;
     else
@@ -249,6 +266,8 @@ void connection_work(struct worker *worker, struct connection *connection, uint3
         r = send_unsent(worker, connection);
     if (r == 0 && !connection->unsent)
         r = serve(worker, connection);
+    if (r == 0)
+        r = count_held(worker, connection);
     bool done = connection->eof && !connection->pending && !connection->unsent;
     if (r < 0 || done || watch(worker, connection) < 0) {
         connection_close(worker, connection);

@@ -20,6 +20,7 @@ struct connection {
     bool queued;  /* is in the worker's ready list */
     struct record_reader input;
     struct output *unsent;
+    size_t held;            /* bytes in `input` and `unsent`, as counted in the server's sum */
     uint64_t partial_since; /* ms: when the record that is incomplete began; 0: none is */
     uint64_t unread_since;  /* ms: when the peer last took a byte of `unsent`; 0: nothing waits */
     struct connection *previous, *next;

@@ -30,6 +30,10 @@
 /* Connections accepted by one wake-up, so that a flood of them does not starve worker 0's own connections. */
 #define RPC_ACCEPTS_PER_WAKE 64u
 
+/* Bytes that all connections together hold in parts of records and in replies not read, some megabytes each at worst.
+ * Who would take more is closed; an honest client connects anew and asks again. */
+#define RPC_HELD_MAX 268435456u
+
 /* Connections that the kernel completes ahead of us, per listener. */
 #define RPC_BACKLOG 1024
 

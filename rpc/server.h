@@ -46,11 +46,13 @@ void *rpc_call_alloc(struct rpc_call *call, size_t size);
 int rpc_call_send_file(struct rpc_call *call, int fd, uint64_t offset, uint32_t length);
 
 /* Answers a call: fills *result (zeroed, result_size bytes) from *args and returns SUCCESS, or another accept_stat of
- * RFC 5531 (GARBAGE_ARGS, SYSTEM_ERR), in which case the result is not sent. */
+ * RFC 5531 (GARBAGE_ARGS, SYSTEM_ERR), in which case the result is not sent. The result is never freed: what it points
+ * to is in *args, in memory of rpc_call_alloc(), or the handler's own business. */
 typedef enum accept_stat (*rpc_handler)(struct rpc_call *call, const void *args, void *result);
 
 /* Before decoding: set pointers in *args (zeroed, args_size bytes) to memory for what the caller's opaque and string
- * fields hold, so that XDR allocates nothing. May be NULL. */
+ * fields hold, so that XDR allocates nothing; *args is not freed then. NULL: XDR allocates, and *args is freed by
+ * xdr_free() once the reply is encoded. */
 typedef void (*rpc_prepare)(struct rpc_call *call, void *args);
 
 /* A procedure; an entry without a handler is PROC_UNAVAIL. */
@@ -117,7 +119,8 @@ int rpc_server_run(struct rpc_server *server, struct error *err);
  * Async-signal-safe. */
 void rpc_server_stop(struct rpc_server *server);
 
-/* New rules (taken over): connections that they do not allow are closed by their workers at once. Thread-safe. */
+/* New rules (taken over): connections that they do not allow are closed by their workers at once. Thread-safe, but
+ * not for signal handlers. */
 void rpc_server_set_access(struct rpc_server *server, struct access_list *access);
 
 /* "10.0.0.7:843", "[::1]:2049" */

@@ -83,6 +83,7 @@ struct rpc_server {
     size_t listener_count;
     unsigned next_worker; /* who gets the next connection; worker 0's */
     atomic_uint connections;
+    atomic_size_t held; /* bytes that connections hold; changes only when something could not be served at once */
     int stop;
     pthread_mutex_t access_lock;
     struct access_list *access; /* the rules in force */

@@ -13,10 +13,13 @@ rm -rf "$dir"
 mkdir -p "$dir/content"
 
 # Fields of a plan line: type mode uid gid size time link path content. "-" is none; content is text, @N for N bytes of
-# numbered lines, "absent" or, for what has none, "-". Parents come before their children.
+# numbered lines, "absent" or, for what has none, "-". Parents come before their children. The empty directories are those that
+# crawlers leave out: an importer may add them, so they are here.
 plan() {
     tr -s ' ' '\t' <<'PLAN'
 d 0755 0 0 4096 1700000000.250000 - . -
+d 0755 0 0 4096 1700000000.500000 - boot -
+d 0755 0 0 4096 1700000000.500000 - dev -
 d 0755 0 0 4096 1700000001.000001 - etc -
 f 0644 0 0 - 1699999999.123456 - etc/passwd root:x:0:0:root:/root:/bin/bash
 f 0644 0 0 - 1699999999.123457 - etc/hostname box
@@ -33,6 +36,15 @@ f 2755 0 43 22680 1600000000.000000 - usr/bin/wall absent
 f 0755 0 0 5368709120 1600000000.000000 - usr/bin/huge absent
 d 0755 0 0 4096 1600000000.000000 - usr/lib -
 f 0644 0 0 - 1600000000.000000 - usr/lib/os-release ID=debian
+d 0755 0 0 4096 1600000000.000000 - usr/share -
+d 0755 0 0 4096 1600000000.000000 - usr/share/doc -
+d 0755 0 0 4096 1600000000.000000 - usr/share/man -
+d 0755 0 0 4096 1600000000.000000 - usr/share/mime -
+d 0755 0 0 4096 1700000002.000000 - var -
+d 0755 0 0 4096 1700000002.000000 - var/cache -
+d 0755 0 0 4096 1700000002.000000 - mnt -
+d 0555 0 0 4096 1700000002.000000 - proc -
+d 0555 0 0 4096 1700000002.000000 - sys -
 d 1777 0 0 4096 1700000002.999999 - tmp -
 d 0755 0 0 4096 1700000003.000000 - run -
 s 0755 0 0 0 1700000003.100000 - run/app.sock -

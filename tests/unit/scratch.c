@@ -3,6 +3,7 @@
 
 #include <ftw.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -43,4 +44,24 @@ struct store *scratch_store(enum store_access access)
     if (store_open(&store, path, access, &err) < 0)
         fail_msg("%s", err.text);
     return store;
+}
+
+int64_t scratch_sql(const char *sql)
+{
+    char path[sizeof directory + 24];
+    sqlite3_stmt *statement;
+    int64_t value = 0;
+    sqlite3 *db;
+
+    snprintf(path, sizeof path, "%s/store/confuse.db", scratch_make());
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000);
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        value = sqlite3_column_int64(statement, 0);
+    if (sqlite3_finalize(statement) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    sqlite3_close(db);
+    return value;
 }

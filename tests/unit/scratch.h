@@ -4,6 +4,8 @@
 
 #include "db/store.h"
 
+#include <stdint.h>
+
 /* Make the directory; returns its path (one per process). */
 const char *scratch_make(void);
 
@@ -12,5 +14,9 @@ void scratch_remove(void);
 
 /* A store in it, made if it is not there; fails the test when it cannot be opened. */
 struct store *scratch_store(enum store_access access);
+
+/* Run one SQL statement on that store's confuse.db, as a stranger would; the integer of its first row, 0 without one.
+ */
+int64_t scratch_sql(const char *sql);
 
 #endif

@@ -14,7 +14,7 @@ enum echo_procedure {
     ECHO_FILE,   /* unsigned n -> opaque<> of n bytes, out of a file */
     ECHO_BIG,    /* unsigned n -> opaque<> of n zeros */
     ECHO_NONE,   /* no handler */
-    ECHO_STRING, /* string<255> -> its strlen; decoded by XDR's malloc */
+    ECHO_STRING, /* string<255> -> the same up to a NUL; decoded by XDR's malloc */
     ECHO_FAIL,   /* unsigned stat -> that accept_stat, after asking for a file */
     ECHO_PROCEDURES,
 };

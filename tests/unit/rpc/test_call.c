@@ -151,6 +151,7 @@ static void test_string_with_nul(void **state)
     ask(x);
     assert_accepted(x, SUCCESS);
     assert_int_equal(word(&x->reply, 6), 2);
+    assert_memory_equal(x->reply.bytes + 28, "ab\0", 4);
 }
 
 static void test_trailing_bytes_are_tolerated(void **state)

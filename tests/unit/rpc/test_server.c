@@ -240,6 +240,21 @@ static long resident_kb(void)
     return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/* Sanitizers keep shadows of all memory, and what was freed, which says nothing of the server. */
+static void assert_grew_less(long before, long kilobytes)
+{
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(SANITIZED) || defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+    (void)before, (void)kilobytes;
+#else
+    assert_true(resident_kb() - before < kilobytes);
+#endif
+}
+
 static void test_large_claims(void **state)
 {
     static const uint32_t too_much[] = {0xffffffff, 0x7fffffff, 0x80000000u + RPC_RECORD_MAX + 1, RPC_RECORD_MAX + 1};
@@ -264,7 +279,7 @@ static void test_large_claims(void **state)
         send_all(fds[i], "part", 4);
     }
     pause_ms(100);
-    assert_true(resident_kb() - before < 16384);
+    assert_grew_less(before, 16384);
     for (unsigned i = 0; i < CLIENTS; i++)
         close(fds[i]);
 }
@@ -338,7 +353,7 @@ static void test_peer_that_never_reads(void **state)
     stuff(lazy);
     assert_served(other, 1);
     assert_served(third, 1);
-    assert_true(resident_kb() - before < 65536);
+    assert_grew_less(before, 65536);
     uint64_t cpu = cpu_ms();
     pause_ms(500);
     assert_true(cpu_ms() - cpu < 200); /* nobody spins on it */
@@ -409,9 +424,12 @@ static void test_out_of_descriptors(void **state)
     int fds[CLIENTS], probe;
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
-    int first = client_connect(harness.port);
+    const char *preload = getenv("LD_PRELOAD");
 
     (void)state;
+    if (preload && strstr(preload, "vgpreload")) /* valgrind keeps this limit itself, by closing what was accepted */
+        skip();
+    int first = client_connect(harness.port);
     assert_served(first, 1);
     assert_int_equal(getpeername(first, (struct sockaddr *)&address, &size), 0);
     for (unsigned i = 0; i < CLIENTS; i++)
@@ -569,6 +587,99 @@ static void test_connection_limit(void **state)
         close(fds[i]);
 }
 
+/* Many half records, each within its limit: together they are bounded too. */
+static void test_memory_of_all_connections(void **state)
+{
+    enum { CLIENTS = 350 };
+    static uint8_t bytes[RPC_RECORD_MAX];
+    long before = resident_kb();
+    int fds[CLIENTS], other = client_connect(harness.port);
+    unsigned closed = 0;
+
+    (void)state;
+    put_be32(bytes, 0x80000000u + RPC_RECORD_MAX);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        ssize_t n = 1;
+
+        fds[i] = client_connect(harness.port);
+        for (size_t at = 0; n > 0 && at < sizeof bytes; at += 65536)
+            n = send(fds[i], bytes + at, sizeof bytes - at < 65536 ? sizeof bytes - at : 65536, MSG_NOSIGNAL);
+        if (n < 0) { /* closed on the way; or it will be seen below */
+            closed++;
+            close(fds[i]);
+            fds[i] = -1;
+        }
+        assert_grew_less(before, (RPC_HELD_MAX >> 10) * 3 / 2);
+    }
+    assert_served(other, 1);
+    for (unsigned tries = 0; closed == 0 && tries < 200; tries++) { /* the kernel took it all, the server is behind */
+        pause_ms(50);
+        for (unsigned i = 0; i < CLIENTS; i++) {
+            char byte;
+            ssize_t n = fds[i] < 0 ? 1 : recv(fds[i], &byte, 1, MSG_DONTWAIT);
+
+            closed += n == 0 || (n < 0 && errno != EAGAIN);
+        }
+        assert_grew_less(before, (RPC_HELD_MAX >> 10) * 3 / 2);
+    }
+    assert_in_range(closed, 1, CLIENTS - RPC_HELD_MAX / (2 * RPC_RECORD_MAX) + 1);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    int fd = client_connect(harness.port);
+    assert_served(fd, 1);
+    close(fd);
+    close(other);
+}
+
+static void *serve_own(void *argument)
+{
+    struct harness *own = argument;
+    struct error err;
+
+    own->ran = rpc_server_run(own->server, &err);
+    return NULL;
+}
+
+static void test_listening(void **state)
+{
+    struct rpc_config config = {.programs = echo_programs, .program_count = echo_program_count, .threads = 1};
+    struct access_list *access = access_list_new();
+    struct buffer record = {0}, reply = {0};
+    struct harness own = {0};
+    uint16_t one, bound;
+    struct error err;
+
+    (void)state;
+    echo_file_open();
+    assert_int_equal(access_list_add(access, "127.0.0.1", &err), 0);
+    assert_int_equal(rpc_server_new(&own.server, &config, access, &err), 0);
+    assert_int_equal(rpc_server_listen(&own.port, own.server, "0.0.0.0", 0, RPC_LISTEN_TCP | RPC_LISTEN_UDP, 0, &err),
+                     0);
+    assert_int_equal(rpc_server_listen(&one, own.server, "127.0.0.1", 0, RPC_LISTEN_TCP, STREAM_PROGRAM, &err), 0);
+    assert_int_not_equal(one, own.port);
+    assert_int_equal(rpc_server_listen(&bound, own.server, "127.0.0.1", own.port, RPC_LISTEN_TCP, 0, &err),
+                     -EADDRINUSE);
+    assert_int_equal(rpc_server_listen(&bound, own.server, "127.0.0.1", own.port, RPC_LISTEN_UDP, 0, &err),
+                     -EADDRINUSE);
+    assert_int_equal(rpc_server_listen(&bound, own.server, "localhost.", 0, RPC_LISTEN_TCP, 0, &err), -EINVAL);
+    assert_int_equal(pthread_create(&own.thread, NULL, serve_own, &own), 0);
+    int fd = client_connect(one);
+    call_begin(&record, 1, ECHO_PROGRAM, 3, ECHO_NULL); /* that socket is for another program */
+    send_record(fd, &record);
+    assert_true(receive_record(&reply, fd));
+    assert_int_equal(word(&reply, 5), PROG_UNAVAIL);
+    buffer_clear(&record);
+    call_begin(&record, 2, STREAM_PROGRAM, 1, ECHO_NULL);
+    send_record(fd, &record);
+    assert_true(receive_record(&reply, fd));
+    assert_int_equal(word(&reply, 5), SUCCESS);
+    close(fd);
+    harness_stop(&own);
+    buffer_free(&record);
+    buffer_free(&reply);
+}
+
 static int begin_refusing(void **worker, void *app, struct error *err)
 {
     atomic_uint *count = app;
@@ -653,6 +764,8 @@ int main(void)
         cmocka_unit_test(test_stop_drains),
         cmocka_unit_test(test_stop_does_not_wait_for_ever),
         TEST(test_connection_limit),
+        TEST(test_memory_of_all_connections),
+        cmocka_unit_test(test_listening),
         cmocka_unit_test(test_worker_that_cannot_begin),
         cmocka_unit_test_setup_teardown(test_eight_threads, setup_8_threads, teardown),
     };

@@ -1,0 +1,313 @@
+/* fixture.c - see fixture.h. */
+#include "tests/e2e/fixture.h"
+
+#include "base/cleanup.h"
+#include "base/digest.h"
+#include "db/blob.h"
+#include "db/snapshot.h"
+#include "db/store.h"
+#include "import/builder.h"
+#include "mountd/program.h"
+#include "nfsd/program.h"
+#include "nfsd/worker.h"
+#include "rpc/server.h"
+#include "tests/unit/scratch.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+/* libtirpc's xdr_opaque() throws padding into one static array that all threads write and nobody reads. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "called_from_lib:libtirpc.so";
+}
+
+static struct error err;
+
+static void ok(int result)
+{
+    if (result < 0)
+        fail_msg("%d: %s", result, err.text);
+}
+
+const char *fixture_path(const char *name)
+{
+    static char path[256];
+
+    snprintf(path, sizeof path, "%s/%s", scratch_make(), name);
+    return path;
+}
+
+/* --- The snapshot ------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *path, *text; /* content, or a link's target */
+    uint32_t mode, uid, gid;
+    uint32_t major, minor;
+    uint32_t flags;
+    uint64_t size; /* of absent content */
+} files[] = {
+    {.path = "/", .mode = S_IFDIR | 0755},
+    {.path = "/absent", .mode = S_IFREG | 0755, .flags = ENTRY_ABSENT, .size = FIXTURE_ABSENT},
+    {.path = "/absent-link", .mode = S_IFLNK | 0777, .flags = ENTRY_ABSENT},
+    {.path = "/dev", .mode = S_IFDIR | 0755},
+    {.path = "/dev/fifo", .mode = S_IFIFO | 0600},
+    {.path = "/dev/null", .mode = S_IFCHR | 0666, .major = 1, .minor = 3},
+    {.path = "/dev/sda", .mode = S_IFBLK | 0660, .gid = 6, .major = 8},
+    {.path = "/dev/sock", .mode = S_IFSOCK | 0755},
+    {.path = "/empty", .mode = S_IFDIR | 0755},
+    {.path = "/etc", .mode = S_IFDIR | 0755},
+    {.path = "/etc/nothing", .mode = S_IFREG | 0644, .text = ""},
+    {.path = "/etc/passwd", .mode = S_IFREG | 0644, .text = "root:x:0:0:root:/root:/bin/sh\n"},
+    {.path = "/etc/shadow", .mode = S_IFREG | 0640, .gid = 42, .text = "root:*:1::::::\n"},
+    {.path = "/home", .mode = S_IFDIR | 0700, .uid = FIXTURE_USER, .gid = FIXTURE_USER},
+    {.path = "/home/mine", .mode = S_IFREG | 0200, .uid = FIXTURE_USER, .gid = FIXTURE_USER, .text = "mine"},
+    {.path = "/link", .mode = S_IFLNK | 0777, .text = "etc/passwd"},
+    {.path = "/listed", .mode = S_IFDIR | 0744},
+    {.path = "/listed/inside", .mode = S_IFREG | 0644, .text = "in"},
+    {.path = "/many", .mode = S_IFDIR | 0755},
+    {.path = "/program", .mode = S_IFREG | S_ISUID | 0711, .text = "#!"},
+    {.path = "/searched", .mode = S_IFDIR | 0711},
+    {.path = "/searched/inside", .mode = S_IFREG | 0644, .text = "in"},
+};
+
+static void add(struct builder *b, const char *path, const struct entry *entry)
+{
+    ok(builder_add(b, path, strlen(path), entry, 0, &err));
+}
+
+static void add_content(struct builder *b, struct store *store, const char *path, const void *bytes, size_t size)
+{
+    struct digest digest;
+    int64_t blob;
+
+    ok(blob_put(&blob, &digest, store, bytes, size, &err));
+    struct entry *entry = builder_find(b, path, strlen(path));
+    assert_non_null(entry);
+    entry->size = size;
+    builder_set_content(b, entry, blob, &digest);
+}
+
+static int no_conflict(void *arg, enum builder_conflict conflict, const char *path, size_t size, uint64_t tag,
+                       struct error *e)
+{
+    (void)arg, (void)conflict, (void)tag, (void)e;
+    fail_msg("conflict at %.*s", (int)size, path);
+    return 0;
+}
+
+static void add_pattern(struct builder *b, struct store *store, const char *path, size_t size)
+{
+    cleanup_free uint8_t *bytes = malloc(size);
+
+    assert_non_null(bytes);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = fixture_byte(i);
+    add_content(b, store, path, bytes, size);
+}
+
+static void add_everything(struct builder *b, struct store *store)
+{
+    const struct entry plain = {.mode = S_IFREG | 0644, .mtime = FIXTURE_MTIME};
+    char path[512] = "/";
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct entry entry = {.mode = files[i].mode,
+                              .uid = files[i].uid,
+                              .gid = files[i].gid,
+                              .rdev_major = files[i].major,
+                              .rdev_minor = files[i].minor,
+                              .flags = files[i].flags,
+                              .size = files[i].size,
+                              .mtime = FIXTURE_MTIME};
+        if (S_ISLNK(entry.mode) && files[i].text) {
+            entry.target = files[i].text;
+            entry.target_size = (uint16_t)strlen(files[i].text);
+            entry.size = entry.target_size;
+        }
+        add(b, files[i].path, &entry);
+    }
+    add(b, "/big", &plain);
+    add(b, "/small", &plain);
+    memset(path + 1, 'n', ENTRY_NAME_MAX);
+    add(b, path, &plain);
+    for (unsigned i = 0; i < FIXTURE_MANY; i++) {
+        snprintf(path, sizeof path, "/many/f%05u", i);
+        add(b, path, &plain);
+    }
+    ok(builder_settle(b, no_conflict, NULL, &err));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (S_ISREG(files[i].mode) && files[i].text)
+            add_content(b, store, files[i].path, files[i].text, strlen(files[i].text));
+    for (unsigned i = 0; i < FIXTURE_MANY; i++) {
+        snprintf(path, sizeof path, "/many/f%05u", i);
+        add_content(b, store, path, path, strlen(path));
+    }
+    memset(path + 1, 'n', ENTRY_NAME_MAX);
+    path[1 + ENTRY_NAME_MAX] = '\0';
+    add_content(b, store, path, "long", 4);
+    add_pattern(b, store, "/big", FIXTURE_BIG);
+    add_pattern(b, store, "/small", FIXTURE_SMALL);
+}
+
+static void publish(char hex[SNAPSHOT_ID_HEX_SIZE], struct store *store, struct builder *b, const char *namespace)
+{
+    struct snapshot snapshot = {.namespace = namespace, .time = FIXTURE_MTIME, .format = "dir"};
+    bool is_new;
+
+    ok(builder_write(&snapshot.root, b, store, &err));
+    ok(node_empty(&snapshot.links, store, NODE_LINKS, &err));
+    ok(node_empty(&snapshot.features, store, NODE_FEATURES, &err));
+    ok(snapshot_publish(&is_new, &snapshot, store, &err));
+    assert_true(is_new);
+    hex_encode(hex, snapshot.id, SNAPSHOT_ID_SIZE);
+}
+
+const char *fixture_publish(const char *path)
+{
+    static char hex[SNAPSHOT_ID_HEX_SIZE];
+    struct builder *b = builder_new();
+    struct store *store;
+
+    ok(store_open(&store, path, STORE_CREATE, &err));
+    add_everything(b, store);
+    publish(hex, store, b, "test/everything");
+    builder_free(b);
+    store_close(store);
+    return hex;
+}
+
+void fixture_publish_empty(const char *path, unsigned count)
+{
+    static unsigned number;
+    const struct entry root = {.mode = S_IFDIR | 0755};
+    char hex[SNAPSHOT_ID_HEX_SIZE], namespace[32];
+    struct store *store;
+
+    ok(store_open(&store, path, STORE_CREATE, &err));
+    for (unsigned i = 0; i < count; i++) {
+        struct builder *b = builder_new();
+
+        add(b, "/", &root);
+        ok(builder_settle(b, no_conflict, NULL, &err));
+        snprintf(namespace, sizeof namespace, "test/empty-%u", number++);
+        publish(hex, store, b, namespace);
+        builder_free(b);
+    }
+    store_close(store);
+}
+
+/* --- What happens to stores --------------------------------------------------------------------------------------- */
+
+void fixture_forget(const char *path, const char *id)
+{
+    char file[300], text[200];
+    sqlite3 *db;
+
+    snprintf(file, sizeof file, "%s/confuse.db", path);
+    snprintf(text, sizeof text, "DELETE FROM snapshot WHERE id = x'%s'", id);
+    assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_changes(db), 1);
+    sqlite3_close(db);
+}
+
+static int lose(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+    (void)status, (void)ftw;
+    return type == FTW_F ? remove(path) : 0;
+}
+
+void fixture_lose_files(const char *path)
+{
+    char blobs[300];
+
+    snprintf(blobs, sizeof blobs, "%s/blobs", path);
+    assert_int_equal(nftw(blobs, lose, 8, FTW_PHYS), 0);
+}
+
+/* --- The server --------------------------------------------------------------------------------------------------- */
+
+static struct rpc_server *running;
+
+static void on_signal(int signal_number)
+{
+    (void)signal_number;
+    rpc_server_stop(running);
+}
+
+static int serve(const char *store, int report_fd)
+{
+    const struct rpc_program *programs[] = {&nfs_program, &mount_program, &nlm_program, &portmap_program};
+    struct access_list *access = access_list_new();
+    struct nfsd_app app = {.store_directory = store};
+    struct rpc_config config = {
+        .programs = programs,
+        .program_count = sizeof programs / sizeof *programs,
+        .threads = 2,
+        .app = &app,
+        .worker_begin = nfsd_worker_begin,
+        .worker_rest = nfsd_worker_rest,
+        .worker_end = nfsd_worker_end,
+    };
+    uint16_t port;
+
+    app.served = (struct served){.programs = programs, .program_count = config.program_count};
+    if (access_list_add(access, "127.0.0.0/8,insecure", &err) < 0 ||
+        tree_cache_new(&app.cache, TREE_CACHE_DEFAULT, &err) < 0 ||
+        rpc_server_new(&running, &config, access, &err) < 0 ||
+        rpc_server_listen(&port, running, "127.0.0.1", 0, RPC_LISTEN_TCP | RPC_LISTEN_UDP, 0, &err) < 0)
+        return 1;
+    app.served.tcp_port = app.served.udp_port = port;
+    signal(SIGTERM, on_signal);
+    if (write(report_fd, &port, sizeof port) != sizeof port)
+        return 1;
+    close(report_fd);
+    int result = rpc_server_run(running, &err);
+    rpc_server_free(running);
+    tree_cache_free(app.cache);
+    return result < 0;
+}
+
+void server_start(struct server *server, const char *store)
+{
+    int ends[2];
+
+    assert_return_code(pipe(ends), errno);
+    fflush(NULL);
+    server->pid = fork();
+    assert_return_code(server->pid, errno);
+    if (server->pid == 0) {
+        close(ends[0]);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that crashes leaves no server behind */
+        int status = serve(store, ends[1]);
+        if (status)
+            fprintf(stderr, "server: %s\n", err.text);
+        exit(status);
+    }
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &server->port, sizeof server->port), sizeof server->port);
+    close(ends[0]);
+}
+
+void server_stop(struct server *server)
+{
+    int status;
+
+    assert_return_code(kill(server->pid, SIGTERM), errno);
+    assert_int_equal(waitpid(server->pid, &status, 0), server->pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}

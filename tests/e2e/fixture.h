@@ -1,0 +1,48 @@
+/* fixture.h - a store with a snapshot that has one of everything, and a real server on it in a process of its own. */
+#ifndef TESTS_E2E_FIXTURE_H
+#define TESTS_E2E_FIXTURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define FIXTURE_MANY 5000   /* files in "/many", "f00000" to "f04999" */
+#define FIXTURE_BIG 300001  /* bytes of "/big", kept as a file; byte i is fixture_byte(i) */
+#define FIXTURE_SMALL 60000 /* bytes of "/small", kept as a row; the same bytes */
+#define FIXTURE_ABSENT 1234 /* size of "/absent" */
+#define FIXTURE_USER 1000   /* uid and gid of "/home" */
+#define FIXTURE_NODES 5025  /* all that is in the tree, its root included */
+#define FIXTURE_MTIME 1700000000123456789ULL
+
+static inline uint8_t fixture_byte(uint64_t i)
+{
+    return (uint8_t)(i * 7 + i / 251);
+}
+
+/* Make a store in a directory below the scratch directory (tests/unit/scratch.h); returns its path (static). */
+const char *fixture_path(const char *name);
+
+/* Publish a snapshot of everything into the store (made if it is not there); returns its id in hex (static). */
+const char *fixture_publish(const char *store);
+
+/* Publish `count` snapshots of an empty root, under names of their own. */
+void fixture_publish_empty(const char *store, unsigned count);
+
+/* Take a snapshot out of the store, as forgetting it does. */
+void fixture_forget(const char *store, const char *id);
+
+/* Remove the files of all large contents. */
+void fixture_lose_files(const char *store);
+
+struct server {
+    pid_t pid;
+    uint16_t port; /* TCP and UDP */
+};
+
+/* Serve a store on a free port of 127.0.0.1. */
+void server_start(struct server *server, const char *store);
+
+/* SIGTERM; fails the test when the server does not leave with 0. */
+void server_stop(struct server *server);
+
+#endif

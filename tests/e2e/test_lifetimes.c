@@ -1,0 +1,212 @@
+/* What outlives what: handles outlive the server and are the same on every run; a forgotten snapshot is STALE, lost
+ * content is an error and never other bytes; a new snapshot is there at once. */
+#include "tests/e2e/fixture.h"
+#include "tests/e2e/nfs_calls.h"
+#include "tests/unit/scratch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static char store[256], id[33], snapshot[64];
+
+/* A store with one snapshot; `store`, `id` and `snapshot` are its. */
+static void make(const char *name)
+{
+    snprintf(store, sizeof store, "%s", fixture_path(name));
+    snprintf(id, sizeof id, "%s", fixture_publish(store));
+    snprintf(snapshot, sizeof snapshot, "/snap/%s", id);
+}
+
+static int clean(void **state)
+{
+    (void)state;
+    scratch_remove();
+    return 0;
+}
+
+/* All that a client could remember, as bytes: the replies to GETATTR and to whole listings of some directories. */
+static void remember(struct buffer *memory, struct client *client, const char *path)
+{
+    static const char *const directories[] = {"", "etc", "many", "dev"};
+    struct buffer args __attribute__((cleanup(buffer_free))) = {0};
+    struct fh root;
+
+    assert_int_equal(nfs_mount(&root, client, path), OK);
+    buffer_add_be64(&args, 0);
+    buffer_add_be64(&args, 0);
+    buffer_add_be32(&args, 65536);
+    buffer_add_be32(&args, 65536);
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+        struct fh fh = nfs_walk(client, &root, directories[i]);
+
+        buffer_add(memory, fh.bytes, sizeof fh.bytes);
+        assert_int_equal(nfs_call(client, READDIRPLUS, &fh, &args), OK);
+        buffer_add(memory, client->reply.bytes + client->at, client->reply.size - client->at);
+    }
+}
+
+static void a_restart_changes_nothing(void **state)
+{
+    struct buffer before __attribute__((cleanup(buffer_free))) = {0};
+    struct buffer after __attribute__((cleanup(buffer_free))) = {0};
+    struct server server;
+    struct client client;
+    (void)state;
+
+    make("restart");
+    for (int run = 0; run < 2; run++) {
+        server_start(&server, store);
+        client_connect(&client, server.port, true);
+        remember(run ? &after : &before, &client, snapshot);
+        client_close(&client);
+        server_stop(&server);
+        fixture_publish_empty(store, 1);
+    }
+    assert_int_equal(before.size, after.size);
+    assert_memory_equal(before.bytes, after.bytes, before.size);
+}
+
+static void handles_of_other_stores_are_bad(void **state)
+{
+    struct server server;
+    struct client client;
+    struct fh here, there;
+    char first[64];
+    (void)state;
+
+    make("one");
+    snprintf(first, sizeof first, "%s", id);
+    server_start(&server, store);
+    client_connect(&client, server.port, true);
+    assert_int_equal(nfs_mount(&here, &client, snapshot), OK);
+    client_close(&client);
+    server_stop(&server);
+    make("two");
+    assert_string_equal(first, id); /* the same snapshot, under another key */
+    server_start(&server, store);
+    client_connect(&client, server.port, true);
+    assert_int_equal(nfs_mount(&there, &client, snapshot), OK);
+    assert_memory_not_equal(here.bytes, there.bytes, 32);
+    assert_int_equal(nfs_getattr(NULL, &client, &here), BADHANDLE);
+    assert_int_equal(nfs_getattr(NULL, &client, &there), OK);
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* Ask until the answer is `status`, for one second. */
+static void becomes(struct client *client, const struct fh *fh, uint32_t status)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+
+    for (int tries = 0; nfs_getattr(NULL, client, fh) != status; tries++) {
+        assert_true(tries < 100);
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void forgotten_snapshots_are_stale(void **state)
+{
+    struct server server;
+    struct client client;
+    struct fh root, file;
+    const uint8_t *data;
+    uint32_t count;
+    bool eof;
+    (void)state;
+
+    make("forget");
+    server_start(&server, store);
+    client_connect(&client, server.port, true);
+    assert_int_equal(nfs_mount(&root, &client, snapshot), OK);
+    file = nfs_walk(&client, &root, "big");
+    assert_int_equal(nfs_read(&data, &count, &eof, &client, &file, 0, 100), OK);
+    fixture_forget(store, id);
+    becomes(&client, &root, STALE);
+    assert_int_equal(nfs_read(&data, &count, &eof, &client, &file, 0, 100), STALE);
+    assert_int_equal(nfs_lookup(NULL, NULL, &client, &root, "etc", 3), STALE);
+    assert_int_equal(nfs_mount(&root, &client, snapshot), NOENT);
+    client_close(&client);
+    server_stop(&server);
+}
+
+static void lost_content_is_an_error(void **state)
+{
+    struct server server;
+    struct client client;
+    struct fh root, file;
+    const uint8_t *data;
+    uint32_t count;
+    bool eof;
+    (void)state;
+
+    make("lost");
+    server_start(&server, store);
+    client_connect(&client, server.port, true);
+    assert_int_equal(nfs_mount(&root, &client, snapshot), OK);
+    file = nfs_walk(&client, &root, "big");
+    fixture_lose_files(store);
+    assert_int_equal(nfs_read(&data, &count, &eof, &client, &file, 0, 100), IO);
+    file = nfs_walk(&client, &root, "small");
+    assert_int_equal(nfs_read(&data, &count, &eof, &client, &file, 0, 100), OK);
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* Content and snapshot go before the server has looked: that the content is missing makes it look. */
+static void removed_under_way_is_stale(void **state)
+{
+    struct server server;
+    struct client client;
+    struct fh root, file;
+    const uint8_t *data;
+    uint32_t count;
+    bool eof;
+    (void)state;
+
+    make("removed");
+    server_start(&server, store);
+    client_connect(&client, server.port, true);
+    assert_int_equal(nfs_mount(&root, &client, snapshot), OK);
+    file = nfs_walk(&client, &root, "big");
+    fixture_forget(store, id);
+    fixture_lose_files(store);
+    assert_int_equal(nfs_read(&data, &count, &eof, &client, &file, 0, 100), STALE);
+    client_close(&client);
+    server_stop(&server);
+}
+
+static void new_snapshots_are_there_at_once(void **state)
+{
+    struct server server;
+    struct client client;
+    struct fh root;
+    (void)state;
+
+    snprintf(store, sizeof store, "%s", fixture_path("new"));
+    fixture_publish_empty(store, 1);
+    server_start(&server, store);
+    client_connect(&client, server.port, true);
+    assert_int_equal(nfs_mount(&root, &client, "/snap"), OK);
+    make("new");
+    assert_int_equal(nfs_lookup(NULL, NULL, &client, &root, id, 32), OK);
+    assert_int_equal(nfs_mount(&root, &client, snapshot), OK);
+    client_close(&client);
+    server_stop(&server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_restart_changes_nothing),     cmocka_unit_test(handles_of_other_stores_are_bad),
+        cmocka_unit_test(forgotten_snapshots_are_stale), cmocka_unit_test(lost_content_is_an_error),
+        cmocka_unit_test(removed_under_way_is_stale),    cmocka_unit_test(new_snapshots_are_there_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, clean);
+}
