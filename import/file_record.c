@@ -16,9 +16,9 @@
     }
 
 static const struct json_string names[FILE_FIELDS] = {
-    [FILE_MTIME] = NAME("mtime"),     [FILE_MODE] = NAME("mode"), [FILE_SIZE] = NAME("size"),
-    [FILE_UID] = NAME("uid"),         [FILE_GID] = NAME("gid"),   [FILE_TYPE] = NAME("type"),
-    [FILE_LINKSTO] = NAME("linksto"),
+    [FILE_GID] = NAME("gid"),     [FILE_LINKSTO] = NAME("linksto"), [FILE_MODE] = NAME("mode"),
+    [FILE_MTIME] = NAME("mtime"), [FILE_SIZE] = NAME("size"),       [FILE_TYPE] = NAME("type"),
+    [FILE_UID] = NAME("uid"),
 };
 
 const char *file_field_name(enum file_field field)

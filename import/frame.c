@@ -191,11 +191,14 @@ static int note_file(struct frame *frame, const char *path, size_t size, struct 
 {
     const struct file_record *file = &frame->file;
     struct noted noted = {path, size};
-    int rc = 0;
+    const char *unknown[FILE_FIELDS + 1];
+    size_t count = 0;
 
-    for (enum file_field field = 0; field < FILE_FIELDS && rc == 0; field++)
+    for (enum file_field field = 0; field < FILE_FIELDS; field++)
         if (file->unknown & 1u << field)
-            rc = note_unknown(&frame->features, noted, file_field_name(field), err);
+            unknown[count++] = file_field_name(field);
+    unknown[count] = NULL;
+    int rc = count ? note_unknown(&frame->features, noted, unknown, err) : 0;
     if (rc == 0 && file->entry.target_size && file->size != file->entry.target_size &&
         !(file->unknown & 1u << FILE_SIZE))
         rc = note_size(&frame->features, noted, "target-size", file->entry.target_size, file->size, err);

@@ -179,8 +179,10 @@ static void spools_give_back_what_they_took(void **state)
             memset(piece, (int)i, sizeof piece);
             assert_int_equal(spool_read(back, spool, offsets[i], i % PIECE_MAX, &err), 0);
             assert_memory_equal(back, piece, i % PIECE_MAX);
+            assert_memory_equal(spool_view(spool, offsets[i], i % PIECE_MAX, &err), piece, i % PIECE_MAX);
         }
         assert_int_equal(spool_read(back, spool, spool_size(spool) - 10, 11, &err), -EIO);
+        assert_null(spool_view(spool, spool_size(spool) - 10, 11, &err));
         assert_int_equal(spool_clear(spool, &err), 0);
         assert_int_equal(spool_size(spool), 0);
     }
