@@ -60,7 +60,7 @@ static int pick_fields(struct field fields[FILE_FIELDS], const struct json_span 
     struct json_string key;
 
     json_begin(&json, value->text, value->size);
-    int rc = json_object(&json);
+    int rc = json_enter_object(&json);
     while (rc >= 0 && (rc = json_member(&key, &json)) == 1) {
         enum file_field field = field_of(&key);
         struct field ignored;
@@ -198,7 +198,7 @@ static bool read_target(struct file_record *file, const struct field *linksto)
     if (linksto->type != JSON_STRING)
         return false;
     json_begin(&json, linksto->text.text, linksto->text.size);
-    json_string(&string, &json);
+    json_read_string(&string, &json);
     const char *target = string.text;
     size_t size = string.size;
     if (string.escaped) {

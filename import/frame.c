@@ -142,7 +142,7 @@ int frame_find_text(struct frame *frame, const struct record *record, const char
     if (rc == 0)
         return 0;
     json_begin(&json, value.text, value.size);
-    if (json_string(&string, &json) < 0)
+    if (json_read_string(&string, &json) < 0)
         return 0;
     buffer_clear(&frame->text);
     json_decode(&frame->text, &string, lone);

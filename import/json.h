@@ -63,14 +63,14 @@ static inline size_t json_offset(const struct json *json)
 enum json_type json_next(struct json *json);
 
 /* Go into an object; then each call gives the next key and stands before its value: 1, or 0 behind the object. */
-int json_object(struct json *json);
+int json_enter_object(struct json *json);
 int json_member(struct json_string *key, struct json *json);
 
 /* Go into an array; then each call stands before the next element: 1, or 0 behind the array. */
-int json_array(struct json *json);
+int json_enter_array(struct json *json);
 int json_element(struct json *json);
 
-int json_string(struct json_string *string, struct json *json);
+int json_read_string(struct json_string *string, struct json *json);
 
 /* Go over one value of any type, checking it. `span` may be NULL. */
 int json_skip(struct json_span *span, struct json *json);

@@ -44,7 +44,7 @@ static unsigned list(struct client *client, const struct fh *directory)
         buffer_add_be64(&args, 0);
         buffer_add_be32(&args, 8192);
         buffer_add_be32(&args, 32768);
-        check(nfs_call(client, READDIRPLUS, directory, &args) == OK, "READDIRPLUS");
+        check(call_nfs(client, READDIRPLUS, directory, &args) == OK, "READDIRPLUS");
         read_post_op(&attr, client);
         client_u64(client);
         for (; client_u32(client); count++) {
@@ -67,7 +67,7 @@ static void read_all(struct client *client, const struct fh *file, uint64_t size
     bool eof = false;
 
     for (uint64_t at = 0; !eof; at += count) {
-        check(nfs_read(&data, &count, &eof, client, file, at, 50000) == OK, "READ");
+        check(call_read(&data, &count, &eof, client, file, at, 50000) == OK, "READ");
         for (uint32_t i = 0; i < count; i++)
             check(data[i] == fixture_byte(at + i), "other bytes");
         check(!eof || at + count == size, "another size");
@@ -81,9 +81,9 @@ static int be_client(uint16_t port, const char *path)
 
     client_connect(&client, port, true);
     for (int i = 0; i < ROUNDS; i++) {
-        check(nfs_mount(&root, &client, path) == OK && nfs_mount(&snap, &client, "/snap") == OK, "MNT");
-        struct fh many = nfs_walk(&client, &root, "many"), big = nfs_walk(&client, &root, "big");
-        struct fh small = nfs_walk(&client, &root, "small");
+        check(call_mount(&root, &client, path) == OK && call_mount(&snap, &client, "/snap") == OK, "MNT");
+        struct fh many = call_walk(&client, &root, "many"), big = call_walk(&client, &root, "big");
+        struct fh small = call_walk(&client, &root, "small");
 
         check(list(&client, &many) == FIXTURE_MANY + 2, "another number of files");
         check(list(&client, &snap) >= 3, "no snapshots");
