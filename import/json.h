@@ -16,6 +16,9 @@
 /* Objects and arrays inside one another. What crawlers write has less than ten; the recursion here has to end. */
 #define JSON_DEPTH_MAX 128
 
+/* Names that members are asked for by; the longest is "feature_type". */
+#define JSON_NAME_MAX 32
+
 enum json_type {
     JSON_NOTHING, /* the text ends, or what follows is no JSON */
     JSON_OBJECT,
@@ -86,7 +89,7 @@ int json_find(struct json_span *value, struct json *json, const char *name);
  * (Python's surrogateescape); other lone surrogates become three bytes and set *lone, which may be NULL. */
 void json_decode(struct buffer *out, const struct json_string *string, bool *lone);
 
-/* Are a string's bytes this text? */
+/* Are a string's bytes this text, which has at most JSON_NAME_MAX bytes? */
 bool json_string_is(const struct json_string *string, const char *text);
 
 /* What canonical texts need while they are made; all zero at first, used again and again. */

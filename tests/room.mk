@@ -34,6 +34,9 @@ unit_tests += tests/unit/import/test_dialect
 unit_tests += tests/unit/import/test_frame
 unit_tests += tests/unit/import/test_golden
 unit_tests += tests/unit/import/test_json
+unit_tests += tests/unit/import/test_memory
+# Memory ends when the test says so.
+tests_unit_import_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 unit_tests += tests/unit/import/test_source
 unit_tests += tests/unit/nfsd/test_handle
 unit_tests += tests/unit/nfsd/test_permission
