@@ -195,7 +195,7 @@ tests_e2e_test_kill_LDADD =
 # The store and the trees in it.
 if HAVE_CMOCKA
 store_tests = tests/unit/db/test_blob tests/unit/db/test_cut tests/unit/db/test_frame_store tests/unit/db/test_snapshot
-store_tests += tests/unit/db/test_check
+store_tests += tests/unit/db/test_check tests/unit/db/test_store
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
 endif
@@ -215,3 +215,6 @@ tests_unit_db_test_snapshot_LDADD = $(store_libs) $(CMOCKA_LIBS)
 tests_unit_db_test_check_SOURCES = tests/unit/db/test_check.c $(scratch)
 tests_unit_db_test_check_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_db_test_check_LDADD = libimport.a $(store_libs) $(CMOCKA_LIBS)
+tests_unit_db_test_store_SOURCES = tests/unit/db/test_store.c $(scratch)
+tests_unit_db_test_store_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_db_test_store_LDADD = $(store_libs) $(CMOCKA_LIBS)
