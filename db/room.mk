@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libdb.a
 libdb_a_SOURCES = \
+    db/batch.c \
     db/blob.c db/blob.h \
     db/canonical.c db/canonical.h \
     db/check.c db/check.h \

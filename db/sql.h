@@ -17,6 +17,7 @@
 #include <sqlite3.h>
 #include <sys/types.h>
 
+#define BUSY_TIMEOUT_MS 20000  /* how long to wait for others' batches: 400 of them */
 #define SQL_STATEMENTS_MAX 128 /* distinct texts; a power of two, at most half full */
 
 struct store {
@@ -33,6 +34,8 @@ struct store {
     bool in_batch;
     size_t batch_bytes;
     uint64_t batch_began; /* ns, monotonic */
+    int wal_pages;        /* after this connection's last commit … */
+    int checkpoint_at;    /* … and how many of them make it checkpoint */
     /* Texts of the snapshot that was looked up last. */
     char kept_namespace[NAMESPACE_SIZE_MAX + 1], kept_format[SNAPSHOT_FORMAT_SIZE];
     struct {
@@ -59,6 +62,9 @@ int sql_batch_begin(struct store *store, struct error *err);
 
 /* After rows were written: count their bytes, end the batch when it is full or old. */
 int sql_batch_wrote(struct store *store, size_t bytes, struct error *err);
+
+/* When a connection was opened: have its commits keep the WAL small. */
+void sql_watch_wal(struct store *store);
 
 static inline void cleanup_reset_fn(sqlite3_stmt **statement)
 {

@@ -1,4 +1,4 @@
-/* store.c - opening a store, its connection, and batches of writes. */
+/* store.c - opening a store, and its connection; batch.c has the writing. */
 #include "db/store.h"
 
 #include "base/cleanup.h"
@@ -14,19 +14,13 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 
-/* doc/PERFORMANCE.md has the measurements behind these. */
-#define PAGE_SIZE_TEXT "8192"      /* bytes */
-#define BATCH_BYTES_MAX (4u << 20) /* a batch is committed when it holds this much … */
-#define BATCH_NS_MAX 50000000u     /* … or is this old: others wait for the lock no longer */
-#define BUSY_TIMEOUT_MS 20000      /* how long to wait for others' batches: 400 of them */
+/* doc/PERFORMANCE.md has the measurements behind this. */
+#define PAGE_SIZE_TEXT "8192" /* bytes */
 
-/* Once per connection. 8192 pages of 8 KiB are 64 MiB of WAL: past that a commit checkpoints. Debian's SQLite maps 2
- * GiB at most, whatever is asked for. */
+/* Once per connection. Debian's SQLite maps 2 GiB at most, whatever is asked for. */
 static const char CONNECTION_PRAGMAS[] = "PRAGMA secure_delete = FAST;"
                                          "PRAGMA synchronous = NORMAL;"
-                                         "PRAGMA wal_autocheckpoint = 8192;"
                                          "PRAGMA journal_size_limit = 67108864;"
                                          "PRAGMA mmap_size = 2147483648;"
                                          "PRAGMA cache_size = -8192;"; /* KiB */
@@ -45,9 +39,6 @@ static const char APPLICATION_ID[] = "PRAGMA application_id";
 static const char DATA_VERSION[] = "PRAGMA data_version";
 static const char FIND_SECRET[] = "SELECT value FROM secret WHERE name = 'handle'";
 static const char FIND_DIRECTORY[] = "SELECT mtime FROM directory WHERE path = ?1";
-static const char BEGIN[] = "BEGIN IMMEDIATE";
-static const char COMMIT[] = "COMMIT";
-static const char ROLLBACK[] = "ROLLBACK";
 
 /* --- Statements --------------------------------------------------------------------------------------------------- */
 
@@ -125,67 +116,6 @@ static int read_integer(int64_t *value, struct store *store, const char *text, s
         return result;
     *value = sqlite3_column_int64(statement, 0);
     return 0;
-}
-
-/* --- Batches ------------------------------------------------------------------------------------------------------ */
-
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
-}
-
-/* SQLite's waiting writers only look now and then, so one that writes batch after batch could keep them out for long.
- * Whoever wants the next batch therefore holds the directory's lock until he has it: others stand in line there. */
-static int take_turn(struct store *store, struct error *err)
-{
-    while (flock(store->directory_fd, LOCK_EX) < 0)
-        if (errno != EINTR)
-            return error_system(err, errno, "cannot lock %s", store->directory);
-    int result = sql_run(store, BEGIN, err);
-    flock(store->directory_fd, LOCK_UN);
-    return result;
-}
-
-int sql_batch_begin(struct store *store, struct error *err)
-{
-    if (store->in_batch)
-        return 0;
-    int result = take_turn(store, err);
-    if (result < 0)
-        return result;
-    store->in_batch = true;
-    store->batch_bytes = 0;
-    store->batch_began = monotonic_ns();
-    return 1;
-}
-
-int sql_batch_wrote(struct store *store, size_t bytes, struct error *err)
-{
-    store->batch_bytes += bytes;
-    if (store->batch_bytes < BATCH_BYTES_MAX && monotonic_ns() - store->batch_began < BATCH_NS_MAX)
-        return 0;
-    return store_flush(store, err);
-}
-
-int store_flush(struct store *store, struct error *err)
-{
-    if (!store->in_batch)
-        return 0;
-    int result = sql_run(store, COMMIT, err);
-    if (result < 0)
-        store_rollback(store);
-    store->in_batch = false;
-    return result;
-}
-
-void store_rollback(struct store *store)
-{
-    if (store->in_batch)
-        sql_run(store, ROLLBACK, NULL);
-    store->in_batch = false;
 }
 
 /* --- Opening ------------------------------------------------------------------------------------------------------ */
@@ -378,6 +308,8 @@ static int open_parts(struct store *store, enum store_access access, struct erro
         flock(store->directory_fd, LOCK_UN);
     if (result == 0 && sqlite3_exec(store->db, CONNECTION_PRAGMAS, NULL, NULL, NULL) != SQLITE_OK)
         result = sql_error(store, err);
+    if (result == 0)
+        sql_watch_wal(store);
     if (result == 0)
         result = load_key(store, err);
     return result;

@@ -1,0 +1,99 @@
+#!/bin/sh
+# A power cut takes what was not synced. So the order of an import's system calls is checked: the file of a large blob
+# and the directory it stands in are synced before anything is written to the WAL that could name it, the WAL is
+# synced before the id is printed, and a new store's own name is, too. Skipped where strace cannot trace.
+set -u
+here=$(dirname "$CONFUSE")/tests/e2e
+scratch=$(mktemp -d /tmp/confuse-durable-XXXXXX)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 1
+ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" # its leak check is a tracer, too
+export ASAN_OPTIONS
+
+strace -f -y -o probe -e trace=write true 2>/dev/null || exit 77
+
+# trace NAME ARGUMENTS...: the calls of one import to NAME.calls, what it prints to NAME.out
+trace()
+{
+    name=$1
+    shift
+    strace -f -y -s 64 -o "$name.calls" -e signal=none \
+        -e trace=write,pwrite64,writev,pwritev,fsync,fdatasync,sync_file_range,rename,renameat,renameat2,ftruncate,mkdir,mkdirat \
+        "$CONFUSE" --store "$scratch/store" import "$@" >"$name.out" || {
+        echo "import of $* failed under strace"
+        exit 1
+    }
+}
+
+cat >order.awk <<'END'
+function path(text) { sub(/^[^<]*</, "", text); sub(/>.*/, "", text); return text }
+function broken(why) { print FILENAME ":" FNR ": " why; print; bad = 1 }
+{ sub(/^[0-9]+ +/, "") }
+/^(write|pwrite64|writev|pwritev)\([0-9]+<.*\/store\/blobs\// { unsynced_file = 1 }
+/^(fsync|fdatasync)\([0-9]+<.*\/store\/blobs\/new>/ { unsynced_file = 0 }
+/^rename.*blobs\/new/ {
+    if (unsynced_file) broken("renamed before it was synced")
+    unsynced_name = 1
+    blobs++
+}
+/^fsync\([0-9]+<.*\/store\/blobs\/[0-9a-f][0-9a-f]>/ { unsynced_name = 0 }
+/^mkdirat.*blobs\/[0-9a-f][0-9a-f]/ { unsynced_directory = 1 }
+/^fsync\([0-9]+<.*\/store\/blobs>/ { unsynced_directory = 0 }
+/^(write|pwrite64|writev|pwritev)\([0-9]+<.*\/store\/confuse.db-wal>/ {
+    if (unsynced_file || unsynced_name || unsynced_directory) broken("written to the WAL while a blob is not durable")
+    unsynced_wal = 1
+}
+/^(fsync|fdatasync)\([0-9]+<.*\/store\/confuse.db-wal>/ { unsynced_wal = 0; wal_syncs++ }
+/^rename.*new.db/ { unsynced_store = 1; made = 1 }
+/^fsync\([0-9]+<.*\/store>/ { unsynced_store = 0 }
+/^fsync\([0-9]+</ && path($0) == scratch { above = 1 }
+/^write\(1</ {
+    if (unsynced_wal) broken("printed before the WAL was synced")
+    if (unsynced_store || (made && !above)) broken("printed before the store has a durable name")
+    if (!wal_syncs) broken("printed, and nothing was synced")
+    printed++
+}
+END { print blobs + 0, printed + 0, made + 0; exit bad }
+END
+
+# check NAME EXPECTED: the order holds, and so many blobs, ids and new stores were seen
+check()
+{
+    seen=$(awk -v scratch="$scratch" -f order.awk "$1.calls") || {
+        echo "$seen"
+        exit 1
+    }
+    if [ "$seen" != "$2" ]; then
+        echo "$1: saw '$seen' (blobs, ids, stores), expected '$2'; is this what strace prints?"
+        grep -v confuse.db "$1.calls" | head -40
+        exit 1
+    fi
+}
+
+"$here/make_capture" durable/a 0 400 200 20 >a.csv
+"$here/make_capture" durable/b 1 400 200 40 >b.csv
+trace first a.csv
+check first '10 1 1'
+trace second b.csv a.csv
+check second '5 2 0'
+
+# While somebody else has the store open, the WAL stays, and with it what a killed importer may have left unsynced.
+"$CONFUSE" --store "$scratch/store" serve --listen 127.0.0.1:0 --portmap off --threads 1 2>server.log &
+server=$!
+trap 'kill $server 2>/dev/null; rm -rf "$scratch"' EXIT
+tries=0
+until grep -q listening server.log 2>/dev/null || [ $tries -gt 100 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+"$here/make_capture" durable/c 2 400 200 20 >c.csv
+"$CONFUSE" --store "$scratch/store" import c.csv >c.out || exit 1
+trace again c.csv
+check again '0 1 0'
+cmp c.out again.out || exit 1
+kill $server
+wait $server || {
+    echo 'the server did not end well'
+    cat server.log
+    exit 1
+}
