@@ -144,7 +144,7 @@ static bool destination_by_name(char resolved[BUILDER_PATH_MAX + 1], struct fram
 
 static const char *why_unresolved(int rc)
 {
-    return rc == -ELOOP     ? "its path leads in a circle of links"
+    return rc == -ELOOP     ? "its path leads through too many links"
            : rc == -ENOTDIR ? "its path leads below something that is no directory"
                             : "its path is too long when links are followed";
 }
@@ -349,7 +349,7 @@ int configs_store(struct frame *frame, struct error *err)
         struct entry *entry =
             builder_find(frame->builder, text_of(configs, config->destination), config->destination.size);
         if (rc == 0 && entry)
-            builder_set_content(frame->builder, entry, blob, &digest);
+            rc = builder_set_content(frame->builder, entry, blob, &digest, err);
     }
     return rc;
 }

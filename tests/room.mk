@@ -26,9 +26,11 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/db/test_blob
+unit_tests += tests/unit/db/test_check
 unit_tests += tests/unit/db/test_cut
 unit_tests += tests/unit/db/test_frame_store
 unit_tests += tests/unit/db/test_snapshot
+unit_tests += tests/unit/db/test_store
 unit_tests += tests/unit/import/test_builder
 unit_tests += tests/unit/import/test_dialect
 unit_tests += tests/unit/import/test_frame
@@ -98,45 +100,3 @@ EXTRA_DIST += tests/fuzz/corpus tests/golden/frame tests/should-fail/frame
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/guest.sh tests/kernel/frame.sh
 EXTRA_DIST += tests/fresh tests/under-valgrind scripts/packages scripts/quickstart scripts/test samples/web-1.frame
-
-# The whole program, as scripts and accidents meet it.
-e2e_process = tests/e2e/process.c tests/e2e/process.h tests/e2e/capture.c tests/e2e/capture.h
-e2e_programs = tests/e2e/test_kill
-check_PROGRAMS += $(e2e_programs)
-TESTS += $(e2e_programs)
-tests_e2e_test_kill_SOURCES = tests/e2e/test_kill.c $(e2e_process)
-tests_e2e_test_kill_LDADD =
-
-# The store and the trees in it.
-if HAVE_CMOCKA
-store_tests = tests/unit/db/test_blob tests/unit/db/test_cut tests/unit/db/test_frame_store tests/unit/db/test_snapshot
-store_tests += tests/unit/db/test_check tests/unit/db/test_store
-check_PROGRAMS += $(store_tests)
-TESTS += $(store_tests)
-endif
-scratch = tests/unit/scratch.c tests/unit/scratch.h
-tests_unit_db_test_blob_SOURCES = tests/unit/db/test_blob.c $(scratch)
-tests_unit_db_test_blob_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_db_test_blob_LDADD = $(store_libs) $(CMOCKA_LIBS)
-tests_unit_db_test_cut_SOURCES = tests/unit/db/test_cut.c $(scratch)
-tests_unit_db_test_cut_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_db_test_cut_LDADD = $(store_libs) $(CMOCKA_LIBS)
-tests_unit_db_test_frame_store_SOURCES = tests/unit/db/test_frame_store.c $(scratch)
-tests_unit_db_test_frame_store_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_db_test_frame_store_LDADD = $(store_libs) $(CMOCKA_LIBS)
-tests_unit_db_test_snapshot_SOURCES = tests/unit/db/test_snapshot.c $(scratch)
-tests_unit_db_test_snapshot_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_db_test_snapshot_LDADD = $(store_libs) $(CMOCKA_LIBS)
-tests_unit_db_test_check_SOURCES = tests/unit/db/test_check.c $(scratch)
-tests_unit_db_test_check_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_db_test_check_LDADD = libimport.a $(store_libs) $(CMOCKA_LIBS)
-tests_unit_db_test_store_SOURCES = tests/unit/db/test_store.c $(scratch)
-tests_unit_db_test_store_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_db_test_store_LDADD = $(store_libs) $(CMOCKA_LIBS)
-
-check_PROGRAMS += tests/e2e/make_capture
-tests_e2e_make_capture_SOURCES = tests/e2e/make_capture.c tests/e2e/capture.c tests/e2e/capture.h
-tests_e2e_make_capture_LDADD =
-e2e_scripts = tests/e2e/durable.sh
-dist_check_SCRIPTS += $(e2e_scripts)
-TESTS += $(e2e_scripts)
