@@ -219,9 +219,10 @@ tests_unit_db_test_store_SOURCES = tests/unit/db/test_store.c $(scratch)
 tests_unit_db_test_store_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_db_test_store_LDADD = $(store_libs) $(CMOCKA_LIBS)
 
-check_PROGRAMS += tests/e2e/make_capture
+check_PROGRAMS += tests/e2e/json_lines tests/e2e/make_capture
+tests_e2e_json_lines_LDADD = $(JANSSON_LIBS)
 tests_e2e_make_capture_SOURCES = tests/e2e/make_capture.c tests/e2e/capture.c tests/e2e/capture.h
 tests_e2e_make_capture_LDADD =
-e2e_scripts = tests/e2e/durable.sh
+e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/durable.sh
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
