@@ -13,5 +13,5 @@ confuse_SOURCES = \
     cli/show.c \
     cli/terminal.c cli/terminal.h \
     cli/view.c cli/view.h
-confuse_LDADD = libnfsd.a libmountd.a libxdr.a librpc.a libimport.a libtree.a libdb.a libbase.a \
+confuse_LDADD = libmountd.a libnfsd.a libxdr.a librpc.a libimport.a libtree.a libdb.a libbase.a \
     $(TIRPC_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(CRYPTO_LIBS)

@@ -37,13 +37,18 @@ struct builder {
     struct item **items;
     size_t count, room;
     uint32_t order;
+    unsigned links_left; /* that builder_resolve() may still follow */
 };
 
 /* --- Memory ------------------------------------------------------------------------------------------------------- */
 
 struct builder *builder_new(void)
 {
-    return calloc(1, sizeof(struct builder));
+    struct builder *builder = calloc(1, sizeof *builder);
+
+    if (builder)
+        builder->links_left = BUILDER_LINKS_MAX;
+    return builder;
 }
 
 void builder_free(struct builder *builder)
@@ -397,20 +402,22 @@ static const struct entry *probe_builder(void *arg, const char *path, size_t siz
 
 int builder_resolve(char *resolved, struct builder *builder, const char *path, size_t size)
 {
-    return follow_path(resolved, path, size, probe_builder, builder);
+    return follow_path(resolved, &builder->links_left, path, size, probe_builder, builder);
 }
 
-void builder_set_content(struct builder *builder, struct entry *entry, int64_t blob, const struct digest *digest)
+int builder_set_content(struct builder *builder, struct entry *entry, int64_t blob, const struct digest *digest,
+                        struct error *err)
 {
     struct item *item = (struct item *)entry; /* the entry is an item's first member */
     struct digest *copy = arena_alloc(builder, sizeof *copy, 1);
 
     if (!copy)
-        abort(); /* 32 bytes, after the whole tree had room */
+        return error_system(err, ENOMEM, "cannot hold a tree of %zu files", builder->count);
     *copy = *digest;
     item->content = copy;
     item->entry.content = blob;
     item->entry.flags &= ~ENTRY_ABSENT;
+    return 0;
 }
 
 size_t builder_size(const struct builder *builder)

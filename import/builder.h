@@ -13,6 +13,8 @@
 
 #include <stddef.h>
 
+/* Links followed for the contents of one frame, which real ones need a few of; hostile ones cost some seconds. */
+#define BUILDER_LINKS_MAX 10000
 #define BUILDER_PATH_MAX 4095 /* bytes of a path: PATH_MAX without its NUL */
 
 struct builder;
@@ -48,11 +50,12 @@ int builder_settle(struct builder *builder, builder_report report, void *arg, st
  * directory; valid until the next builder_add(). */
 struct entry *builder_find(struct builder *builder, const char *path, size_t size);
 
-/* After settling: follow_path() in the builder's tree. */
+/* After settling: follow_path() in the builder's tree; all calls together follow at most BUILDER_LINKS_MAX links. */
 int builder_resolve(char *resolved, struct builder *builder, const char *path, size_t size);
 
 /* Content for an entry of the builder (also clears absent). */
-void builder_set_content(struct builder *builder, struct entry *entry, int64_t blob, const struct digest *digest);
+int builder_set_content(struct builder *builder, struct entry *entry, int64_t blob, const struct digest *digest,
+                        struct error *err);
 
 /* How many entries there are. */
 size_t builder_size(const struct builder *builder);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define CONFIG_TYPE "config"
 #define ETC "/etc/"
 #define PROC "/proc/"
 
@@ -88,7 +87,7 @@ int configs_take(struct frame *frame, const struct record *record, struct error 
         return rc;
     const char *problem = frame_path_problem(&path, &size, frame);
     if (problem)
-        return frame_leave_out(frame, CONFIG_TYPE, record->key, record->key_size, frame->line, problem, err);
+        return frame_leave_out(frame, FRAME_CONFIG, record->key, record->key_size, frame->line, problem, err);
     rc = frame_find_text(frame, record, "name", NULL, err);
     if (rc < 0)
         return rc;
@@ -98,7 +97,7 @@ int configs_take(struct frame *frame, const struct record *record, struct error 
     if (rc < 0)
         return rc;
     if (rc == 0)
-        return frame_leave_out(frame, CONFIG_TYPE, record->key, record->key_size, frame->line, "it has no content",
+        return frame_leave_out(frame, FRAME_CONFIG, record->key, record->key_size, frame->line, "it has no content",
                                err);
     rc = spool_config(&config, frame, err);
     if (rc < 0)
@@ -145,7 +144,7 @@ static bool destination_by_name(char resolved[BUILDER_PATH_MAX + 1], struct fram
 
 static const char *why_unresolved(int rc)
 {
-    return rc == -ELOOP     ? "its path leads in a circle of links"
+    return rc == -ELOOP     ? "its path leads through too many links"
            : rc == -ENOTDIR ? "its path leads below something that is no directory"
                             : "its path is too long when links are followed";
 }
@@ -205,7 +204,7 @@ static int leave_out(struct frame *frame, const struct config *config, const cha
     int rc = read_value(frame, config, err);
 
     return rc < 0 ? rc
-                  : frame_leave_out(frame, CONFIG_TYPE, text_of(&frame->configs, config->key), config->key.size,
+                  : frame_leave_out(frame, FRAME_CONFIG, text_of(&frame->configs, config->key), config->key.size,
                                     config->line, why, err);
 }
 
@@ -215,9 +214,9 @@ static int keep_duplicate(struct frame *frame, const struct config *config, stru
     int rc = read_value(frame, config, err);
 
     if (rc == 0)
-        rc = frame_keep(frame, CONFIG_TYPE, strlen(CONFIG_TYPE), text_of(&frame->configs, config->key),
+        rc = frame_keep(frame, FRAME_CONFIG, strlen(FRAME_CONFIG), text_of(&frame->configs, config->key),
                         config->key.size, err);
-    return rc < 0 ? rc : note_duplicate(&frame->features, noted, CONFIG_TYPE, err);
+    return rc < 0 ? rc : note_duplicate(&frame->features, noted, FRAME_CONFIG, err);
 }
 
 /* A file that has content but no record. */
@@ -350,7 +349,7 @@ int configs_store(struct frame *frame, struct error *err)
         struct entry *entry =
             builder_find(frame->builder, text_of(configs, config->destination), config->destination.size);
         if (rc == 0 && entry)
-            builder_set_content(frame->builder, entry, blob, &digest);
+            rc = builder_set_content(frame->builder, entry, blob, &digest, err);
     }
     return rc;
 }

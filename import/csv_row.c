@@ -102,7 +102,7 @@ static int read_key(struct record *record, struct csv_row *row, const struct jso
 
     json_begin(&json, field->text, field->size);
     bool is_string = json_next(&json) == JSON_STRING;
-    rc = is_string ? json_string(&string, &json) : json_skip(&span, &json);
+    rc = is_string ? json_read_string(&string, &json) : json_skip(&span, &json);
     if (rc < 0 || json_finish(&json) < 0)
         return record_broken(err, "key", &json);
     record->key = is_string ? string.text : span.text;

@@ -54,7 +54,7 @@ static int read_outline(struct outline *outline, const char *text, size_t size, 
 
     *outline = (struct outline){.only_objects = true};
     json_begin(&json, text, size);
-    int rc = json_object(&json);
+    int rc = json_enter_object(&json);
     while (rc >= 0 && (rc = json_member(&key, &json)) == 1) {
         bool is_object = json_next(&json) == JSON_OBJECT;
         struct json_span span;
@@ -85,7 +85,7 @@ static void decode_value(struct buffer *out, const struct json_span *value)
 
     buffer_clear(out);
     json_begin(&json, value->text, value->size);
-    if (json_string(&string, &json) == 0)
+    if (json_read_string(&string, &json) == 0)
         json_decode(out, &string, NULL);
     else
         buffer_add(out, value->text, value->size);
@@ -106,7 +106,7 @@ static int read_typed(struct record *record, struct dialect *d, const struct out
     bool fluentd = outline->key.text && outline->value.text;
 
     json_begin(&json, outline->type.text, outline->type.size);
-    if (json_string(&type, &json) < 0)
+    if (json_read_string(&type, &json) < 0)
         return no_type(err, "is no string");
     buffer_clear(&d->type);
     json_decode(&d->type, &type, NULL);

@@ -16,9 +16,9 @@
     }
 
 static const struct json_string names[FILE_FIELDS] = {
-    [FILE_MTIME] = NAME("mtime"),     [FILE_MODE] = NAME("mode"), [FILE_SIZE] = NAME("size"),
-    [FILE_UID] = NAME("uid"),         [FILE_GID] = NAME("gid"),   [FILE_TYPE] = NAME("type"),
-    [FILE_LINKSTO] = NAME("linksto"),
+    [FILE_GID] = NAME("gid"),     [FILE_LINKSTO] = NAME("linksto"), [FILE_MODE] = NAME("mode"),
+    [FILE_MTIME] = NAME("mtime"), [FILE_SIZE] = NAME("size"),       [FILE_TYPE] = NAME("type"),
+    [FILE_UID] = NAME("uid"),
 };
 
 const char *file_field_name(enum file_field field)
@@ -60,7 +60,7 @@ static int pick_fields(struct field fields[FILE_FIELDS], const struct json_span 
     struct json_string key;
 
     json_begin(&json, value->text, value->size);
-    int rc = json_object(&json);
+    int rc = json_enter_object(&json);
     while (rc >= 0 && (rc = json_member(&key, &json)) == 1) {
         enum file_field field = field_of(&key);
         struct field ignored;
@@ -189,31 +189,31 @@ static unsigned read_mode(struct file_record *file, const struct field fields[FI
     return file->unknown & 1u << FILE_MODE ? from_type : (from_type & S_IFMT) | (mode & 07777);
 }
 
-/* What a link points to; false: the record does not tell, or it is nothing that a link can hold. */
-static bool read_target(struct file_record *file, const struct field *linksto)
+/* What a link points to: 1, or 0 when the record does not tell, or it is nothing that a link can hold. */
+static int read_target(struct file_record *file, const struct field *linksto, struct error *err)
 {
     struct json json;
     struct json_string string;
 
     if (linksto->type != JSON_STRING)
-        return false;
+        return 0;
     json_begin(&json, linksto->text.text, linksto->text.size);
-    json_string(&string, &json);
+    json_read_string(&string, &json);
     const char *target = string.text;
     size_t size = string.size;
     if (string.escaped) {
         buffer_clear(&file->target);
         json_decode(&file->target, &string, NULL);
         if (file->target.failed)
-            return false;
+            return error_system(err, ENOMEM, "a link's target");
         target = (const char *)file->target.bytes;
         size = file->target.size;
     }
     if (size == 0 || size > ENTRY_TARGET_MAX || memchr(target, '\0', size))
-        return false;
+        return 0;
     file->entry.target = target;
     file->entry.target_size = (uint16_t)size;
-    return true;
+    return 1;
 }
 
 int file_record_read(struct file_record *file, const struct json_span *value, struct error *err)
@@ -235,13 +235,14 @@ int file_record_read(struct file_record *file, const struct json_span *value, st
         file->unknown |= 1u << FILE_MTIME;
     if (S_ISREG(entry->mode) && (entry->size > 0 || file->unknown & 1u << FILE_SIZE))
         entry->flags = ENTRY_ABSENT;
-    if (S_ISLNK(entry->mode)) {
-        if (read_target(file, &fields[FILE_LINKSTO])) {
-            entry->size = entry->target_size;
-        } else {
-            entry->flags = ENTRY_ABSENT;
-            file->unknown |= 1u << FILE_LINKSTO;
-        }
+    if (!S_ISLNK(entry->mode))
+        return 0;
+    rc = read_target(file, &fields[FILE_LINKSTO], err);
+    if (rc == 1) {
+        entry->size = entry->target_size;
+    } else {
+        entry->flags = ENTRY_ABSENT;
+        file->unknown |= 1u << FILE_LINKSTO;
     }
-    return 0;
+    return rc < 0 ? rc : 0;
 }

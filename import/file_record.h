@@ -7,13 +7,13 @@
 
 /* The fields that count. atime and ctime are no part of a tree, the path is the record's key. */
 enum file_field {
-    FILE_MTIME,
-    FILE_MODE,
-    FILE_SIZE,
-    FILE_UID,
     FILE_GID,
-    FILE_TYPE,
     FILE_LINKSTO,
+    FILE_MODE,
+    FILE_MTIME,
+    FILE_SIZE,
+    FILE_TYPE,
+    FILE_UID,
     FILE_FIELDS,
 };
 

@@ -1,26 +1,11 @@
-/* frame.c - assembling one frame: see frame.h. */
+/* frame.c - taking the records of a frame, one by one. */
 #include "import/frame.h"
 
 #include "base/cleanup.h"
 #include "base/timestamp.h"
-#include "db/frame.h"
 #include "import/notes.h"
 
 #include <errno.h>
-
-#define FILE_TYPE_NAME "file"
-#define TAG_MADE UINT64_MAX /* of directories that no record asked for */
-
-/* What crawlers leave out unless they are told otherwise (and what they exclude is unknown, not empty). */
-static const struct {
-    const char *path;
-    unsigned mode;
-} uncrawled[] = {
-    {"/boot", 0755},          {"/dev", 0755},           {"/mnt", 0755},
-    {"/proc", 0555},          {"/sys", 0555},           {"/tmp", 01777},
-    {"/usr/share/doc", 0755}, {"/usr/share/man", 0755}, {"/usr/share/mime", 0755},
-    {"/var/cache", 0755},
-};
 
 int frame_new(struct frame **frame, const struct import_options *options, const char *directory, const char *name,
               struct error *err)
@@ -142,7 +127,7 @@ int frame_find_text(struct frame *frame, const struct record *record, const char
     if (rc == 0)
         return 0;
     json_begin(&json, value.text, value.size);
-    if (json_string(&string, &json) < 0)
+    if (json_read_string(&string, &json) < 0)
         return 0;
     buffer_clear(&frame->text);
     json_decode(&frame->text, &string, lone);
@@ -191,11 +176,14 @@ static int note_file(struct frame *frame, const char *path, size_t size, struct 
 {
     const struct file_record *file = &frame->file;
     struct noted noted = {path, size};
-    int rc = 0;
+    const char *unknown[FILE_FIELDS + 1];
+    size_t count = 0;
 
-    for (enum file_field field = 0; field < FILE_FIELDS && rc == 0; field++)
+    for (enum file_field field = 0; field < FILE_FIELDS; field++)
         if (file->unknown & 1u << field)
-            rc = note_unknown(&frame->features, noted, file_field_name(field), err);
+            unknown[count++] = file_field_name(field);
+    unknown[count] = NULL;
+    int rc = count ? note_unknown(&frame->features, noted, unknown, err) : 0;
     if (rc == 0 && file->entry.target_size && file->size != file->entry.target_size &&
         !(file->unknown & 1u << FILE_SIZE))
         rc = note_size(&frame->features, noted, "target-size", file->entry.target_size, file->size, err);
@@ -214,9 +202,8 @@ static int take_file(struct frame *frame, const struct record *record, size_t of
     const char *problem = frame_path_problem(&path, &size, frame);
     if (problem) {
         rc = frame_canonical(frame, record, err);
-        return rc < 0
-                   ? rc
-                   : frame_leave_out(frame, FILE_TYPE_NAME, record->key, record->key_size, frame->line, problem, err);
+        return rc < 0 ? rc
+                      : frame_leave_out(frame, FRAME_FILE, record->key, record->key_size, frame->line, problem, err);
     }
     if (!frame->prefix_size)
         prefix_add(&frame->common, path, size);
@@ -230,9 +217,9 @@ static int take_file(struct frame *frame, const struct record *record, size_t of
 int frame_take(struct frame *frame, const struct record *record, size_t offset, struct error *err)
 {
     frame->records++;
-    if (record_is(record, FILE_TYPE_NAME))
+    if (record_is(record, FRAME_FILE))
         return take_file(frame, record, offset, err);
-    if (record_is(record, "config"))
+    if (record_is(record, FRAME_CONFIG))
         return configs_take(frame, record, err);
     if (record_is(record, "metadata"))
         return take_metadata(frame, record, err);
@@ -243,181 +230,4 @@ int frame_take(struct frame *frame, const struct record *record, size_t offset, 
 int frame_add_raw(struct frame *frame, const char *bytes, size_t size, struct error *err)
 {
     return spool_add(frame->raw, bytes, size, err);
-}
-
-/* --- Arranging ---------------------------------------------------------------------------------------------------- */
-
-static int add_uncrawled(struct frame *frame, struct error *err)
-{
-    int rc = 0;
-
-    for (size_t i = 0; i < sizeof uncrawled / sizeof *uncrawled && rc == 0; i++) {
-        struct entry entry = {.mode = S_IFDIR | uncrawled[i].mode, .flags = ENTRY_MADE};
-
-        rc = builder_add(frame->builder, uncrawled[i].path, strlen(uncrawled[i].path), &entry, TAG_MADE, err);
-    }
-    return rc;
-}
-
-/* A file record that lost: its bytes are read again. */
-static int keep_file(void *arg, enum builder_conflict conflict, const char *path, size_t size, uint64_t tag,
-                     struct error *err)
-{
-    static const char *const why[] = {
-        [BUILDER_DUPLICATE] = NULL,
-        [BUILDER_BELOW_NON_DIR] = "something above it is no directory",
-        [BUILDER_ROOT_NON_DIR] = "it is the root, and no directory",
-    };
-    struct frame *frame = arg;
-    struct file_ref ref;
-    struct record record;
-
-    if (tag == TAG_MADE)
-        return 0;
-    memcpy(&ref, frame->files.bytes + tag * sizeof ref, sizeof ref);
-    buffer_clear(&frame->text);
-    if (!buffer_reserve(&frame->text, ref.size))
-        return error_system(err, ENOMEM, "a record");
-    int rc = spool_read(frame->text.bytes, frame->raw, ref.offset, ref.size, err);
-    if (rc == 0)
-        rc = dialect_read_again(&record, frame->again, (const char *)frame->text.bytes, ref.size, err);
-    if (rc == 0)
-        rc = frame_canonical(frame, &record, err);
-    if (rc < 0)
-        return rc;
-    if (why[conflict])
-        return frame_leave_out(frame, FILE_TYPE_NAME, record.key, record.key_size, ref.line, why[conflict], err);
-    rc = frame_keep(frame, record.type, record.type_size, record.key, record.key_size, err);
-    return rc < 0 ? rc : note_duplicate(&frame->features, (struct noted){path, size}, FILE_TYPE_NAME, err);
-}
-
-/* Bytes of a path as a shell takes them, safe to show: $'…' where a byte is not plain. */
-static void add_quoted(struct buffer *out, const char *path, size_t size)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,=";
-    bool is_plain = true;
-
-    for (size_t i = 0; i < size; i++)
-        is_plain &= memchr(plain, path[i], sizeof plain - 1) != NULL;
-    if (is_plain) {
-        buffer_add(out, path, size);
-        return;
-    }
-    buffer_add_text(out, "$'");
-    for (size_t i = 0; i < size; i++) {
-        if (memchr(plain, path[i], sizeof plain - 1) || path[i] == ' ')
-            buffer_add_byte(out, (uint8_t)path[i]);
-        else
-            buffer_add_format(out, "\\x%02x", (unsigned char)path[i]);
-    }
-    buffer_add_byte(out, '\'');
-}
-
-static void suggest_prefix(struct frame *frame)
-{
-    size_t size = prefix_find(&frame->common, frame->builder);
-    cleanup_buffer struct buffer text = {0};
-
-    if (size == 0 || !frame->options->warn)
-        return;
-    buffer_add_format(&text,
-                      "%s: all files lie below one directory; if it is the root that was crawled, "
-                      "import with --strip-prefix ",
-                      frame->name);
-    add_quoted(&text, frame->common.path, size);
-    buffer_add_byte(&text, '\0');
-    if (!text.failed)
-        frame->options->warn(frame->options->arg, (const char *)text.bytes);
-}
-
-static int check_metadata(const struct frame *frame, struct error *err)
-{
-    if (!frame->has_metadata)
-        return error_input(err, "%s:%llu: no metadata record, so nothing tells of which system and time the frame is",
-                           frame->name, (unsigned long long)frame->line);
-    if (frame->options->namespace)
-        return 0;
-    if (!frame->namespace)
-        return error_input(err, "%s:%llu: metadata without a namespace, --namespace is needed", frame->name,
-                           (unsigned long long)frame->line);
-    struct error why;
-    if (namespace_check(frame->namespace, frame->namespace_size, &why) < 0)
-        return error_input(err, "%s:%llu: %s, --namespace is needed", frame->name, (unsigned long long)frame->line,
-                           why.text);
-    return 0;
-}
-
-int frame_arrange(struct frame *frame, const char *cut_short, struct error *err)
-{
-    int rc = check_metadata(frame, err);
-
-    if (rc == 0 && frame->prefix_size && frame->files.size == 0)
-        rc = error_input(err, "%s: no file record lies below the prefix %s", frame->name, frame->options->strip_prefix);
-    if (rc == 0 && !frame->prefix_size) /* from outside, these are crawled like all others */
-        rc = add_uncrawled(frame, err);
-    if (rc == 0)
-        rc = builder_settle(frame->builder, keep_file, frame, err);
-    if (rc == 0)
-        rc = configs_place(frame, err);
-    if (rc == 0 && cut_short) {
-        frame->partial = true;
-        rc = note_partial(&frame->features, cut_short, err);
-    }
-    if (rc == 0)
-        suggest_prefix(frame);
-    return rc;
-}
-
-/* --- Storing ------------------------------------------------------------------------------------------------------ */
-
-#define RAW_BLOCK 262144u /* bytes of the frame handed on at once */
-
-static int store_raw(struct frame *frame, int64_t *id, struct digest *digest, struct error *err)
-{
-    struct frame_writer *writer;
-    uint8_t *block = malloc(RAW_BLOCK);
-    int rc = block ? frame_writer_new(&writer, frame->options->store, err) : error_system(err, ENOMEM, "a block");
-
-    if (rc < 0) {
-        free(block);
-        return rc;
-    }
-    for (uint64_t at = 0, size; rc == 0 && at < spool_size(frame->raw); at += size) {
-        size = spool_size(frame->raw) - at < RAW_BLOCK ? spool_size(frame->raw) - at : RAW_BLOCK;
-        rc = spool_read(block, frame->raw, at, size, err);
-        if (rc == 0)
-            rc = frame_writer_add(writer, block, size, err);
-    }
-    if (rc == 0)
-        rc = frame_writer_finish(id, digest, writer, err);
-    frame_writer_free(writer);
-    free(block);
-    return rc;
-}
-
-int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, struct error *err)
-{
-    struct store *store = frame->options->store;
-
-    *snapshot = (struct snapshot){
-        .namespace = frame->options->namespace ? frame->options->namespace : frame->namespace,
-        .time = frame->time,
-        .format = "frame",
-        .has_source = true,
-        .partial = frame->partial,
-    };
-    int rc = store_raw(frame, &snapshot->frame, &snapshot->source, err);
-    if (rc == 0)
-        rc = configs_store(frame, err);
-    if (rc == 0)
-        rc = builder_write(&snapshot->root, frame->builder, store, err);
-    if (rc == 0)
-        rc = record_set_write(&snapshot->features, &frame->features, store, err);
-    if (rc == 0)
-        rc = node_empty(&snapshot->links, store, NODE_LINKS, err);
-    if (rc == 0)
-        rc = snapshot_publish(is_new, snapshot, store, err);
-    if (rc < 0)
-        store_rollback(store);
-    return rc;
 }

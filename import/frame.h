@@ -20,6 +20,9 @@
 #include "import/record_set.h"
 #include "import/spool.h"
 
+#define FRAME_FILE "file" /* the two types of records that become part of the tree */
+#define FRAME_CONFIG "config"
+
 /* Where a file record came from, to read it again when it turns out that the tree cannot hold it. */
 struct file_ref {
     uint64_t offset; /* of its text among the frame's bytes */

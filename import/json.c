@@ -107,7 +107,7 @@ static int go_on(struct json *json, char closing, const char *unfinished, const 
     return 1;
 }
 
-int json_object(struct json *json)
+int json_enter_object(struct json *json)
 {
     return enter(json, '{', "an object is expected");
 }
@@ -119,7 +119,7 @@ int json_member(struct json_string *key, struct json *json)
     if (rc <= 0)
         return rc;
     skip_space(json);
-    rc = json_string(key, json);
+    rc = json_read_string(key, json);
     if (rc < 0)
         return rc;
     skip_space(json);
@@ -129,7 +129,7 @@ int json_member(struct json_string *key, struct json *json)
     return 1;
 }
 
-int json_array(struct json *json)
+int json_enter_array(struct json *json)
 {
     return enter(json, '[', "an array is expected");
 }
@@ -183,7 +183,7 @@ static int skip_escape(struct json *json)
     return 0;
 }
 
-int json_string(struct json_string *string, struct json *json)
+int json_read_string(struct json_string *string, struct json *json)
 {
     skip_space(json);
     if (json->at == json->end || *json->at != '"')
@@ -246,7 +246,7 @@ static int skip_number(struct json *json)
 static int skip_object(struct json *json)
 {
     struct json_string key;
-    int rc = json_object(json);
+    int rc = json_enter_object(json);
 
     while (rc >= 0 && (rc = json_member(&key, json)) == 1)
         rc = json_skip(NULL, json);
@@ -255,7 +255,7 @@ static int skip_object(struct json *json)
 
 static int skip_array(struct json *json)
 {
-    int rc = json_array(json);
+    int rc = json_enter_array(json);
 
     while (rc >= 0 && (rc = json_element(json)) == 1)
         rc = json_skip(NULL, json);
@@ -279,7 +279,7 @@ int json_skip(struct json_span *span, struct json *json)
         rc = skip_array(json);
         break;
     case JSON_STRING:
-        rc = json_string(&string, json);
+        rc = json_read_string(&string, json);
         break;
     case JSON_NUMBER:
         rc = skip_number(json);
@@ -303,7 +303,7 @@ int json_find(struct json_span *value, struct json *json, const char *name)
 {
     struct json_string key;
     bool found = false;
-    int rc = json_object(json);
+    int rc = json_enter_object(json);
 
     while (rc >= 0 && (rc = json_member(&key, json)) == 1) {
         struct json_span span;

@@ -16,6 +16,9 @@
 /* Objects and arrays inside one another. What crawlers write has less than ten; the recursion here has to end. */
 #define JSON_DEPTH_MAX 128
 
+/* Names that members are asked for by; the longest is "feature_type". */
+#define JSON_NAME_MAX 32
+
 enum json_type {
     JSON_NOTHING, /* the text ends, or what follows is no JSON */
     JSON_OBJECT,
@@ -63,14 +66,14 @@ static inline size_t json_offset(const struct json *json)
 enum json_type json_next(struct json *json);
 
 /* Go into an object; then each call gives the next key and stands before its value: 1, or 0 behind the object. */
-int json_object(struct json *json);
+int json_enter_object(struct json *json);
 int json_member(struct json_string *key, struct json *json);
 
 /* Go into an array; then each call stands before the next element: 1, or 0 behind the array. */
-int json_array(struct json *json);
+int json_enter_array(struct json *json);
 int json_element(struct json *json);
 
-int json_string(struct json_string *string, struct json *json);
+int json_read_string(struct json_string *string, struct json *json);
 
 /* Go over one value of any type, checking it. `span` may be NULL. */
 int json_skip(struct json_span *span, struct json *json);
@@ -86,7 +89,7 @@ int json_find(struct json_span *value, struct json *json, const char *name);
  * (Python's surrogateescape); other lone surrogates become three bytes and set *lone, which may be NULL. */
 void json_decode(struct buffer *out, const struct json_string *string, bool *lone);
 
-/* Are a string's bytes this text? */
+/* Are a string's bytes this text, which has at most JSON_NAME_MAX bytes? */
 bool json_string_is(const struct json_string *string, const char *text);
 
 /* What canonical texts need while they are made; all zero at first, used again and again. */

@@ -138,7 +138,7 @@ static int canonical_object(struct canonical *c, const char *const *leave_out)
     size_t first = members / sizeof(struct member);
     bool ordered = true;
     struct json_string name;
-    int rc = json_object(c->json);
+    int rc = json_enter_object(c->json);
 
     buffer_add_byte(c->out, '{');
     size_t start = c->out->size;
@@ -157,7 +157,7 @@ static int canonical_object(struct canonical *c, const char *const *leave_out)
 static int canonical_array(struct canonical *c)
 {
     bool first = true;
-    int rc = json_array(c->json);
+    int rc = json_enter_array(c->json);
 
     buffer_add_byte(c->out, '[');
     while (rc >= 0 && (rc = json_element(c->json)) == 1) {
@@ -182,7 +182,7 @@ static int canonical_value(struct canonical *c, const char *const *leave_out)
     case JSON_ARRAY:
         return canonical_array(c);
     case JSON_STRING:
-        rc = json_string(&string, c->json);
+        rc = json_read_string(&string, c->json);
         if (rc == 0)
             canonical_string(c, &string);
         return rc;

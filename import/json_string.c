@@ -105,12 +105,11 @@ bool json_string_is(const struct json_string *string, const char *text)
 
     if (!string->escaped)
         return string->size == size && memcmp(string->text, text, size) == 0;
-    /* Six bytes of escape give at least one byte. */
-    if (string->size > 6 * size)
+    /* Six bytes of escape give at least one byte, and no byte gives more than one: no memory is asked for. */
+    uint8_t room[6 * JSON_NAME_MAX];
+    struct buffer bytes = {.bytes = room, .room = sizeof room};
+    if (size > JSON_NAME_MAX || string->size > 6 * size)
         return false;
-    struct buffer bytes = {0};
     json_decode(&bytes, string, NULL);
-    bool same = bytes.size == size && memcmp(bytes.bytes, text, size) == 0;
-    buffer_free(&bytes);
-    return same;
+    return bytes.size == size && memcmp(bytes.bytes, text, size) == 0;
 }

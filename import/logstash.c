@@ -71,7 +71,7 @@ static int collect(struct members *members, const struct json_span *object, stru
     buffer_clear(&members->list);
     buffer_reserve(&members->names, 1); /* so that an empty name has an address */
     json_begin(&json, object->text, object->size);
-    rc = json_object(&json);
+    rc = json_enter_object(&json);
     while (rc >= 0 && (rc = json_member(&name, &json)) == 1) {
         struct member member = {.name = members->names.size, .text = name.text - 1};
 
@@ -157,7 +157,7 @@ int logstash_read_again(struct record *record, struct logstash *logstash, const 
     struct buffer *bytes = &logstash->records.names;
 
     json_begin(&json, text, size);
-    int rc = json_string(&key, &json);
+    int rc = json_read_string(&key, &json);
     if (rc < 0 || json_next(&json) != JSON_NOTHING || json.at == json.end)
         return record_broken(err, "key", &json);
     json.at++; /* the colon */

@@ -6,10 +6,29 @@
 #include <errno.h>
 #include <string.h>
 
+/* One of text, list and number: the first that is there. */
 struct member {
-    const char *name, *text; /* text NULL: the number */
+    const char *name, *text;
     uint64_t number;
+    const char *const *list; /* ended by NULL */
 };
+
+static void add_value(struct buffer *value, const struct member *member)
+{
+    if (member->text) {
+        quote_json(value, member->text, strlen(member->text));
+        return;
+    }
+    if (!member->list) {
+        buffer_add_format(value, "%llu", (unsigned long long)member->number);
+        return;
+    }
+    for (const char *const *text = member->list; *text; text++) {
+        buffer_add_byte(value, text == member->list ? '[' : ',');
+        quote_json(value, *text, strlen(*text));
+    }
+    buffer_add_byte(value, ']');
+}
 
 static int add_note(struct record_set *features, struct noted noted, const struct member *members, size_t count,
                     struct error *err)
@@ -18,10 +37,7 @@ static int add_note(struct record_set *features, struct noted noted, const struc
 
     for (size_t i = 0; i < count; i++) {
         buffer_add_format(&value, "%s\"%s\":", i ? "," : "{", members[i].name);
-        if (members[i].text)
-            quote_json(&value, members[i].text, strlen(members[i].text));
-        else
-            buffer_add_format(&value, "%llu", (unsigned long long)members[i].number);
+        add_value(&value, &members[i]);
     }
     buffer_add_byte(&value, '}');
     struct feature feature = {
@@ -40,21 +56,21 @@ static int add_note(struct record_set *features, struct noted noted, const struc
 int note_left_out(struct record_set *features, struct noted noted, const char *record, const char *why,
                   struct error *err)
 {
-    struct member members[] = {{"record", record, 0}, {"what", "left-out", 0}, {"why", why, 0}};
+    struct member members[] = {{"record", record, 0, NULL}, {"what", "left-out", 0, NULL}, {"why", why, 0, NULL}};
 
     return add_note(features, noted, members, 3, err);
 }
 
 int note_duplicate(struct record_set *features, struct noted noted, const char *record, struct error *err)
 {
-    struct member members[] = {{"record", record, 0}, {"what", "duplicate", 0}};
+    struct member members[] = {{"record", record, 0, NULL}, {"what", "duplicate", 0, NULL}};
 
     return add_note(features, noted, members, 2, err);
 }
 
-int note_unknown(struct record_set *features, struct noted noted, const char *field, struct error *err)
+int note_unknown(struct record_set *features, struct noted noted, const char *const *fields, struct error *err)
 {
-    struct member members[] = {{"field", field, 0}, {"what", "unknown", 0}};
+    struct member members[] = {{"fields", NULL, 0, fields}, {"what", "unknown", 0, NULL}};
 
     return add_note(features, noted, members, 2, err);
 }
@@ -62,21 +78,21 @@ int note_unknown(struct record_set *features, struct noted noted, const char *fi
 int note_size(struct record_set *features, struct noted noted, const char *what, uint64_t held, uint64_t size,
               struct error *err)
 {
-    struct member members[] = {{"held", NULL, held}, {"size", NULL, size}, {"what", what, 0}};
+    struct member members[] = {{"held", NULL, held, NULL}, {"size", NULL, size, NULL}, {"what", what, 0, NULL}};
 
     return add_note(features, noted, members, 3, err);
 }
 
 int note_no_record(struct record_set *features, struct noted noted, struct error *err)
 {
-    struct member members[] = {{"what", "no-record", 0}};
+    struct member members[] = {{"what", "no-record", 0, NULL}};
 
     return add_note(features, noted, members, 1, err);
 }
 
 int note_partial(struct record_set *features, const char *why, struct error *err)
 {
-    struct member members[] = {{"what", "partial", 0}, {"why", why, 0}};
+    struct member members[] = {{"what", "partial", 0, NULL}, {"why", why, 0, NULL}};
 
     return add_note(features, (struct noted){0}, members, 2, err);
 }

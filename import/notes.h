@@ -22,8 +22,9 @@ int note_left_out(struct record_set *features, struct noted noted, const char *r
 /* {"record":R,"what":"duplicate"}: another record of this path came before and says something else. */
 int note_duplicate(struct record_set *features, struct noted noted, const char *record, struct error *err);
 
-/* {"field":F,"what":"unknown"}: missing, no number, not finite, or out of range. */
-int note_unknown(struct record_set *features, struct noted noted, const char *field, struct error *err);
+/* {"fields":[F,…],"what":"unknown"}: missing, no number, not finite, or out of range. `fields`: names, ended by NULL.
+ * One note a record, so that a small record cannot make many. */
+int note_unknown(struct record_set *features, struct noted noted, const char *const *fields, struct error *err);
 
 /* {"held":H,"size":S,"what":W}: content (or link target) of H bytes where the record says S. W: "lossy", "other-time",
  * "target-size". */

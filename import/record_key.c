@@ -56,7 +56,7 @@ static void add_member(struct buffer *key, const struct json_span *value, const 
     if (json_find(&member, &json, name) != 1)
         return;
     json_begin(&json, member.text, member.size);
-    if (json_string(&string, &json) == 0)
+    if (json_read_string(&string, &json) == 0)
         json_decode(key, &string, NULL);
     else if (member.size == 4 && memcmp(member.text, "null", 4) == 0)
         buffer_add_text(key, "None");

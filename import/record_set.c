@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMPARE_BLOCK 4096u /* bytes of two values that are read at once to tell them apart */
-
 struct item {
     uint64_t value;   /* offset in the spool */
     size_t type, key; /* offsets in names */
@@ -77,23 +75,18 @@ static int compare_bytes(const void *a, size_t a_size, const void *b, size_t b_s
 
 static int compare_values(struct comparing *c, const struct item *a, const struct item *b)
 {
-    uint8_t a_block[COMPARE_BLOCK], b_block[COMPARE_BLOCK];
-    uint32_t shorter = a->value_size < b->value_size ? a->value_size : b->value_size;
+    /* One view over both, since a second one would end the first. */
+    uint64_t first = a->value < b->value ? a->value : b->value;
+    const struct item *last = a->value < b->value ? b : a;
 
-    if (a->value == b->value)
+    if (a == b || c->rc < 0)
         return 0;
-    for (uint32_t at = 0; at < shorter && c->rc == 0;) {
-        uint32_t size = shorter - at < COMPARE_BLOCK ? shorter - at : COMPARE_BLOCK;
-
-        c->rc = spool_read(a_block, c->set->values, a->value + at, size, c->err);
-        if (c->rc == 0)
-            c->rc = spool_read(b_block, c->set->values, b->value + at, size, c->err);
-        int order = c->rc == 0 ? memcmp(a_block, b_block, size) : 0;
-        if (order)
-            return order;
-        at += size;
+    const uint8_t *bytes = spool_view(c->set->values, first, (size_t)(last->value - first) + last->value_size, c->err);
+    if (!bytes) {
+        c->rc = -EIO;
+        return 0;
     }
-    return (a->value_size > b->value_size) - (a->value_size < b->value_size);
+    return compare_bytes(bytes + (a->value - first), a->value_size, bytes + (b->value - first), b->value_size);
 }
 
 static int compare_items(const void *a, const void *b, void *arg)

@@ -6,7 +6,7 @@ libimport_a_SOURCES = \
     import/dialect.c import/dialect.h \
     import/record_set.c import/record_set.h \
     import/file_record.c import/file_record.h \
-    import/frame.c import/frame.h import/frame_stream.c \
+    import/frame.c import/frame.h import/frame_arrange.c import/frame_store.c import/frame_stream.c \
     import/import.h import/import_frame.c \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
     import/logstash.c import/logstash.h \

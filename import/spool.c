@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define SPOOL_BUFFER 262144u /* bytes gathered for one write; most frames' contents fit */
@@ -16,6 +17,8 @@ struct spool {
     int fd;           /* -1 until the buffer was full for the first time */
     uint64_t in_file; /* bytes in the file; the buffer follows them */
     size_t used;      /* of the buffer */
+    uint8_t *view;    /* the file's first bytes, mapped; NULL: none are */
+    size_t view_size;
     uint8_t buffer[SPOOL_BUFFER];
 };
 
@@ -29,12 +32,25 @@ struct spool *spool_new(const char *directory)
     spool->fd = -1;
     spool->in_file = 0;
     spool->used = 0;
+    spool->view = NULL;
+    spool->view_size = 0;
     return spool;
+}
+
+static void end_view(struct spool *spool)
+{
+    if (spool->view)
+        munmap(spool->view, spool->view_size);
+    spool->view = NULL;
+    spool->view_size = 0;
 }
 
 void spool_free(struct spool *spool)
 {
-    if (spool && spool->fd >= 0)
+    if (!spool)
+        return;
+    end_view(spool);
+    if (spool->fd >= 0)
         close(spool->fd);
     free(spool);
 }
@@ -131,8 +147,40 @@ int spool_read(void *out, struct spool *spool, uint64_t offset, size_t size, str
     return 0;
 }
 
+/* Everything that was written is in the file and mapped. */
+static int begin_view(struct spool *spool, struct error *err)
+{
+    size_t used = spool->used;
+
+    spool->used = 0;
+    int rc = write_out(spool, spool->buffer, used, err);
+    if (rc < 0)
+        return rc;
+    end_view(spool);
+    uint8_t *view = mmap(NULL, (size_t)spool->in_file, PROT_READ, MAP_SHARED, spool->fd, 0);
+    if (view == MAP_FAILED)
+        return fail(spool, errno, err);
+    spool->view = view;
+    spool->view_size = (size_t)spool->in_file;
+    return 0;
+}
+
+const uint8_t *spool_view(struct spool *spool, uint64_t offset, size_t size, struct error *err)
+{
+    if (offset + size > spool_size(spool)) {
+        fail(spool, EIO, err);
+        return NULL;
+    }
+    if (offset >= spool->in_file)
+        return spool->buffer + (offset - spool->in_file);
+    if ((!spool->view || offset + size > spool->view_size) && begin_view(spool, err) < 0)
+        return NULL;
+    return spool->view + offset;
+}
+
 int spool_clear(struct spool *spool, struct error *err)
 {
+    end_view(spool);
     spool->used = 0;
     spool->in_file = 0;
     if (spool->fd >= 0 && ftruncate(spool->fd, 0) < 0)

@@ -26,6 +26,10 @@ int spool_add(struct spool *spool, const void *bytes, size_t size, struct error 
 /* Read bytes that were written. */
 int spool_read(void *out, struct spool *spool, uint64_t offset, size_t size, struct error *err);
 
+/* Bytes that were written, where they lie: for looking at small parts again and again, which costs no system call then.
+ * Valid until the next call on the spool; NULL: see err. */
+const uint8_t *spool_view(struct spool *spool, uint64_t offset, size_t size, struct error *err);
+
 /* Forget everything. */
 int spool_clear(struct spool *spool, struct error *err);
 

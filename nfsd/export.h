@@ -26,7 +26,10 @@ struct object {
 /* The object that a handle names. */
 int object_resolve(struct object *object, struct nfsd_worker *worker, const void *handle, size_t size);
 
-/* Its handle; returns the size. */
+/* The file with this rank in the tree of a snapshot; -ENOENT if there is no such snapshot or rank. */
+int snapshot_object(struct object *object, struct nfsd_worker *worker, const uint8_t *id, uint32_t rank);
+
+/* An object's handle; returns its size. */
 size_t object_handle(uint8_t out[HANDLE_SIZE_MAX], const struct nfsd_worker *worker, const struct object *object);
 
 /* Whole st_mode, the owner and the group. Virtual directories are root's, 0555. */

@@ -32,7 +32,4 @@ int virtual_list(struct nfsd_worker *worker, const struct object *directory, uin
 /* ns: the last commit that added or removed a child. One query after each commit, else none. */
 uint64_t virtual_mtime(struct nfsd_worker *worker, const struct virtual_directory *directory);
 
-/* The file with this rank in the tree of a snapshot; -ENOENT if there is no such snapshot or rank. In export.c. */
-int snapshot_object(struct object *object, struct nfsd_worker *worker, const uint8_t *id, uint32_t rank);
-
 #endif

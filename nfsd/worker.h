@@ -30,7 +30,7 @@ struct nfsd_app {
     const char *store_directory;
     struct tree_cache *cache;
     const struct siphash_key *key; /* of handles; NULL: the store's own */
-    struct served served; /* set before rpc_server_run() */
+    struct served served;          /* set before rpc_server_run() */
 };
 
 #define VIRTUAL_COUNT 2 /* directories that no tree holds; virtual.c has their table */

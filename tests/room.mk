@@ -1,186 +1,103 @@
-# Tests. Unit tests are cmocka programs named after the file they drive; a test that cannot run here exits 77 (skipped).
-if HAVE_CMOCKA
+# Tests. Unit tests are cmocka programs named after the file they drive, end-to-end tests start real servers and real
+# processes; a test that cannot run here exits 77 (skipped). A new one needs its name in a list below, nothing else.
 
+AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse'; export srcdir CONFUSE;
+
+# What tests share; and what every program is linked with that does not say otherwise.
+check_LIBRARIES = libtesting.a librpctesting.a
+libtesting_a_SOURCES = \
+    tests/e2e/capture.c tests/e2e/capture.h \
+    tests/e2e/client.c tests/e2e/client.h \
+    tests/e2e/fixture.c tests/e2e/fixture.h \
+    tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h \
+    tests/e2e/process.c tests/e2e/process.h \
+    tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h \
+    tests/unit/scratch.c tests/unit/scratch.h
+libtesting_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+librpctesting_a_SOURCES = \
+    tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h \
+    tests/unit/rpc/harness.c tests/unit/rpc/harness.h
+librpctesting_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+rpc_libs = librpctesting.a librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+LDADD = libtesting.a $(confuse_LDADD) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+
+if HAVE_CMOCKA
 unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
+unit_tests += tests/unit/db/test_blob
+unit_tests += tests/unit/db/test_check
+unit_tests += tests/unit/db/test_cut
+unit_tests += tests/unit/db/test_frame_store
+unit_tests += tests/unit/db/test_snapshot
+unit_tests += tests/unit/db/test_store
 unit_tests += tests/unit/import/test_builder
 unit_tests += tests/unit/import/test_dialect
 unit_tests += tests/unit/import/test_frame
 unit_tests += tests/unit/import/test_golden
 unit_tests += tests/unit/import/test_json
+unit_tests += tests/unit/import/test_memory
+# Memory ends when the test says so.
+tests_unit_import_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 unit_tests += tests/unit/import/test_source
 unit_tests += tests/unit/nfsd/test_handle
 unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_access
 unit_tests += tests/unit/rpc/test_call
+tests_unit_rpc_test_call_LDADD = $(rpc_libs)
 unit_tests += tests/unit/rpc/test_credential
 unit_tests += tests/unit/rpc/test_datagram
+tests_unit_rpc_test_datagram_LDADD = $(rpc_libs)
 unit_tests += tests/unit/rpc/test_record
 unit_tests += tests/unit/rpc/test_rpcbind
+tests_unit_rpc_test_rpcbind_LDADD = $(rpc_libs)
 unit_tests += tests/unit/rpc/test_server
+tests_unit_rpc_test_server_LDADD = $(rpc_libs)
+# Time and send(2) are the test's to decide.
+tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds,--wrap=send
 
 e2e_tests =
+e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_files
-e2e_tests += tests/e2e/test_listings
+e2e_tests += tests/e2e/test_kill
 e2e_tests += tests/e2e/test_lifetimes
+e2e_tests += tests/e2e/test_listings
 e2e_tests += tests/e2e/test_locks
 e2e_tests += tests/e2e/test_mounting
+
 if HAVE_LIBNFS
 e2e_tests += tests/e2e/test_libnfs
+tests_e2e_test_libnfs_LDADD = $(LDADD) $(NFS_LIBS)
+e2e_tests += tests/e2e/test_real_frame
+tests_e2e_test_real_frame_LDADD = $(LDADD) $(NFS_LIBS) -lm
 endif
 
 check_PROGRAMS += $(unit_tests) $(e2e_tests)
 TESTS += $(unit_tests) $(e2e_tests)
-endif
 
-AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse'; export srcdir CONFUSE;
-
-tests_unit_base_test_siphash_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_base_test_siphash_LDADD = libbase.a $(CMOCKA_LIBS)
-
-tests_unit_base_test_timestamp_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_base_test_timestamp_LDADD = libbase.a $(CRYPTO_LIBS) $(CMOCKA_LIBS)
-
-store_libs = libtree.a libdb.a libbase.a $(SQLITE_LIBS) $(ZSTD_LIBS) $(CRYPTO_LIBS)
-
-tests_unit_import_test_builder_SOURCES = tests/unit/import/test_builder.c tests/unit/scratch.c tests/unit/scratch.h
-tests_unit_import_test_builder_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_import_test_builder_LDADD = libimport.a $(store_libs) $(CMOCKA_LIBS)
-
-tests_unit_import_test_json_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_import_test_json_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
-
-tests_unit_import_test_source_SOURCES = tests/unit/import/test_source.c tests/unit/scratch.c tests/unit/scratch.h
-tests_unit_import_test_source_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_import_test_source_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(CMOCKA_LIBS)
-
-tests_unit_import_test_dialect_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_import_test_dialect_LDADD = libimport.a libbase.a $(CMOCKA_LIBS)
-
-frame_harness = tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h \
-                tests/unit/scratch.c tests/unit/scratch.h
-tests_unit_import_test_frame_SOURCES = tests/unit/import/test_frame.c $(frame_harness)
-tests_unit_import_test_frame_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_import_test_frame_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(CMOCKA_LIBS)
-
-tests_unit_import_test_golden_SOURCES = tests/unit/import/test_golden.c $(frame_harness)
-tests_unit_import_test_golden_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_import_test_golden_LDADD = libimport.a $(store_libs) $(ZLIB_LIBS) $(CMOCKA_LIBS)
-EXTRA_DIST += tests/golden/frame tests/should-fail/frame
-
-tests_unit_nfsd_test_handle_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_nfsd_test_handle_LDADD = libnfsd.a libbase.a $(CMOCKA_LIBS)
-
-tests_unit_nfsd_test_permission_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_nfsd_test_permission_LDADD = libnfsd.a $(store_libs) $(CMOCKA_LIBS)
-
-rpc_harness = tests/unit/rpc/harness.c tests/unit/rpc/harness.h tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h
-rpc_test_libs = librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
-
-tests_unit_rpc_test_access_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_rpc_test_access_LDADD = $(rpc_test_libs)
-
-tests_unit_rpc_test_call_SOURCES = tests/unit/rpc/test_call.c $(rpc_harness)
-tests_unit_rpc_test_call_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_rpc_test_call_LDADD = $(rpc_test_libs)
-
-tests_unit_rpc_test_credential_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_rpc_test_credential_LDADD = $(rpc_test_libs)
-
-tests_unit_rpc_test_datagram_SOURCES = tests/unit/rpc/test_datagram.c $(rpc_harness)
-tests_unit_rpc_test_datagram_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_rpc_test_datagram_LDADD = $(rpc_test_libs)
-
-tests_unit_rpc_test_record_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_rpc_test_record_LDADD = $(rpc_test_libs)
-
-tests_unit_rpc_test_rpcbind_SOURCES = tests/unit/rpc/test_rpcbind.c $(rpc_harness)
-tests_unit_rpc_test_rpcbind_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_rpc_test_rpcbind_LDADD = $(rpc_test_libs)
-
-tests_unit_rpc_test_server_SOURCES = tests/unit/rpc/test_server.c $(rpc_harness)
-tests_unit_rpc_test_server_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds,--wrap=send
-tests_unit_rpc_test_server_LDADD = $(rpc_test_libs)
-
-# Fuzz targets. With gcc each runs on its corpus (tests/fuzz/driver.c); --enable-fuzzers builds the fuzzers themselves.
-fuzz_corpora = tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_record_corpus
-if HAVE_CMOCKA
-fuzz_corpora += tests/fuzz/fuzz_programs_corpus
-endif
-fuzz_corpora = tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_frame_corpus tests/fuzz/fuzz_record_corpus
-fuzz_call_sources = tests/fuzz/fuzz_call.c tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h
-fuzz_libs = librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS)
-
-check_PROGRAMS += $(fuzz_corpora)
+# Fuzz targets: with any compiler each runs on its corpus (tests/fuzz/driver.c); --enable-fuzzers builds the fuzzers too.
+check_PROGRAMS += tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_frame_corpus tests/fuzz/fuzz_programs_corpus \
+    tests/fuzz/fuzz_record_corpus
+tests_fuzz_fuzz_call_corpus_SOURCES = tests/fuzz/fuzz_call.c tests/fuzz/driver.c
+tests_fuzz_fuzz_call_corpus_LDADD = $(rpc_libs)
+tests_fuzz_fuzz_frame_corpus_SOURCES = tests/fuzz/fuzz_frame.c tests/fuzz/driver.c
+tests_fuzz_fuzz_programs_corpus_SOURCES = tests/fuzz/fuzz_programs.c tests/fuzz/driver.c
+tests_fuzz_fuzz_record_corpus_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/driver.c
 TESTS += tests/fuzz/corpora.sh
 dist_check_SCRIPTS += tests/fuzz/corpora.sh
-EXTRA_DIST += tests/fuzz/corpus
-tests_fuzz_fuzz_call_corpus_SOURCES = tests/fuzz/driver.c $(fuzz_call_sources)
-tests_fuzz_fuzz_call_corpus_LDADD = $(fuzz_libs)
-fuzz_frame_libs = libimport.a $(store_libs) $(ZLIB_LIBS)
-tests_fuzz_fuzz_frame_corpus_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_frame.c
-tests_fuzz_fuzz_frame_corpus_LDADD = $(fuzz_frame_libs)
-tests_fuzz_fuzz_record_corpus_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_record.c
-tests_fuzz_fuzz_record_corpus_LDADD = $(fuzz_libs)
 
 if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_frame tests/fuzz/fuzz_record
-tests_fuzz_fuzz_call_SOURCES = $(fuzz_call_sources)
+check_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_frame tests/fuzz/fuzz_programs tests/fuzz/fuzz_record
+tests_fuzz_fuzz_call_LDADD = $(rpc_libs)
 tests_fuzz_fuzz_call_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_call_LDADD = $(fuzz_libs)
-tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c
 tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_frame_LDADD = $(fuzz_frame_libs)
-tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c
-tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_record_LDADD = $(fuzz_libs)
-endif
-
-# All programs of the server, on the fixture that the end-to-end tests use.
-fuzz_programs_sources = tests/fuzz/fuzz_programs.c $(e2e_server)
-fuzz_programs_libs = $(e2e_libs)
-tests_fuzz_fuzz_programs_corpus_SOURCES = tests/fuzz/driver.c $(fuzz_programs_sources)
-tests_fuzz_fuzz_programs_corpus_LDADD = $(fuzz_programs_libs)
-
-if FUZZERS
-noinst_PROGRAMS += tests/fuzz/fuzz_programs
-tests_fuzz_fuzz_programs_SOURCES = $(fuzz_programs_sources)
 tests_fuzz_fuzz_programs_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_programs_LDADD = $(fuzz_programs_libs)
+tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
 endif
 
-# End to end: a real server in a process of its own.
-serve_libs = libnfsd.a libmountd.a libnfsd.a libxdr.a librpc.a $(store_libs) $(TIRPC_LIBS)
-e2e_server = tests/e2e/fixture.c tests/e2e/fixture.h tests/unit/scratch.c tests/unit/scratch.h
-e2e_fixture = $(e2e_server) tests/e2e/client.c tests/e2e/client.h tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h
-e2e_libs = libimport.a $(serve_libs) $(CMOCKA_LIBS)
-
-tests_e2e_test_files_SOURCES = tests/e2e/test_files.c $(e2e_fixture)
-tests_e2e_test_files_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_e2e_test_files_LDADD = $(e2e_libs)
-
-tests_e2e_test_listings_SOURCES = tests/e2e/test_listings.c $(e2e_fixture)
-tests_e2e_test_listings_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_e2e_test_listings_LDADD = $(e2e_libs)
-
-tests_e2e_test_lifetimes_SOURCES = tests/e2e/test_lifetimes.c $(e2e_fixture)
-tests_e2e_test_lifetimes_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_e2e_test_lifetimes_LDADD = $(e2e_libs)
-
-tests_e2e_test_locks_SOURCES = tests/e2e/test_locks.c $(e2e_fixture)
-tests_e2e_test_locks_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_e2e_test_locks_LDADD = $(e2e_libs)
-
-tests_e2e_test_mounting_SOURCES = tests/e2e/test_mounting.c $(e2e_fixture)
-tests_e2e_test_mounting_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_e2e_test_mounting_LDADD = $(e2e_libs)
-
-tests_e2e_test_libnfs_SOURCES = tests/e2e/test_libnfs.c $(e2e_server)
-tests_e2e_test_libnfs_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(NFS_CFLAGS)
-tests_e2e_test_libnfs_LDADD = $(e2e_libs) $(NFS_LIBS)
-# A real client in a virtual machine: run by scripts/test, not by make check, since it downloads a kernel.
+EXTRA_DIST += tests/fuzz/corpus tests/golden/frame tests/should-fail/frame
+# A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/guest.sh tests/kernel/frame.sh
 EXTRA_DIST += tests/fresh tests/under-valgrind scripts/packages scripts/quickstart scripts/test samples/web-1.frame
 

@@ -129,7 +129,8 @@ int tree_follow(struct tree_place *place, char *resolved, struct tree_reader *re
                 size_t size, struct error *err)
 {
     struct probe p = {.reader = reader, .root = root, .err = err};
-    int result = follow_path(resolved, path, size, probe_tree, &p);
+    unsigned links = FOLLOW_LINKS_MAX;
+    int result = follow_path(resolved, &links, path, size, probe_tree, &p);
 
     if (result < 0)
         return result;

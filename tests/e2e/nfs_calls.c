@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-uint32_t nfs_mount(struct fh *fh, struct client *client, const char *path)
+uint32_t call_mount(struct fh *fh, struct client *client, const char *path)
 {
     struct buffer args __attribute__((cleanup(buffer_free))) = {0};
 
@@ -25,7 +25,7 @@ uint32_t nfs_mount(struct fh *fh, struct client *client, const char *path)
     return status;
 }
 
-uint32_t nfs_call(struct client *client, uint32_t procedure, const struct fh *fh, const struct buffer *args)
+uint32_t call_nfs(struct client *client, uint32_t procedure, const struct fh *fh, const struct buffer *args)
 {
     struct buffer all __attribute__((cleanup(buffer_free))) = {0};
 
@@ -91,10 +91,10 @@ void read_handle(struct fh *fh, struct client *client)
     memcpy(fh->bytes, bytes, fh->size);
 }
 
-uint32_t nfs_getattr(struct attr *attr, struct client *client, const struct fh *fh)
+uint32_t call_getattr(struct attr *attr, struct client *client, const struct fh *fh)
 {
     struct attr unused;
-    uint32_t status = nfs_call(client, GETATTR, fh, NULL);
+    uint32_t status = call_nfs(client, GETATTR, fh, NULL);
 
     if (status == OK)
         read_attr(attr ? attr : &unused, client);
@@ -102,7 +102,7 @@ uint32_t nfs_getattr(struct attr *attr, struct client *client, const struct fh *
     return status;
 }
 
-uint32_t nfs_lookup(struct fh *child, struct attr *attr, struct client *client, const struct fh *directory,
+uint32_t call_lookup(struct fh *child, struct attr *attr, struct client *client, const struct fh *directory,
                     const char *name, size_t size)
 {
     struct buffer args __attribute__((cleanup(buffer_free))) = {0};
@@ -110,7 +110,7 @@ uint32_t nfs_lookup(struct fh *child, struct attr *attr, struct client *client, 
     struct fh unused_handle;
 
     add_opaque(&args, name, size);
-    uint32_t status = nfs_call(client, LOOKUP, directory, &args);
+    uint32_t status = call_nfs(client, LOOKUP, directory, &args);
     if (status == OK) {
         read_handle(child ? child : &unused_handle, client);
         read_post_op(attr ? attr : &unused, client);
@@ -122,13 +122,13 @@ uint32_t nfs_lookup(struct fh *child, struct attr *attr, struct client *client, 
     return status;
 }
 
-uint32_t nfs_access(uint32_t *granted, struct client *client, const struct fh *fh, uint32_t asked)
+uint32_t call_access(uint32_t *granted, struct client *client, const struct fh *fh, uint32_t asked)
 {
     struct buffer args __attribute__((cleanup(buffer_free))) = {0};
     struct attr attr;
 
     buffer_add_be32(&args, asked);
-    uint32_t status = nfs_call(client, ACCESS, fh, &args);
+    uint32_t status = call_nfs(client, ACCESS, fh, &args);
     read_post_op(&attr, client);
     if (status == OK)
         *granted = client_u32(client);
@@ -136,7 +136,7 @@ uint32_t nfs_access(uint32_t *granted, struct client *client, const struct fh *f
     return status;
 }
 
-uint32_t nfs_read(const uint8_t **data, uint32_t *count, bool *eof, struct client *client, const struct fh *fh,
+uint32_t call_read(const uint8_t **data, uint32_t *count, bool *eof, struct client *client, const struct fh *fh,
                   uint64_t offset, uint32_t asked)
 {
     struct buffer args __attribute__((cleanup(buffer_free))) = {0};
@@ -145,9 +145,9 @@ uint32_t nfs_read(const uint8_t **data, uint32_t *count, bool *eof, struct clien
 
     buffer_add_be64(&args, offset);
     buffer_add_be32(&args, asked);
-    uint32_t status = nfs_call(client, READ, fh, &args);
+    uint32_t status = call_nfs(client, READ, fh, &args);
     read_post_op(&attr, client);
-    assert_int_equal(attr.there, status != BADHANDLE && status != STALE);
+    assert_true(attr.there || status == BADHANDLE || status == STALE);
     if (status == OK) {
         *count = client_u32(client);
         *eof = client_u32(client);
@@ -158,7 +158,7 @@ uint32_t nfs_read(const uint8_t **data, uint32_t *count, bool *eof, struct clien
     return status;
 }
 
-struct fh nfs_walk(struct client *client, const struct fh *from, const char *path)
+struct fh call_walk(struct client *client, const struct fh *from, const char *path)
 {
     struct fh fh = *from;
 
@@ -167,7 +167,7 @@ struct fh nfs_walk(struct client *client, const struct fh *from, const char *pat
         struct fh directory = fh;
 
         if (size)
-            assert_int_equal(nfs_lookup(&fh, NULL, client, &directory, path, size), OK);
+            assert_int_equal(call_lookup(&fh, NULL, client, &directory, path, size), OK);
         path += size + (path[size] == '/');
     }
     return fh;

@@ -63,10 +63,10 @@ struct attr {
 };
 
 /* MNT 3 of a path; the status, and the handle when it is 0. */
-uint32_t nfs_mount(struct fh *fh, struct client *client, const char *path);
+uint32_t call_mount(struct fh *fh, struct client *client, const char *path);
 
 /* A procedure with a handle and what else `args` holds (may be NULL): the status; the rest of the reply is unread. */
-uint32_t nfs_call(struct client *client, uint32_t procedure, const struct fh *fh, const struct buffer *args);
+uint32_t call_nfs(struct client *client, uint32_t procedure, const struct fh *fh, const struct buffer *args);
 
 /* Pieces of replies. */
 void read_attr(struct attr *attr, struct client *client);
@@ -75,15 +75,15 @@ void read_wcc(struct attr *after, struct client *client); /* fails if attributes
 void read_handle(struct fh *fh, struct client *client);
 
 /* Whole procedures: status, and what they ask for. Outputs may be NULL. */
-uint32_t nfs_getattr(struct attr *attr, struct client *client, const struct fh *fh);
-uint32_t nfs_lookup(struct fh *child, struct attr *attr, struct client *client, const struct fh *directory,
+uint32_t call_getattr(struct attr *attr, struct client *client, const struct fh *fh);
+uint32_t call_lookup(struct fh *child, struct attr *attr, struct client *client, const struct fh *directory,
                     const char *name, size_t size);
-uint32_t nfs_access(uint32_t *granted, struct client *client, const struct fh *fh, uint32_t asked);
+uint32_t call_access(uint32_t *granted, struct client *client, const struct fh *fh, uint32_t asked);
 /* *data is borrowed from the client until its next call. */
-uint32_t nfs_read(const uint8_t **data, uint32_t *count, bool *eof, struct client *client, const struct fh *fh,
+uint32_t call_read(const uint8_t **data, uint32_t *count, bool *eof, struct client *client, const struct fh *fh,
                   uint64_t offset, uint32_t asked);
 
 /* The handle at a path of plain names below a directory; fails the test if there is none. */
-struct fh nfs_walk(struct client *client, const struct fh *from, const char *path);
+struct fh call_walk(struct client *client, const struct fh *from, const char *path);
 
 #endif

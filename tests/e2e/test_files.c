@@ -24,8 +24,8 @@ static int set_up(void **state)
     snprintf(root_path, sizeof root_path, "/snap/%s", id);
     server_start(&server, store);
     client_connect(&client, server.port, true);
-    assert_int_equal(nfs_mount(&slash, &client, "/"), OK);
-    assert_int_equal(nfs_mount(&root, &client, root_path), OK);
+    assert_int_equal(call_mount(&slash, &client, "/"), OK);
+    assert_int_equal(call_mount(&root, &client, root_path), OK);
     return 0;
 }
 
@@ -53,7 +53,7 @@ static int as_root_again(void **state)
 
 static struct fh at(const char *path)
 {
-    return nfs_walk(&client, &root, path);
+    return call_walk(&client, &root, path);
 }
 
 static void attributes_are_as_captured(void **state)
@@ -75,11 +75,11 @@ static void attributes_are_as_captured(void **state)
     struct attr top, a;
     (void)state;
 
-    assert_int_equal(nfs_getattr(&top, &client, &root), OK);
+    assert_int_equal(call_getattr(&top, &client, &root), OK);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct fh fh = at(files[i].path);
 
-        assert_int_equal(nfs_getattr(&a, &client, &fh), OK);
+        assert_int_equal(call_getattr(&a, &client, &fh), OK);
         assert_int_equal(a.type, files[i].type);
         assert_int_equal(a.mode, files[i].mode);
         assert_int_equal(a.nlink, files[i].nlink);
@@ -101,20 +101,20 @@ static void the_ways_in_are_one_file_system(void **state)
     struct fh snap, again;
     (void)state;
 
-    assert_int_equal(nfs_lookup(&snap, &a, &client, &slash, "snap", 4), OK);
-    assert_int_equal(nfs_getattr(&b, &client, &slash), OK);
+    assert_int_equal(call_lookup(&snap, &a, &client, &slash, "snap", 4), OK);
+    assert_int_equal(call_getattr(&b, &client, &slash), OK);
     assert_true(a.fsid == b.fsid && a.fileid != b.fileid);
     assert_int_equal(b.mode, 0555);
     assert_true(a.mtime > 0 && a.mtime == a.ctime);
-    assert_int_equal(nfs_lookup(&again, &c, &client, &snap, id, 32), OK);
+    assert_int_equal(call_lookup(&again, &c, &client, &snap, id, 32), OK);
     assert_true(c.fsid != a.fsid);
     assert_memory_equal(&again, &root, sizeof root);
     /* Up again: from "/snap" to "/", which is above itself; the snapshot's root is above itself, too. */
-    assert_int_equal(nfs_lookup(&again, NULL, &client, &snap, "..", 2), OK);
+    assert_int_equal(call_lookup(&again, NULL, &client, &snap, "..", 2), OK);
     assert_memory_equal(&again, &slash, sizeof slash);
-    assert_int_equal(nfs_lookup(&again, NULL, &client, &slash, "..", 2), OK);
+    assert_int_equal(call_lookup(&again, NULL, &client, &slash, "..", 2), OK);
     assert_memory_equal(&again, &slash, sizeof slash);
-    assert_int_equal(nfs_lookup(&again, NULL, &client, &root, "..", 2), OK);
+    assert_int_equal(call_lookup(&again, NULL, &client, &root, "..", 2), OK);
     assert_memory_equal(&again, &root, sizeof root);
 }
 
@@ -126,18 +126,18 @@ static void names_are_found_or_not(void **state)
     (void)state;
 
     memset(name, 'n', sizeof name);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &root, name, 255), OK);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &root, name, 254), NOENT);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &root, name, 256), NAMETOOLONG);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &root, name, 1024), NAMETOOLONG);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &root, "", 0), NOENT);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &root, "etc/passwd", 10), NOENT);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &root, "etc\0x", 5), NOENT);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &root, "et", 2), NOENT);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &passwd, "x", 1), NOTDIR);
-    assert_int_equal(nfs_lookup(&found, NULL, &client, &etc, ".", 1), OK);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &root, name, 255), OK);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &root, name, 254), NOENT);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &root, name, 256), NAMETOOLONG);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &root, name, 1024), NAMETOOLONG);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &root, "", 0), NOENT);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &root, "etc/passwd", 10), NOENT);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &root, "etc\0x", 5), NOENT);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &root, "et", 2), NOENT);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &passwd, "x", 1), NOTDIR);
+    assert_int_equal(call_lookup(&found, NULL, &client, &etc, ".", 1), OK);
     assert_memory_equal(&found, &etc, sizeof etc);
-    assert_int_equal(nfs_lookup(&found, NULL, &client, &etc, "..", 2), OK);
+    assert_int_equal(call_lookup(&found, NULL, &client, &etc, "..", 2), OK);
     assert_memory_equal(&found, &root, sizeof root);
     /* A name longer than any is a malformed argument. */
     add_opaque(&args, root.bytes, root.size);
@@ -147,19 +147,19 @@ static void names_are_found_or_not(void **state)
 
 static void snapshots_have_one_name(void **state)
 {
-    struct fh snap = nfs_walk(&client, &slash, "snap");
+    struct fh snap = call_walk(&client, &slash, "snap");
     char name[33];
     (void)state;
 
     snprintf(name, sizeof name, "%s", id);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &snap, name, 31), NOENT);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &snap, name, 31), NOENT);
     for (char *p = name; *p; p++)
         *p = (char)(*p >= 'a' && *p <= 'f' ? *p - 32 : *p);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &snap, name, 32), strcmp(name, id) == 0 ? OK : NOENT);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &snap, name, 32), strcmp(name, id) == 0 ? OK : NOENT);
     memset(name, '0', 32);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &snap, name, 32), NOENT);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &snap, name, 32), NOENT);
     memset(name, 'g', 32);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &snap, name, 32), NOENT);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &snap, name, 32), NOENT);
 }
 
 static void handles_are_checked(void **state)
@@ -169,10 +169,10 @@ static void handles_are_checked(void **state)
     (void)state;
 
     fh.bytes[9] ^= 1;
-    assert_int_equal(nfs_getattr(NULL, &client, &fh), BADHANDLE);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &fh, "etc", 3), BADHANDLE);
-    assert_int_equal(nfs_getattr(NULL, &client, &none), BADHANDLE);
-    assert_int_equal(nfs_getattr(NULL, &client, &longest), BADHANDLE);
+    assert_int_equal(call_getattr(NULL, &client, &fh), BADHANDLE);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &fh, "etc", 3), BADHANDLE);
+    assert_int_equal(call_getattr(NULL, &client, &none), BADHANDLE);
+    assert_int_equal(call_getattr(NULL, &client, &longest), BADHANDLE);
     for (uint32_t claimed = 0xffffffff; claimed > 64; claimed /= 2) {
         buffer_clear(&args);
         buffer_add_be32(&args, claimed);
@@ -184,6 +184,26 @@ static void handles_are_checked(void **state)
         add_opaque(&args, root.bytes, root.size);
         args.size = size;
         assert_int_equal(client_call(&client, NFS_PROGRAM, 3, GETATTR, &args), CLIENT_GARBAGE);
+    }
+}
+
+/* Every procedure tells a bad handle as such, and gives no attributes with it. */
+static void bad_handles_are_bad_everywhere(void **state)
+{
+    static const uint32_t procedures[] = {ACCESS, READLINK, READ, READDIR, READDIRPLUS, FSSTAT, FSINFO, PATHCONF};
+    struct buffer args __attribute__((cleanup(buffer_free))) = {0};
+    struct fh bad = root;
+    struct attr a;
+    (void)state;
+
+    bad.bytes[bad.size - 1] ^= 1;
+    for (int i = 0; i < 4; i++)
+        buffer_add_be64(&args, 0);
+    for (size_t i = 0; i < sizeof procedures / sizeof *procedures; i++) {
+        assert_int_equal(call_nfs(&client, procedures[i], &bad, &args), BADHANDLE);
+        read_post_op(&a, &client);
+        assert_false(a.there);
+        client_done(&client);
     }
 }
 
@@ -221,9 +241,9 @@ static void access_follows_modes(void **state)
         as(0, 0);
         struct fh fh = at(cases[i].path);
         as(cases[i].uid, cases[i].gid);
-        assert_int_equal(nfs_access(&granted, &client, &fh, A_ALL), OK);
+        assert_int_equal(call_access(&granted, &client, &fh, A_ALL), OK);
         assert_int_equal(granted, cases[i].granted);
-        assert_int_equal(nfs_access(&granted, &client, &fh, A_CHANGE), OK);
+        assert_int_equal(call_access(&granted, &client, &fh, A_CHANGE), OK);
         assert_int_equal(granted, 0);
     }
 }
@@ -234,11 +254,11 @@ static void lookups_need_x(void **state)
     (void)state;
 
     as(7, 7);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &home, "mine", 4), ACCES);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &listed, "inside", 6), ACCES);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &searched, "inside", 6), OK);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &home, "mine", 4), ACCES);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &listed, "inside", 6), ACCES);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &searched, "inside", 6), OK);
     as(FIXTURE_USER, 7);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &home, "mine", 4), OK);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &home, "mine", 4), OK);
 }
 
 static uint32_t read_status(const char *path, uint32_t uid)
@@ -250,7 +270,7 @@ static uint32_t read_status(const char *path, uint32_t uid)
     as(0, 0);
     struct fh fh = at(path);
     as(uid, uid);
-    return nfs_read(&data, &count, &eof, &client, &fh, 0, 100);
+    return call_read(&data, &count, &eof, &client, &fh, 0, 100);
 }
 
 static void reads_need_permission_and_content(void **state)
@@ -295,7 +315,7 @@ static void contents_are_whole(void **state)
                 uint32_t count;
                 bool eof;
 
-                assert_int_equal(nfs_read(&data, &count, &eof, &client, &fh, offsets[j], counts[k]), OK);
+                assert_int_equal(call_read(&data, &count, &eof, &client, &fh, offsets[j], counts[k]), OK);
                 assert_int_equal(count, left < counts[k] ? left : counts[k]);
                 assert_int_equal(eof, count == left);
                 for (uint32_t n = 0; n < count; n++)
@@ -312,16 +332,16 @@ static void links_are_read(void **state)
     uint32_t size;
     (void)state;
 
-    assert_int_equal(nfs_call(&client, READLINK, &link, NULL), OK);
+    assert_int_equal(call_nfs(&client, READLINK, &link, NULL), OK);
     read_post_op(&a, &client);
     const uint8_t *target = client_opaque(&size, &client);
     assert_int_equal(size, 10);
     assert_memory_equal(target, "etc/passwd", 10);
     client_done(&client);
-    assert_int_equal(nfs_call(&client, READLINK, &absent, NULL), ACCES);
+    assert_int_equal(call_nfs(&client, READLINK, &absent, NULL), ACCES);
     read_post_op(&a, &client);
     assert_true(a.there);
-    assert_int_equal(nfs_call(&client, READLINK, &passwd, NULL), INVAL);
+    assert_int_equal(call_nfs(&client, READLINK, &passwd, NULL), INVAL);
 }
 
 static void file_systems_are_described(void **state)
@@ -330,7 +350,7 @@ static void file_systems_are_described(void **state)
     struct attr a;
     (void)state;
 
-    assert_int_equal(nfs_call(&client, FSINFO, &any, NULL), OK);
+    assert_int_equal(call_nfs(&client, FSINFO, &any, NULL), OK);
     read_post_op(&a, &client);
     assert_int_equal(client_u32(&client), 1048576); /* rtmax, rtpref, rtmult */
     assert_int_equal(client_u32(&client), 1048576);
@@ -344,7 +364,7 @@ static void file_systems_are_described(void **state)
     assert_int_equal(client_u32(&client), 1 | 2 | 8);
     client_done(&client);
 
-    assert_int_equal(nfs_call(&client, FSSTAT, &any, NULL), OK);
+    assert_int_equal(call_nfs(&client, FSSTAT, &any, NULL), OK);
     read_post_op(&a, &client);
     for (int i = 0; i < 3; i++)
         assert_true(client_u64(&client) == 0);
@@ -352,7 +372,12 @@ static void file_systems_are_described(void **state)
     client_bytes(&client, 8 + 8 + 4);
     client_done(&client);
 
-    assert_int_equal(nfs_call(&client, PATHCONF, &any, NULL), OK);
+    assert_int_equal(call_nfs(&client, FSSTAT, &slash, NULL), OK);
+    read_post_op(&a, &client);
+    client_bytes(&client, 3 * 8);
+    assert_int_equal(client_u64(&client), 2); /* "/" and "/snap" */
+
+    assert_int_equal(call_nfs(&client, PATHCONF, &any, NULL), OK);
     read_post_op(&a, &client);
     assert_int_equal(client_u32(&client), 32000);
     assert_int_equal(client_u32(&client), 255);
@@ -374,11 +399,11 @@ static void nothing_can_be_changed(void **state)
     for (int i = 0; i < 8; i++)
         buffer_add_be64(&args, 0);
     for (size_t i = 0; i < sizeof of_one / sizeof *of_one; i++) {
-        assert_int_equal(nfs_call(&client, of_one[i], &etc, &args), ROFS);
+        assert_int_equal(call_nfs(&client, of_one[i], &etc, &args), ROFS);
         read_wcc(&a, &client);
         assert_true(a.there && a.type == 2);
         client_done(&client);
-        assert_int_equal(nfs_call(&client, of_one[i], &bad, &args), BADHANDLE);
+        assert_int_equal(call_nfs(&client, of_one[i], &bad, &args), BADHANDLE);
         read_wcc(&a, &client);
         client_done(&client);
     }
@@ -386,7 +411,7 @@ static void nothing_can_be_changed(void **state)
     add_text(&args, "passwd");
     add_opaque(&args, root.bytes, root.size);
     add_text(&args, "moved");
-    assert_int_equal(nfs_call(&client, RENAME, &etc, &args), ROFS);
+    assert_int_equal(call_nfs(&client, RENAME, &etc, &args), ROFS);
     read_wcc(&a, &client);
     read_wcc(&a, &client);
     assert_true(a.there);
@@ -394,7 +419,7 @@ static void nothing_can_be_changed(void **state)
     buffer_clear(&args);
     add_opaque(&args, root.bytes, root.size);
     add_text(&args, "linked");
-    assert_int_equal(nfs_call(&client, LINK, &etc, &args), ROFS);
+    assert_int_equal(call_nfs(&client, LINK, &etc, &args), ROFS);
     read_post_op(&a, &client);
     read_wcc(&a, &client);
     assert_true(a.there);
@@ -410,6 +435,7 @@ int main(void)
         AS_ROOT(names_are_found_or_not),
         AS_ROOT(snapshots_have_one_name),
         AS_ROOT(handles_are_checked),
+        AS_ROOT(bad_handles_are_bad_everywhere),
         AS_ROOT(access_follows_modes),
         AS_ROOT(lookups_need_x),
         AS_ROOT(reads_need_permission_and_content),

@@ -37,16 +37,16 @@ static void remember(struct buffer *memory, struct client *client, const char *p
     struct buffer args __attribute__((cleanup(buffer_free))) = {0};
     struct fh root;
 
-    assert_int_equal(nfs_mount(&root, client, path), OK);
+    assert_int_equal(call_mount(&root, client, path), OK);
     buffer_add_be64(&args, 0);
     buffer_add_be64(&args, 0);
     buffer_add_be32(&args, 65536);
     buffer_add_be32(&args, 65536);
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
-        struct fh fh = nfs_walk(client, &root, directories[i]);
+        struct fh fh = call_walk(client, &root, directories[i]);
 
         buffer_add(memory, fh.bytes, sizeof fh.bytes);
-        assert_int_equal(nfs_call(client, READDIRPLUS, &fh, &args), OK);
+        assert_int_equal(call_nfs(client, READDIRPLUS, &fh, &args), OK);
         buffer_add(memory, client->reply.bytes + client->at, client->reply.size - client->at);
     }
 }
@@ -84,17 +84,17 @@ static void handles_of_other_stores_are_bad(void **state)
     snprintf(first, sizeof first, "%s", id);
     server_start(&server, store);
     client_connect(&client, server.port, true);
-    assert_int_equal(nfs_mount(&here, &client, snapshot), OK);
+    assert_int_equal(call_mount(&here, &client, snapshot), OK);
     client_close(&client);
     server_stop(&server);
     make("two");
     assert_string_equal(first, id); /* the same snapshot, under another key */
     server_start(&server, store);
     client_connect(&client, server.port, true);
-    assert_int_equal(nfs_mount(&there, &client, snapshot), OK);
+    assert_int_equal(call_mount(&there, &client, snapshot), OK);
     assert_memory_not_equal(here.bytes, there.bytes, 32);
-    assert_int_equal(nfs_getattr(NULL, &client, &here), BADHANDLE);
-    assert_int_equal(nfs_getattr(NULL, &client, &there), OK);
+    assert_int_equal(call_getattr(NULL, &client, &here), BADHANDLE);
+    assert_int_equal(call_getattr(NULL, &client, &there), OK);
     client_close(&client);
     server_stop(&server);
 }
@@ -104,7 +104,7 @@ static void becomes(struct client *client, const struct fh *fh, uint32_t status)
 {
     const struct timespec pause = {.tv_nsec = 10000000};
 
-    for (int tries = 0; nfs_getattr(NULL, client, fh) != status; tries++) {
+    for (int tries = 0; call_getattr(NULL, client, fh) != status; tries++) {
         assert_true(tries < 100);
         nanosleep(&pause, NULL);
     }
@@ -123,14 +123,14 @@ static void forgotten_snapshots_are_stale(void **state)
     make("forget");
     server_start(&server, store);
     client_connect(&client, server.port, true);
-    assert_int_equal(nfs_mount(&root, &client, snapshot), OK);
-    file = nfs_walk(&client, &root, "big");
-    assert_int_equal(nfs_read(&data, &count, &eof, &client, &file, 0, 100), OK);
+    assert_int_equal(call_mount(&root, &client, snapshot), OK);
+    file = call_walk(&client, &root, "big");
+    assert_int_equal(call_read(&data, &count, &eof, &client, &file, 0, 100), OK);
     fixture_forget(store, id);
     becomes(&client, &root, STALE);
-    assert_int_equal(nfs_read(&data, &count, &eof, &client, &file, 0, 100), STALE);
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &root, "etc", 3), STALE);
-    assert_int_equal(nfs_mount(&root, &client, snapshot), NOENT);
+    assert_int_equal(call_read(&data, &count, &eof, &client, &file, 0, 100), STALE);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &root, "etc", 3), STALE);
+    assert_int_equal(call_mount(&root, &client, snapshot), NOENT);
     client_close(&client);
     server_stop(&server);
 }
@@ -148,12 +148,35 @@ static void lost_content_is_an_error(void **state)
     make("lost");
     server_start(&server, store);
     client_connect(&client, server.port, true);
-    assert_int_equal(nfs_mount(&root, &client, snapshot), OK);
-    file = nfs_walk(&client, &root, "big");
+    assert_int_equal(call_mount(&root, &client, snapshot), OK);
+    file = call_walk(&client, &root, "big");
     fixture_lose_files(store);
-    assert_int_equal(nfs_read(&data, &count, &eof, &client, &file, 0, 100), IO);
-    file = nfs_walk(&client, &root, "small");
-    assert_int_equal(nfs_read(&data, &count, &eof, &client, &file, 0, 100), OK);
+    assert_int_equal(call_read(&data, &count, &eof, &client, &file, 0, 100), IO);
+    file = call_walk(&client, &root, "small");
+    assert_int_equal(call_read(&data, &count, &eof, &client, &file, 0, 100), OK);
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* Content and snapshot go before the server has looked: that the content is missing makes it look. */
+static void removed_under_way_is_stale(void **state)
+{
+    struct server server;
+    struct client client;
+    struct fh root, file;
+    const uint8_t *data;
+    uint32_t count;
+    bool eof;
+    (void)state;
+
+    make("removed");
+    server_start(&server, store);
+    client_connect(&client, server.port, true);
+    assert_int_equal(call_mount(&root, &client, snapshot), OK);
+    file = call_walk(&client, &root, "big");
+    fixture_forget(store, id);
+    fixture_lose_files(store);
+    assert_int_equal(call_read(&data, &count, &eof, &client, &file, 0, 100), STALE);
     client_close(&client);
     server_stop(&server);
 }
@@ -169,10 +192,10 @@ static void new_snapshots_are_there_at_once(void **state)
     fixture_publish_empty(store, 1);
     server_start(&server, store);
     client_connect(&client, server.port, true);
-    assert_int_equal(nfs_mount(&root, &client, "/snap"), OK);
+    assert_int_equal(call_mount(&root, &client, "/snap"), OK);
     make("new");
-    assert_int_equal(nfs_lookup(NULL, NULL, &client, &root, id, 32), OK);
-    assert_int_equal(nfs_mount(&root, &client, snapshot), OK);
+    assert_int_equal(call_lookup(NULL, NULL, &client, &root, id, 32), OK);
+    assert_int_equal(call_mount(&root, &client, snapshot), OK);
     client_close(&client);
     server_stop(&server);
 }
@@ -180,9 +203,9 @@ static void new_snapshots_are_there_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_restart_changes_nothing),       cmocka_unit_test(handles_of_other_stores_are_bad),
-        cmocka_unit_test(forgotten_snapshots_are_stale),   cmocka_unit_test(lost_content_is_an_error),
-        cmocka_unit_test(new_snapshots_are_there_at_once),
+        cmocka_unit_test(a_restart_changes_nothing),     cmocka_unit_test(handles_of_other_stores_are_bad),
+        cmocka_unit_test(forgotten_snapshots_are_stale), cmocka_unit_test(lost_content_is_an_error),
+        cmocka_unit_test(removed_under_way_is_stale),    cmocka_unit_test(new_snapshots_are_there_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, clean);

@@ -38,8 +38,8 @@ static int set_up(void **state)
     snprintf(path, sizeof path, "/snap/%s", id);
     server_start(&server, store);
     client_connect(&client, server.port, true);
-    assert_int_equal(nfs_mount(&slash, &client, "/"), OK);
-    assert_int_equal(nfs_mount(&root, &client, path), OK);
+    assert_int_equal(call_mount(&slash, &client, "/"), OK);
+    assert_int_equal(call_mount(&root, &client, path), OK);
     return 0;
 }
 
@@ -63,7 +63,7 @@ static uint32_t call_listing(const struct fh *directory, bool plus, uint64_t coo
     if (plus)
         buffer_add_be32(&args, names);
     buffer_add_be32(&args, size);
-    return nfs_call(&client, plus ? READDIRPLUS : READDIR, directory, &args);
+    return call_nfs(&client, plus ? READDIRPLUS : READDIR, directory, &args);
 }
 
 static void read_item(struct item *item, bool plus)
@@ -138,7 +138,7 @@ static void cookies_rise(void)
 static void a_large_directory_is_whole(void **state)
 {
     static const uint32_t sizes[] = {1048576, 65536, 8192, 1000, 300};
-    struct fh many = nfs_walk(&client, &root, "many");
+    struct fh many = call_walk(&client, &root, "many");
     struct attr a;
     struct fh found;
     char name[16];
@@ -168,7 +168,7 @@ static void a_large_directory_is_whole(void **state)
         assert_int_equal(list(&eof, &bytes, &many, true, i + 3, 200, 4096), OK);
         snprintf(name, sizeof name, "f%05u", i + 1);
         assert_string_equal(items[0].name, name);
-        assert_int_equal(nfs_lookup(&found, &a, &client, &many, name, 6), OK);
+        assert_int_equal(call_lookup(&found, &a, &client, &many, name, 6), OK);
         assert_memory_equal(&found, &items[0].fh, sizeof found);
         assert_true(a.fsid == items[0].attr.fsid && a.fileid == items[0].attr.fileid);
         assert_true(a.size == items[0].attr.size && a.mtime == items[0].attr.mtime);
@@ -177,7 +177,7 @@ static void a_large_directory_is_whole(void **state)
 
 static void sizes_are_kept(void **state)
 {
-    struct fh empty = nfs_walk(&client, &root, "empty");
+    struct fh empty = call_walk(&client, &root, "empty");
     bool eof;
     size_t bytes;
     (void)state;
@@ -194,7 +194,7 @@ static void sizes_are_kept(void **state)
 
 static void sizes_of_attributes_count_too(void **state)
 {
-    struct fh empty = nfs_walk(&client, &root, "empty");
+    struct fh empty = call_walk(&client, &root, "empty");
     bool eof;
     size_t bytes;
     (void)state;
@@ -227,8 +227,8 @@ static void sizes_of_attributes_count_too(void **state)
 
 static void what_is_not_listed(void **state)
 {
-    struct fh passwd = nfs_walk(&client, &root, "etc/passwd"), home = nfs_walk(&client, &root, "home");
-    struct fh searched = nfs_walk(&client, &root, "searched"), listed = nfs_walk(&client, &root, "listed");
+    struct fh passwd = call_walk(&client, &root, "etc/passwd"), home = call_walk(&client, &root, "home");
+    struct fh searched = call_walk(&client, &root, "searched"), listed = call_walk(&client, &root, "listed");
     bool eof;
     size_t bytes;
     (void)state;
@@ -267,7 +267,7 @@ static void roots_stay_inside(void **state)
     (void)state;
 
     list_all(&root, 65536);
-    assert_int_equal(nfs_getattr(&a, &client, &root), OK);
+    assert_int_equal(call_getattr(&a, &client, &root), OK);
     assert_true(items[0].fileid == a.fileid && items[1].fileid == a.fileid);
     list_all(&slash, 65536);
     assert_int_equal(item_count, 3);
@@ -277,13 +277,13 @@ static void roots_stay_inside(void **state)
 /* "/snap": in the order of commits, without attributes, each one once however many come while it is listed. */
 static void snap_grows_while_it_is_listed(void **state)
 {
-    struct fh snap = nfs_walk(&client, &slash, "snap"), found;
+    struct fh snap = call_walk(&client, &slash, "snap"), found;
     struct attr before, after;
     bool eof = false;
     size_t bytes;
     (void)state;
 
-    assert_int_equal(nfs_getattr(&before, &client, &snap), OK);
+    assert_int_equal(call_getattr(&before, &client, &snap), OK);
     fixture_publish_empty(store, 20);
     item_count = 0;
     for (unsigned calls = 0; !eof; calls++) {
@@ -299,12 +299,12 @@ static void snap_grows_while_it_is_listed(void **state)
     for (size_t i = 2; i < item_count; i++) {
         assert_int_equal(strlen(items[i].name), 32);
         assert_false(items[i].attr.there || items[i].fh.size);
-        assert_int_equal(nfs_lookup(&found, NULL, &client, &snap, items[i].name, 32), OK);
+        assert_int_equal(call_lookup(&found, NULL, &client, &snap, items[i].name, 32), OK);
         for (size_t j = 2; j < i; j++)
             assert_true(strcmp(items[i].name, items[j].name) != 0 && items[i].fileid != items[j].fileid);
     }
     for (unsigned tries = 0;; tries++) { /* within WORKER_LOOK_MS */
-        assert_int_equal(nfs_getattr(&after, &client, &snap), OK);
+        assert_int_equal(call_getattr(&after, &client, &snap), OK);
         if (after.mtime > before.mtime)
             break;
         assert_true(tries < 1000000);

@@ -28,8 +28,8 @@ static int set_up(void **state)
     snprintf(path, sizeof path, "/snap/%s", fixture_publish(store));
     server_start(&server, store);
     client_connect(&client, server.port, true);
-    assert_int_equal(nfs_mount(&root, &client, path), OK);
-    bad = file = nfs_walk(&client, &root, "etc/passwd");
+    assert_int_equal(call_mount(&root, &client, path), OK);
+    bad = file = call_walk(&client, &root, "etc/passwd");
     bad.bytes[20] ^= 1;
     return 0;
 }

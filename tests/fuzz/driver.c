@@ -60,5 +60,7 @@ int main(int argc, char **argv)
     }
     if (walk)
         fts_close(walk);
+    if (count == 0)
+        fprintf(stderr, "%s: nothing to run in %s\n", argv[0], argc > 1 ? argv[1] : "no directory");
     return r < 0 || count == 0 ? 2 : 0;
 }

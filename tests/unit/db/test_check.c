@@ -50,7 +50,8 @@ static void add_files(struct builder *builder, struct store *store)
         snprintf(path, sizeof path, "/d%d/f%d", i % 7, i);
         ok(i ? blob_put(&blob, &digest, store, path, strlen(path), &err)
              : blob_put(&blob, &digest, store, large, sizeof large, &err));
-        builder_set_content(builder, builder_find(builder, path, strlen(path)), blob, &digest);
+        assert_int_equal(builder_set_content(builder, builder_find(builder, path, strlen(path)), blob, &digest, NULL),
+                         0);
         if (i == 0)
             hex_encode(hex, digest.bytes, DIGEST_SIZE);
     }

@@ -309,7 +309,7 @@ static void circles_of_links_end(void **state)
                           i, i + 1, i + 1);
     buffer_add_text(&text, "config\t\"/l0\"\t{\"name\":\"l0\",\"content\":\"x\"}\n");
     import_bytes(&outcome, text.bytes, text.size);
-    static const char expected[] = "1 record left out (first: frame:63: its path leads in a circle of links); see";
+    static const char expected[] = "1 record left out (first: frame:63: its path leads through too many links); see";
     assert_memory_equal(outcome.warnings.bytes, expected, strlen(expected));
     outcome_free(&outcome);
     buffer_free(&text);

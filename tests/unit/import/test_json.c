@@ -157,7 +157,7 @@ static void decode(struct buffer *out, bool *lone, const char *text)
     buffer_clear(out);
     *lone = false;
     json_begin(&json, text, strlen(text));
-    assert_int_equal(json_string(&string, &json), 0);
+    assert_int_equal(json_read_string(&string, &json), 0);
     json_decode(out, &string, lone);
 }
 

@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -179,8 +181,10 @@ static void spools_give_back_what_they_took(void **state)
             memset(piece, (int)i, sizeof piece);
             assert_int_equal(spool_read(back, spool, offsets[i], i % PIECE_MAX, &err), 0);
             assert_memory_equal(back, piece, i % PIECE_MAX);
+            assert_memory_equal(spool_view(spool, offsets[i], i % PIECE_MAX, &err), piece, i % PIECE_MAX);
         }
         assert_int_equal(spool_read(back, spool, spool_size(spool) - 10, 11, &err), -EIO);
+        assert_null(spool_view(spool, spool_size(spool) - 10, 11, &err));
         assert_int_equal(spool_clear(spool, &err), 0);
         assert_int_equal(spool_size(spool), 0);
     }
@@ -189,7 +193,26 @@ static void spools_give_back_what_they_took(void **state)
     assert_int_equal(spool_add(spool, piece, sizeof piece, &err), -ENOENT);
     assert_string_equal(err.text, "a temporary file in /nonexistent: No such file or directory");
     spool_free(spool);
-    scratch_remove();
+}
+
+/* The disk is full in the middle of a write: what a limit on the size of files looks like too. */
+static void a_full_disk_is_told(void **state)
+{
+    static uint8_t piece[300000];
+    struct rlimit before, limit;
+    struct spool *spool = spool_new(scratch_make());
+    (void)state;
+
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    limit = before;
+    limit.rlim_cur = 500000;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    assert_int_equal(spool_add(spool, piece, sizeof piece, &err), 0);
+    assert_int_equal(spool_add(spool, piece, sizeof piece, &err), -EFBIG);
+    assert_int_equal(err.code, EXIT_SYSTEM);
+    setrlimit(RLIMIT_FSIZE, &before);
+    spool_free(spool);
 }
 
 int main(void)
@@ -198,7 +221,11 @@ int main(void)
         cmocka_unit_test(plain_text_is_lines),         cmocka_unit_test(gzip_is_told_by_content),
         cmocka_unit_test(gzip_cut_short_is_noticed),   cmocka_unit_test(long_lines_are_lines_up_to_a_limit),
         cmocka_unit_test(what_cannot_be_read_is_told), cmocka_unit_test(spools_give_back_what_they_took),
+        cmocka_unit_test(a_full_disk_is_told),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+    scratch_remove();
+    return failed;
 }
