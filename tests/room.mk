@@ -55,6 +55,10 @@ unit_tests += tests/unit/rpc/test_server
 tests_unit_rpc_test_server_LDADD = $(rpc_libs)
 # Time and send(2) are the test's to decide.
 tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds,--wrap=send
+unit_tests += tests/unit/tree/test_cache
+unit_tests += tests/unit/tree/test_features
+unit_tests += tests/unit/tree/test_follow
+unit_tests += tests/unit/tree/test_manifest
 
 e2e_tests =
 e2e_tests += tests/e2e/test_crowd
@@ -74,6 +78,12 @@ endif
 
 check_PROGRAMS += $(unit_tests) $(e2e_tests)
 TESTS += $(unit_tests) $(e2e_tests)
+
+# The same from scripts, and what they need: a frame of any size, a strict reader of JSON lines.
+e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/durable.sh
+check_PROGRAMS += tests/e2e/json_lines tests/e2e/make_capture
+dist_check_SCRIPTS += $(e2e_scripts)
+TESTS += $(e2e_scripts)
 
 # Fuzz targets: with any compiler each runs on its corpus (tests/fuzz/driver.c); --enable-fuzzers builds the fuzzers too.
 check_PROGRAMS += tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_frame_corpus tests/fuzz/fuzz_programs_corpus \
@@ -100,46 +110,3 @@ EXTRA_DIST += tests/fuzz/corpus tests/golden/frame tests/should-fail/frame
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/guest.sh tests/kernel/frame.sh
 EXTRA_DIST += tests/fresh tests/under-valgrind scripts/packages scripts/quickstart scripts/test samples/web-1.frame
-
-# The whole program, as scripts and accidents meet it.
-e2e_process = tests/e2e/process.c tests/e2e/process.h tests/e2e/capture.c tests/e2e/capture.h
-e2e_programs = tests/e2e/test_kill
-check_PROGRAMS += $(e2e_programs)
-TESTS += $(e2e_programs)
-tests_e2e_test_kill_SOURCES = tests/e2e/test_kill.c $(e2e_process)
-tests_e2e_test_kill_LDADD =
-
-# The store and the trees in it.
-if HAVE_CMOCKA
-store_tests = tests/unit/db/test_blob tests/unit/db/test_cut tests/unit/db/test_frame_store tests/unit/db/test_snapshot
-store_tests += tests/unit/db/test_check tests/unit/db/test_store
-check_PROGRAMS += $(store_tests)
-TESTS += $(store_tests)
-endif
-scratch = tests/unit/scratch.c tests/unit/scratch.h
-tests_unit_db_test_blob_SOURCES = tests/unit/db/test_blob.c $(scratch)
-tests_unit_db_test_blob_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_db_test_blob_LDADD = $(store_libs) $(CMOCKA_LIBS)
-tests_unit_db_test_cut_SOURCES = tests/unit/db/test_cut.c $(scratch)
-tests_unit_db_test_cut_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_db_test_cut_LDADD = $(store_libs) $(CMOCKA_LIBS)
-tests_unit_db_test_frame_store_SOURCES = tests/unit/db/test_frame_store.c $(scratch)
-tests_unit_db_test_frame_store_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_db_test_frame_store_LDADD = $(store_libs) $(CMOCKA_LIBS)
-tests_unit_db_test_snapshot_SOURCES = tests/unit/db/test_snapshot.c $(scratch)
-tests_unit_db_test_snapshot_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_db_test_snapshot_LDADD = $(store_libs) $(CMOCKA_LIBS)
-tests_unit_db_test_check_SOURCES = tests/unit/db/test_check.c $(scratch)
-tests_unit_db_test_check_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_db_test_check_LDADD = libimport.a $(store_libs) $(CMOCKA_LIBS)
-tests_unit_db_test_store_SOURCES = tests/unit/db/test_store.c $(scratch)
-tests_unit_db_test_store_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_db_test_store_LDADD = $(store_libs) $(CMOCKA_LIBS)
-
-check_PROGRAMS += tests/e2e/json_lines tests/e2e/make_capture
-tests_e2e_json_lines_LDADD = $(JANSSON_LIBS)
-tests_e2e_make_capture_SOURCES = tests/e2e/make_capture.c tests/e2e/capture.c tests/e2e/capture.h
-tests_e2e_make_capture_LDADD =
-e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/durable.sh
-dist_check_SCRIPTS += $(e2e_scripts)
-TESTS += $(e2e_scripts)
