@@ -17,7 +17,7 @@ static int split(char *snap, size_t room, struct view *view, const char *argumen
     size_t size = colon ? (size_t)(colon - argument) : strlen(argument);
     const char *path = colon ? colon + 1 : "/";
     if (size >= room || strlen(path) >= sizeof view->path)
-        return error_input(err, "%s is too long", argument);
+        return error_input(err, "%.40s… is too long (%zu bytes)", argument, strlen(argument));
     memcpy(snap, argument, size);
     snap[size] = '\0';
     memcpy(view->path, path, strlen(path) + 1);

@@ -55,6 +55,10 @@ unit_tests += tests/unit/rpc/test_server
 tests_unit_rpc_test_server_LDADD = $(rpc_libs)
 # Time and send(2) are the test's to decide.
 tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds,--wrap=send
+unit_tests += tests/unit/tree/test_cache
+unit_tests += tests/unit/tree/test_features
+unit_tests += tests/unit/tree/test_follow
+unit_tests += tests/unit/tree/test_manifest
 
 e2e_tests =
 e2e_tests += tests/e2e/test_crowd
@@ -74,6 +78,12 @@ endif
 
 check_PROGRAMS += $(unit_tests) $(e2e_tests)
 TESTS += $(unit_tests) $(e2e_tests)
+
+# The same from scripts, and what they need: a frame of any size, a strict reader of JSON lines.
+e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/durable.sh
+check_PROGRAMS += tests/e2e/json_lines tests/e2e/make_capture
+dist_check_SCRIPTS += $(e2e_scripts)
+TESTS += $(e2e_scripts)
 
 # Fuzz targets: with any compiler each runs on its corpus (tests/fuzz/driver.c); --enable-fuzzers builds the fuzzers too.
 check_PROGRAMS += tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_frame_corpus tests/fuzz/fuzz_programs_corpus \

@@ -144,9 +144,8 @@ static void a_change_stays_where_it_is(void **state)
         name_text kept;
 
         memcpy(kept, names[i], sizeof kept);
-        size_t size = strlen(names[i - 1]);
-        memcpy(names[i], names[i - 1], size);
-        memcpy(names[i] + size, "~", 2); /* stays in order: behind its neighbour */
+        memcpy(names[i], names[i - 1], sizeof *names);
+        strcat(names[i], "!"); /* behind its neighbour, before that with a digit more */
         write_names(&node, cutter, names, MANY);
         memcpy(names[i], kept, sizeof kept);
         /* One node a level; a cut that comes or goes makes two of one, or one of two, and so on each level. */
