@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #define ID_MAX 4294967295u
+#define EXPONENT_MAX 100000000 /* more than a line has bytes */
 
 #define NAME(text)                                                                                                     \
     {                                                                                                                  \
@@ -84,20 +85,7 @@ static struct json_span number_of(const struct field *field)
     return (struct json_span){"", 0};
 }
 
-/* 10^shift times the number; false when it leaves the range. */
-static bool scale(uint64_t *number, int shift)
-{
-    for (; shift < 0 && *number > 0; shift++)
-        *number /= 10;
-    for (; shift > 0 && *number > 0; shift--) {
-        if (*number > INT64_MAX / 10)
-            return false;
-        *number *= 10;
-    }
-    return true;
-}
-
-/* "e+16": bounded, since more than 10^19 is out of range anyway. */
+/* "+16" behind the 'e'. No line has as many digits as the bound, so it changes no number. */
 static bool read_exponent(int *exponent, const char *p, const char *end)
 {
     bool negative = p < end && *p == '-';
@@ -110,38 +98,48 @@ static bool read_exponent(int *exponent, const char *p, const char *end)
     for (; p < end; p++) {
         if (*p < '0' || *p > '9')
             return false;
-        if (value < 999)
+        if (value < EXPONENT_MAX)
             value = value * 10 + (*p - '0');
     }
     *exponent = negative ? -value : value;
     return true;
 }
 
+static bool add_digit(uint64_t *value, char digit)
+{
+    uint64_t units = (uint64_t)(digit - '0');
+
+    if (*value > (INT64_MAX - units) / 10)
+        return false;
+    *value = *value * 10 + units;
+    return true;
+}
+
 bool file_number_parse(uint64_t *number, const char *text, size_t size)
 {
-    const char *p = text, *end = text + size;
+    const char *p = text, *end = text + size, *point = NULL;
     uint64_t value = 0;
-    int fraction = 0, exponent = 0; /* digits behind the point, power of ten behind 'e' */
-    bool seen = false, point = false;
+    int exponent = 0;
 
-    for (; p < end && ((*p >= '0' && *p <= '9') || (*p == '.' && !point)); p++) {
-        if (*p == '.') {
-            point = true;
+    for (; p < end && ((*p >= '0' && *p <= '9') || (*p == '.' && !point)); p++)
+        if (*p == '.')
+            point = p;
+    const char *stop = p;
+    if (stop - text <= (point != NULL) || (p < end && *p != 'e' && *p != 'E') ||
+        (p < end && !read_exponent(&exponent, p + 1, end)))
+        return false;
+    /* How many digits the whole number has, once the exponent has moved the point; behind the last come zeros. */
+    long whole = (long)((point ? point : stop) - text) + exponent;
+    for (p = text; p < stop && whole > 0; p++) {
+        if (p == point)
             continue;
-        }
-        seen = true;
-        /* Further digits of a fraction cannot count for anything that is in range. */
-        if (point && (fraction == 18 || value > INT64_MAX / 100))
-            continue;
-        if (value > (INT64_MAX - (uint64_t)(*p - '0')) / 10)
+        if (!add_digit(&value, *p))
             return false;
-        value = value * 10 + (uint64_t)(*p - '0');
-        fraction += point;
+        whole--;
     }
-    if (!seen || (p < end && *p != 'e' && *p != 'E') || (p < end && !read_exponent(&exponent, p + 1, end)))
-        return false;
-    if (!scale(&value, exponent - fraction))
-        return false;
+    for (; value > 0 && whole > 0; whole--)
+        if (!add_digit(&value, '0'))
+            return false;
     *number = value;
     return true;
 }

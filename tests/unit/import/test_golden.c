@@ -35,6 +35,7 @@ static const struct named golden[] = {
     {"no-files", NULL, false, false},
     {"no-final-newline", NULL, false, true},
     {"numbers", NULL, false, false},
+    {"numbers-exact", NULL, false, false},
     {"partial", NULL, true, false},
     {"prefix", NULL, false, false},
     {"quoted-prefix", NULL, false, false},
