@@ -25,6 +25,7 @@ static const struct named golden[] = {
     {"config-by-name", NULL, false, false},
     {"configs", NULL, false, false},
     {"duplicates", NULL, false, false},
+    {"escaped-values", NULL, false, false},
     {"features", NULL, false, false},
     {"fluentd", NULL, false, false},
     {"hostile-names", NULL, false, false},
