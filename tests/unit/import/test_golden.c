@@ -24,6 +24,7 @@ struct named {
 static const struct named golden[] = {
     {"config-by-name", NULL, false, false},
     {"configs", NULL, false, false},
+    {"contents-without-record", NULL, false, false},
     {"duplicates", NULL, false, false},
     {"escaped-values", NULL, false, false},
     {"features", NULL, false, false},
