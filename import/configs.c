@@ -120,12 +120,13 @@ static bool is_basename(const char *name, size_t name_size, const char *path, si
 static bool destination_by_name(char resolved[BUILDER_PATH_MAX + 1], struct frame *frame, const struct config *config,
                                 const char *path, size_t size)
 {
-    char link[BUILDER_PATH_MAX + 1], own[BUILDER_PATH_MAX + 1];
+    char link[BUILDER_PATH_MAX + 1];
     const char *name = text_of(&frame->configs, config->name);
     size_t name_size = config->name.size;
     bool in_proc = size > strlen(PROC) && memcmp(path, PROC, strlen(PROC)) == 0;
 
-    if (name_size == 0 || name_size > ENTRY_NAME_MAX || (!in_proc && is_basename(name, name_size, path, size)))
+    if (name_size == 0 || name_size > ENTRY_NAME_MAX || memchr(name, '/', name_size) ||
+        (!in_proc && is_basename(name, name_size, path, size)))
         return false;
     memcpy(link, ETC, strlen(ETC));
     memcpy(link + strlen(ETC), name, name_size);
@@ -135,11 +136,8 @@ static bool destination_by_name(char resolved[BUILDER_PATH_MAX + 1], struct fram
     if (!entry || !S_ISLNK(entry->mode))
         return false;
     int rc = builder_resolve(resolved, frame->builder, link, link_size);
-    if (rc <= 0)
-        return rc == 0;
-    if (strlen(resolved) == size && memcmp(resolved, path, size) == 0)
-        return true;
-    return builder_resolve(own, frame->builder, path, size) >= 0 && strcmp(own, resolved) == 0;
+    /* Where the path leads to the same place through links, following the path finds it. */
+    return rc == 0 || (rc == 1 && strlen(resolved) == size && memcmp(resolved, path, size) == 0);
 }
 
 static const char *why_unresolved(int rc)

@@ -23,6 +23,7 @@ struct named {
 
 static const struct named golden[] = {
     {"config-by-name", NULL, false, false},
+    {"config-name-with-slash", NULL, false, false},
     {"configs", NULL, false, false},
     {"contents-without-record", NULL, false, false},
     {"duplicates", NULL, false, false},
