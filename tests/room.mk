@@ -107,6 +107,11 @@ endif
 endif
 
 EXTRA_DIST += tests/fuzz/corpus tests/golden/frame tests/should-fail/frame
+
+# The format once more, from its document alone.
+TESTS += tests/golden/second.sh
+dist_check_SCRIPTS += tests/golden/second.sh
+EXTRA_DIST += tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/guest.sh tests/kernel/frame.sh
 EXTRA_DIST += tests/fresh tests/under-valgrind tests/valgrind.supp scripts/packages scripts/quickstart scripts/test samples/web-1.frame
