@@ -16,9 +16,10 @@ static int made;
 
 const char *scratch_make(void)
 {
-    if (!made)
+    if (!made) {
         assert_non_null(mkdtemp(directory));
-    made = 1;
+        made = 1;
+    }
     return directory;
 }
 
