@@ -155,7 +155,7 @@ bool timestamp_parse_partial(uint64_t *ns, const char *text, size_t length)
     return true;
 }
 
-/* The exponent after 'e', bounded: anything past +-9999 is out of range whatever the digits are. */
+/* The exponent after 'e'. No text has as many digits as the bound, so it changes no number. */
 static bool read_exponent(int *exponent, struct cursor *c)
 {
     bool negative = c->at < c->end && *c->at == '-';
@@ -164,7 +164,7 @@ static bool read_exponent(int *exponent, struct cursor *c)
     read_one_of(c, "+-");
     const char *first = c->at;
     for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++)
-        if (value < 9999)
+        if (value < 100000000)
             value = value * 10 + (*c->at - '0');
     *exponent = negative ? -value : value;
     return c->at > first;

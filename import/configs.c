@@ -120,12 +120,13 @@ static bool is_basename(const char *name, size_t name_size, const char *path, si
 static bool destination_by_name(char resolved[BUILDER_PATH_MAX + 1], struct frame *frame, const struct config *config,
                                 const char *path, size_t size)
 {
-    char link[BUILDER_PATH_MAX + 1], own[BUILDER_PATH_MAX + 1];
+    char link[BUILDER_PATH_MAX + 1];
     const char *name = text_of(&frame->configs, config->name);
     size_t name_size = config->name.size;
     bool in_proc = size > strlen(PROC) && memcmp(path, PROC, strlen(PROC)) == 0;
 
-    if (name_size == 0 || name_size > ENTRY_NAME_MAX || (!in_proc && is_basename(name, name_size, path, size)))
+    if (name_size == 0 || name_size > ENTRY_NAME_MAX || memchr(name, '/', name_size) ||
+        (!in_proc && is_basename(name, name_size, path, size)))
         return false;
     memcpy(link, ETC, strlen(ETC));
     memcpy(link + strlen(ETC), name, name_size);
@@ -135,11 +136,8 @@ static bool destination_by_name(char resolved[BUILDER_PATH_MAX + 1], struct fram
     if (!entry || !S_ISLNK(entry->mode))
         return false;
     int rc = builder_resolve(resolved, frame->builder, link, link_size);
-    if (rc <= 0)
-        return rc == 0;
-    if (strlen(resolved) == size && memcmp(resolved, path, size) == 0)
-        return true;
-    return builder_resolve(own, frame->builder, path, size) >= 0 && strcmp(own, resolved) == 0;
+    /* Where the path leads to the same place through links, following the path finds it. */
+    return rc == 0 || (rc == 1 && strlen(resolved) == size && memcmp(resolved, path, size) == 0);
 }
 
 static const char *why_unresolved(int rc)
@@ -220,7 +218,7 @@ static int keep_duplicate(struct frame *frame, const struct config *config, stru
 }
 
 /* A file that has content but no record. */
-static int add_file(struct frame *frame, struct config *config, struct error *err)
+static int add_file(struct frame *frame, const struct config *config, struct error *err)
 {
     struct entry entry = {
         .mode = S_IFREG | 0644,
@@ -229,7 +227,6 @@ static int add_file(struct frame *frame, struct config *config, struct error *er
         .flags = config->lossy ? ENTRY_LOSSY : 0,
     };
 
-    config->made = true;
     return builder_add(frame->builder, text_of(&frame->configs, config->destination), config->destination.size, &entry,
                        0, err);
 }
@@ -285,22 +282,31 @@ static int ignore_conflict(void *arg, enum builder_conflict conflict, const char
     return 0;
 }
 
+static bool first_of_destination(const struct configs *configs, size_t i)
+{
+    const struct config *config = &list_of(configs)[i];
+
+    return !config->why && (i == 0 || !same_destination(configs, config - 1, config));
+}
+
+/* All are looked up before one is added: nothing is found in a builder that is not settled. */
 static int add_missing_files(struct frame *frame, struct error *err)
 {
     struct configs *configs = &frame->configs;
     bool added = false;
     int rc = 0;
 
-    for (size_t i = 0; i < count_of(configs) && rc == 0; i++) {
+    for (size_t i = 0; i < count_of(configs); i++) {
         struct config *config = &list_of(configs)[i];
+        const char *path = text_of(configs, config->destination);
 
-        if (config->why || (i > 0 && same_destination(configs, config - 1, config)))
-            continue;
-        if (!builder_find(frame->builder, text_of(configs, config->destination), config->destination.size)) {
-            rc = add_file(frame, config, err);
-            added = true;
-        }
+        config->made =
+            first_of_destination(configs, i) && !builder_find(frame->builder, path, config->destination.size);
+        added |= config->made;
     }
+    for (size_t i = 0; i < count_of(configs) && rc == 0; i++)
+        if (list_of(configs)[i].made)
+            rc = add_file(frame, &list_of(configs)[i], err);
     return rc == 0 && added ? builder_settle(frame->builder, ignore_conflict, NULL, err) : rc;
 }
 

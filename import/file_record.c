@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #define ID_MAX 4294967295u
+#define EXPONENT_MAX 100000000 /* more than a line has bytes */
 
 #define NAME(text)                                                                                                     \
     {                                                                                                                  \
@@ -37,7 +38,7 @@ static const struct {
 
 struct field {
     enum json_type type;
-    struct json_span text;
+    struct json_span text; /* a string's bytes, once decode_strings() was there */
 };
 
 static enum file_field field_of(const struct json_string *key)
@@ -74,30 +75,46 @@ static int pick_fields(struct field fields[FILE_FIELDS], const struct json_span 
     return 0;
 }
 
+/* Strings lose their quotes; what has escapes goes to file->strings. */
+static int decode_strings(struct file_record *file, struct field fields[FILE_FIELDS], struct error *err)
+{
+    struct json_string strings[FILE_FIELDS];
+    struct json json;
+    size_t size = 0;
+
+    for (size_t i = 0; i < FILE_FIELDS; i++) {
+        if (fields[i].type != JSON_STRING)
+            continue;
+        json_begin(&json, fields[i].text.text, fields[i].text.size);
+        json_read_string(&strings[i], &json);
+        fields[i].text = (struct json_span){strings[i].text, strings[i].size};
+        size += strings[i].escaped ? strings[i].size : 0;
+    }
+    if (size == 0)
+        return 0;
+    buffer_clear(&file->strings);
+    if (!buffer_reserve(&file->strings, size)) /* bytes are never more than their escapes, so nothing moves below */
+        return error_system(err, ENOMEM, "a record's strings");
+    for (size_t i = 0; i < FILE_FIELDS; i++) {
+        size_t at = file->strings.size;
+
+        if (fields[i].type != JSON_STRING || !strings[i].escaped)
+            continue;
+        json_decode(&file->strings, &strings[i], NULL);
+        fields[i].text = (struct json_span){(const char *)file->strings.bytes + at, file->strings.size - at};
+    }
+    return 0;
+}
+
 /* The digits of a number, which may be written as a string; an empty text is no number for anyone. */
 static struct json_span number_of(const struct field *field)
 {
-    if (field->type == JSON_NUMBER)
+    if (field->type == JSON_NUMBER || field->type == JSON_STRING)
         return field->text;
-    if (field->type == JSON_STRING)
-        return (struct json_span){field->text.text + 1, field->text.size - 2};
     return (struct json_span){"", 0};
 }
 
-/* 10^shift times the number; false when it leaves the range. */
-static bool scale(uint64_t *number, int shift)
-{
-    for (; shift < 0 && *number > 0; shift++)
-        *number /= 10;
-    for (; shift > 0 && *number > 0; shift--) {
-        if (*number > INT64_MAX / 10)
-            return false;
-        *number *= 10;
-    }
-    return true;
-}
-
-/* "e+16": bounded, since more than 10^19 is out of range anyway. */
+/* "+16" behind the 'e'. No line has as many digits as the bound, so it changes no number. */
 static bool read_exponent(int *exponent, const char *p, const char *end)
 {
     bool negative = p < end && *p == '-';
@@ -110,38 +127,48 @@ static bool read_exponent(int *exponent, const char *p, const char *end)
     for (; p < end; p++) {
         if (*p < '0' || *p > '9')
             return false;
-        if (value < 999)
+        if (value < EXPONENT_MAX)
             value = value * 10 + (*p - '0');
     }
     *exponent = negative ? -value : value;
     return true;
 }
 
+static bool add_digit(uint64_t *value, char digit)
+{
+    uint64_t units = (uint64_t)(digit - '0');
+
+    if (*value > (INT64_MAX - units) / 10)
+        return false;
+    *value = *value * 10 + units;
+    return true;
+}
+
 bool file_number_parse(uint64_t *number, const char *text, size_t size)
 {
-    const char *p = text, *end = text + size;
+    const char *p = text, *end = text + size, *point = NULL;
     uint64_t value = 0;
-    int fraction = 0, exponent = 0; /* digits behind the point, power of ten behind 'e' */
-    bool seen = false, point = false;
+    int exponent = 0;
 
-    for (; p < end && ((*p >= '0' && *p <= '9') || (*p == '.' && !point)); p++) {
-        if (*p == '.') {
-            point = true;
+    for (; p < end && ((*p >= '0' && *p <= '9') || (*p == '.' && !point)); p++)
+        if (*p == '.')
+            point = p;
+    const char *stop = p;
+    if (stop - text <= (point != NULL) || (p < end && *p != 'e' && *p != 'E') ||
+        (p < end && !read_exponent(&exponent, p + 1, end)))
+        return false;
+    /* How many digits the whole number has, once the exponent has moved the point; behind the last come zeros. */
+    long whole = (long)((point ? point : stop) - text) + exponent;
+    for (p = text; p < stop && whole > 0; p++) {
+        if (p == point)
             continue;
-        }
-        seen = true;
-        /* Further digits of a fraction cannot count for anything that is in range. */
-        if (point && (fraction == 18 || value > INT64_MAX / 100))
-            continue;
-        if (value > (INT64_MAX - (uint64_t)(*p - '0')) / 10)
+        if (!add_digit(&value, *p))
             return false;
-        value = value * 10 + (uint64_t)(*p - '0');
-        fraction += point;
+        whole--;
     }
-    if (!seen || (p < end && *p != 'e' && *p != 'E') || (p < end && !read_exponent(&exponent, p + 1, end)))
-        return false;
-    if (!scale(&value, exponent - fraction))
-        return false;
+    for (; value > 0 && whole > 0; whole--)
+        if (!add_digit(&value, '0'))
+            return false;
     *number = value;
     return true;
 }
@@ -162,8 +189,7 @@ static uint64_t read_number(struct file_record *file, const struct field fields[
 static unsigned mode_of_type(const struct field *type)
 {
     for (size_t i = 0; type->type == JSON_STRING && i < sizeof types / sizeof *types; i++)
-        if (type->text.size == strlen(types[i].word) + 2 &&
-            memcmp(type->text.text + 1, types[i].word, type->text.size - 2) == 0)
+        if (type->text.size == strlen(types[i].word) && memcmp(type->text.text, types[i].word, type->text.size) == 0)
             return types[i].mode;
     return 0;
 }
@@ -189,31 +215,17 @@ static unsigned read_mode(struct file_record *file, const struct field fields[FI
     return file->unknown & 1u << FILE_MODE ? from_type : (from_type & S_IFMT) | (mode & 07777);
 }
 
-/* What a link points to: 1, or 0 when the record does not tell, or it is nothing that a link can hold. */
-static int read_target(struct file_record *file, const struct field *linksto, struct error *err)
+/* What a link points to; false: the record does not tell, or it is nothing that a link can hold. */
+static bool read_target(struct file_record *file, const struct field *linksto)
 {
-    struct json json;
-    struct json_string string;
+    const struct json_span *target = &linksto->text;
 
-    if (linksto->type != JSON_STRING)
-        return 0;
-    json_begin(&json, linksto->text.text, linksto->text.size);
-    json_read_string(&string, &json);
-    const char *target = string.text;
-    size_t size = string.size;
-    if (string.escaped) {
-        buffer_clear(&file->target);
-        json_decode(&file->target, &string, NULL);
-        if (file->target.failed)
-            return error_system(err, ENOMEM, "a link's target");
-        target = (const char *)file->target.bytes;
-        size = file->target.size;
-    }
-    if (size == 0 || size > ENTRY_TARGET_MAX || memchr(target, '\0', size))
-        return 0;
-    file->entry.target = target;
-    file->entry.target_size = (uint16_t)size;
-    return 1;
+    if (linksto->type != JSON_STRING || target->size == 0 || target->size > ENTRY_TARGET_MAX ||
+        memchr(target->text, '\0', target->size))
+        return false;
+    file->entry.target = target->text;
+    file->entry.target_size = (uint16_t)target->size;
+    return true;
 }
 
 int file_record_read(struct file_record *file, const struct json_span *value, struct error *err)
@@ -222,6 +234,8 @@ int file_record_read(struct file_record *file, const struct json_span *value, st
     struct entry *entry = &file->entry;
     int rc = pick_fields(fields, value, err);
 
+    if (rc == 0)
+        rc = decode_strings(file, fields, err);
     if (rc < 0)
         return rc;
     *entry = (struct entry){0};
@@ -235,14 +249,13 @@ int file_record_read(struct file_record *file, const struct json_span *value, st
         file->unknown |= 1u << FILE_MTIME;
     if (S_ISREG(entry->mode) && (entry->size > 0 || file->unknown & 1u << FILE_SIZE))
         entry->flags = ENTRY_ABSENT;
-    if (!S_ISLNK(entry->mode))
-        return 0;
-    rc = read_target(file, &fields[FILE_LINKSTO], err);
-    if (rc == 1) {
-        entry->size = entry->target_size;
-    } else {
-        entry->flags = ENTRY_ABSENT;
-        file->unknown |= 1u << FILE_LINKSTO;
+    if (S_ISLNK(entry->mode)) {
+        if (read_target(file, &fields[FILE_LINKSTO])) {
+            entry->size = entry->target_size;
+        } else {
+            entry->flags = ENTRY_ABSENT;
+            file->unknown |= 1u << FILE_LINKSTO;
+        }
     }
-    return rc < 0 ? rc : 0;
+    return 0;
 }

@@ -23,13 +23,13 @@ const char *file_field_name(enum file_field field);
 #define FILE_ID_UNKNOWN 65534u
 
 struct file_record {
-    struct entry entry; /* no name; the target is borrowed from the record's text or from `target` */
+    struct entry entry; /* no name; the target is borrowed from the record's text or from `strings` */
     unsigned unknown;   /* bit 1 << field: missing, no number, not finite, or out of range */
     uint64_t size;      /* as recorded */
-    struct buffer target;
+    struct buffer strings;
 };
 
-/* Fill everything but `target`, which is used for a link's bytes (all zero at first, used again, freed by the caller).
+/* Fill everything but `strings`, which holds what has escapes (all zero at first, used again, freed by the caller).
  * RECORD_BROKEN: the value is no JSON, or no object. */
 int file_record_read(struct file_record *file, const struct json_span *value, struct error *err);
 

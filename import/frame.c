@@ -41,7 +41,7 @@ void frame_free(struct frame *frame)
     record_set_free(&frame->features);
     configs_free(&frame->configs);
     json_scratch_free(&frame->scratch);
-    buffer_free(&frame->file.target);
+    buffer_free(&frame->file.strings);
     buffer_free(&frame->canonical);
     buffer_free(&frame->text);
     buffer_free(&frame->files);

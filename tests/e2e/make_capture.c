@@ -1,4 +1,5 @@
-/* make_capture NAMESPACE VERSION FILES CONTENTS LARGE_EACH: a frame on standard output, for the tests that are scripts. */
+/* make_capture NAMESPACE VERSION FILES CONTENTS LARGE_EACH: a frame on standard output, for the tests that are scripts.
+ */
 #include "tests/e2e/capture.h"
 
 #include <stdlib.h>

@@ -103,7 +103,7 @@ uint32_t call_getattr(struct attr *attr, struct client *client, const struct fh 
 }
 
 uint32_t call_lookup(struct fh *child, struct attr *attr, struct client *client, const struct fh *directory,
-                    const char *name, size_t size)
+                     const char *name, size_t size)
 {
     struct buffer args __attribute__((cleanup(buffer_free))) = {0};
     struct attr unused, of_directory;
@@ -137,7 +137,7 @@ uint32_t call_access(uint32_t *granted, struct client *client, const struct fh *
 }
 
 uint32_t call_read(const uint8_t **data, uint32_t *count, bool *eof, struct client *client, const struct fh *fh,
-                  uint64_t offset, uint32_t asked)
+                   uint64_t offset, uint32_t asked)
 {
     struct buffer args __attribute__((cleanup(buffer_free))) = {0};
     struct attr attr;

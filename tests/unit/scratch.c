@@ -2,6 +2,7 @@
 #include "tests/unit/scratch.h"
 
 #include <ftw.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -12,14 +13,19 @@
 #include <cmocka.h>
 
 static char directory[] = "/tmp/confuse-test-XXXXXX";
-static int made;
+static bool made;
+
+static void make_once(void)
+{
+    made = mkdtemp(directory);
+}
 
 const char *scratch_make(void)
 {
-    if (!made) {
-        assert_non_null(mkdtemp(directory));
-        made = 1;
-    }
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, make_once);
+    assert_true(made);
     return directory;
 }
 

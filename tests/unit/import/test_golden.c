@@ -23,8 +23,11 @@ struct named {
 
 static const struct named golden[] = {
     {"config-by-name", NULL, false, false},
+    {"config-name-with-slash", NULL, false, false},
     {"configs", NULL, false, false},
+    {"contents-without-record", NULL, false, false},
     {"duplicates", NULL, false, false},
+    {"escaped-values", NULL, false, false},
     {"features", NULL, false, false},
     {"fluentd", NULL, false, false},
     {"hostile-names", NULL, false, false},
@@ -35,6 +38,7 @@ static const struct named golden[] = {
     {"no-files", NULL, false, false},
     {"no-final-newline", NULL, false, true},
     {"numbers", NULL, false, false},
+    {"numbers-exact", NULL, false, false},
     {"partial", NULL, true, false},
     {"prefix", NULL, false, false},
     {"quoted-prefix", NULL, false, false},

@@ -117,8 +117,8 @@ static void try_frame(const char *name)
 static void every_allocation_may_fail(void **state)
 {
     static const char *const names[] = {
-        "configs", "duplicates", "fluentd",       "hostile-names",           "json", "links", "logstash",
-        "numbers", "partial",    "quoted-prefix", "records-before-metadata", "v01",
+        "configs",  "duplicates", "escaped-values", "fluentd",       "hostile-names",           "json", "links",
+        "logstash", "numbers",    "partial",        "quoted-prefix", "records-before-metadata", "v01",
     };
     (void)state;
 

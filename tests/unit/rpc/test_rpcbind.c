@@ -31,7 +31,7 @@ static bool enter_namespaces(void)
 
     if (unshare(spaces) < 0 && unshare(CLONE_NEWUSER | spaces) < 0)
         return false;
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("none", "/run", "tmpfs", 0, NULL) < 0)
+    if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 || mount("none", "/run", "tmpfs", 0, NULL) < 0)
         return false;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     bool up = ioctl(fd, SIOCSIFFLAGS, &loopback) == 0;
