@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,32 +39,36 @@ char *process_path(const char *name)
     return path;
 }
 
-static void redirect(const char *name, const char *which, int to)
+/* Emptied before the process is there: one that is killed at once must not seem to have printed what another did. */
+static int open_output(const char *name, const char *which)
 {
     char path[256];
 
-    snprintf(path, sizeof path, "%s/%s.%s", directory, name, which);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0 || dup2(fd, to) < 0)
-        _exit(126);
-    close(fd);
+    snprintf(path, sizeof path, "%s/%s.%s", process_scratch(), name, which);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        process_fail("%s: %s", path, strerror(errno));
+    return fd;
 }
 
 pid_t process_start(const char *name, const char *const *arguments)
 {
     const char *program = getenv("CONFUSE");
     char *argv[ARGUMENTS_MAX + 2] = {strdup(program ? program : "./confuse")};
+    int out = open_output(name, "out"), err = open_output(name, "err");
 
-    process_scratch();
     for (int i = 0; arguments[i] && i < ARGUMENTS_MAX; i++)
         argv[i + 1] = strdup(arguments[i]);
     pid_t pid = fork();
     if (pid == 0) {
-        redirect(name, "out", STDOUT_FILENO);
-        redirect(name, "err", STDERR_FILENO);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* no server outlives a test that fails */
+        dup2(out, STDOUT_FILENO);
+        dup2(err, STDERR_FILENO);
         execv(argv[0], argv);
         _exit(127);
     }
+    close(out);
+    close(err);
     for (int i = 0; argv[i]; i++)
         free(argv[i]);
     if (pid < 0)
