@@ -46,10 +46,15 @@ int sql_error(struct store *store, struct error *err)
 {
     static const struct {
         int sqlite, errnum;
-    } codes[] = {{SQLITE_BUSY, EBUSY},     {SQLITE_FULL, ENOSPC},     {SQLITE_NOMEM, ENOMEM},
-                 {SQLITE_READONLY, EROFS}, {SQLITE_CANTOPEN, ENOENT}, {SQLITE_PERM, EACCES}};
+    } codes[] = {{SQLITE_BUSY, EBUSY}, {SQLITE_FULL, ENOSPC}, {SQLITE_NOMEM, ENOMEM}, {SQLITE_PERM, EACCES}};
     int code = sqlite3_errcode(store->db) & 0xff, errnum = EIO;
 
+    /* Never ENOENT for a file of SQLite's own: to callers that means "there is no such row". */
+    if (code == SQLITE_READONLY || (code == SQLITE_CANTOPEN && faccessat(store->directory_fd, ".", W_OK, 0) < 0))
+        return error_refused(err, EROFS,
+                             "the store in %s cannot be written to; even reading it takes that right, since SQLite "
+                             "keeps confuse.db-wal and confuse.db-shm there",
+                             store->directory);
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (codes[i].sqlite == code)
             errnum = codes[i].errnum;
