@@ -38,9 +38,11 @@ const char *default_store(void)
 
     if (store && *store)
         return store;
+    if (data && !*data)
+        data = NULL; /* the XDG Base Directory Specification: as if it were not set */
     if (geteuid() == 0 || (!data && !home))
         return "/var/lib/confuse";
-    snprintf(path, sizeof path, "%s%s/confuse", data && *data ? data : home, data && *data ? "" : "/.local/share");
+    snprintf(path, sizeof path, "%s%s/confuse", data ? data : home, data ? "" : "/.local/share");
     return path;
 }
 
