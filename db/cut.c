@@ -240,7 +240,7 @@ static int put_node(struct node_ref *node, struct cutter *cutter, unsigned numbe
     if (result == 0 && (result = sql_batch_begin(store, err)) == 1)
         result = find_node(&node->id, store, &node->digest, err); /* it may have come before the batch had the lock */
     if (result != 0)
-        return result < 0 ? result : 0;
+        return result < 0 ? result : sql_batch_found(store, err);
     result = insert_node(node, cutter, number, err);
     if (result == 0)
         result = insert_items(node, cutter, number, err);
