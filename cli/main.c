@@ -111,6 +111,9 @@ static int run_command(const struct command *command, int argc, char **argv)
     else if (result == 0)
         result = command->run(&invocation, argc - first, argv + first, &err);
     progress_clear();
+    if (result == -ESTALE) /* tree/reader.h: the tree has nothing to say of it */
+        error_refused(&err, ESTALE,
+                      "a part of the snapshot is not in the store any more; `confuse fsck` tells of damage");
     /* A sink that could not write has no more to say than this. */
     if (result >= 0 || ferror(stdout))
         result = finish_output(&err) < 0 ? -EIO : result;

@@ -121,7 +121,8 @@ static int visit_entry(struct visit *v)
         entry.target = column_text(&target_size, rows, 9);
         entry.target_size = (uint16_t)target_size;
     }
-    if (!is_name(entry.name, name_size) || target_size > ENTRY_TARGET_MAX || !column_counts(&entry.below, rows, 13))
+    if (!is_name(entry.name, name_size) || target_size > ENTRY_TARGET_MAX || !column_counts(&entry.below, rows, 13) ||
+        S_ISDIR(entry.mode) != (entry.subtree != 0))
         return damaged(v);
     if (v->with_digests && !(digest_of_id(&digests.content, entry.content, rows, 16) &&
                              digest_of_id(&digests.xattrs, entry.xattrs, rows, 17) &&

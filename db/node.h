@@ -57,8 +57,9 @@ struct node_visitor {
 };
 
 /* Visit one node. What it hands over is sound as far as one node shows: counts are at most TREE_NODES_MAX, a list's
- * children are of its kind and one level below, names and targets have their sizes. `with_digests` fills the digests (a
- * join that serving does not need). -ENOENT (err not filled): there is no such node. */
+ * children are of its kind and one level below, names and targets have their sizes, directories alone have a subtree.
+ * `with_digests` fills the digests (a join that serving does not need). -ENOENT (err not filled): there is no such
+ * node. */
 int node_visit(struct store *store, int64_t id, bool with_digests, const struct node_visitor *visitor,
                struct error *err);
 

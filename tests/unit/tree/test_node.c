@@ -151,6 +151,8 @@ static const struct {
     {"entry", "UPDATE entry SET name = '..' WHERE id = " LEAF " * 64", false},
     {"entry", "UPDATE entry SET name = hex(zeroblob(128)) WHERE id = " LEAF " * 64", false},
     {"entry", "UPDATE entry SET target = hex(zeroblob(2048)) WHERE id = " LEAF " * 64", false},
+    {"entry", "UPDATE entry SET subtree = NULL WHERE id = " TOP " * 64", false},
+    {"entry", "UPDATE entry SET subtree = " LEAF " WHERE id = " LEAF " * 64", false},
     {"link", "UPDATE link SET count = 100000000", true},
     {"link", "UPDATE link SET count = count - 1", true},
     {"link", "UPDATE link SET paths = CAST(substr(paths, 1, length(paths) - 1) AS BLOB)", true},
