@@ -38,9 +38,11 @@ const char *default_store(void)
 
     if (store && *store)
         return store;
+    if (data && !*data)
+        data = NULL; /* the XDG Base Directory Specification: as if it were not set */
     if (geteuid() == 0 || (!data && !home))
         return "/var/lib/confuse";
-    snprintf(path, sizeof path, "%s%s/confuse", data && *data ? data : home, data && *data ? "" : "/.local/share");
+    snprintf(path, sizeof path, "%s%s/confuse", data ? data : home, data ? "" : "/.local/share");
     return path;
 }
 
@@ -109,6 +111,9 @@ static int run_command(const struct command *command, int argc, char **argv)
     else if (result == 0)
         result = command->run(&invocation, argc - first, argv + first, &err);
     progress_clear();
+    if (result == -ESTALE) /* tree/reader.h: the tree has nothing to say of it */
+        error_refused(&err, ESTALE,
+                      "a part of the snapshot is not in the store any more; `confuse fsck` tells of damage");
     /* A sink that could not write has no more to say than this. */
     if (result >= 0 || ferror(stdout))
         result = finish_output(&err) < 0 ? -EIO : result;

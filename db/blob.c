@@ -131,7 +131,7 @@ int blob_put(int64_t *id, struct digest *digest, struct store *store, const void
     if (result == 0 && (result = sql_batch_begin(store, err)) == 1)
         result = find_digest(id, store, digest, err); /* somebody may have put it before the batch had the lock */
     if (result != 0)
-        return result < 0 ? result : 0;
+        return result < 0 ? result : sql_batch_found(store, err);
     return insert(id, store, digest, bytes, size, err);
 }
 

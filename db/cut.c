@@ -15,10 +15,8 @@
 
 /* One node in 16 begins by its key, so nodes have 16 items on average. */
 #define CUT_MASK 15u
-/* A list has at least two nodes before it is cut, else keys that cut at every level would pile up lists of one. With
- * that, 2^31 items need at most 32 levels. */
+/* A list has at least two nodes before it is cut, else keys that cut at every level would pile up lists of one. */
 #define CUT_LIST_MIN 2
-#define CUT_LEVELS_MAX 33
 /* Bytes of text after which a node ends in any case: a feature's value can have 64 MiB, and 64 of them are too much to
  * hold. */
 #define CUT_TEXT_MAX (1u << 20)
@@ -58,7 +56,7 @@ struct level {
 struct cutter {
     struct store *store;
     enum node_kind kind;
-    struct level *levels[CUT_LEVELS_MAX];
+    struct level *levels[NODE_LEVELS_MAX];
 };
 
 int cutter_new(struct cutter **out, struct store *store, enum node_kind kind, struct error *err)
@@ -77,7 +75,7 @@ void cutter_free(struct cutter *cutter)
 {
     if (!cutter)
         return;
-    for (unsigned i = 0; i < CUT_LEVELS_MAX && cutter->levels[i]; i++) {
+    for (unsigned i = 0; i < NODE_LEVELS_MAX && cutter->levels[i]; i++) {
         struct level *level = cutter->levels[i];
 
         buffer_free(&level->canonical);
@@ -242,7 +240,7 @@ static int put_node(struct node_ref *node, struct cutter *cutter, unsigned numbe
     if (result == 0 && (result = sql_batch_begin(store, err)) == 1)
         result = find_node(&node->id, store, &node->digest, err); /* it may have come before the batch had the lock */
     if (result != 0)
-        return result < 0 ? result : 0;
+        return result < 0 ? result : sql_batch_found(store, err);
     result = insert_node(node, cutter, number, err);
     if (result == 0)
         result = insert_items(node, cutter, number, err);
@@ -331,7 +329,7 @@ static int hand_up(struct cutter *cutter, unsigned number, struct error *err)
     struct node_ref node;
     int result = put_node(&node, cutter, number, err);
 
-    if (result == 0 && number + 1 == CUT_LEVELS_MAX)
+    if (result == 0 && number + 1 == NODE_LEVELS_MAX)
         result = error_input(err, "more than %u files in one tree", TREE_NODES_MAX);
     if (result == 0)
         result = add_child(cutter, number + 1, &level->first, &node, err);
@@ -415,7 +413,7 @@ int cutter_finish(struct node_ref *out, struct cutter *cutter, struct error *err
     }
     if (result == 0)
         result = put_node(out, cutter, number, err);
-    for (unsigned i = 0; i < CUT_LEVELS_MAX && cutter->levels[i]; i++) {
+    for (unsigned i = 0; i < NODE_LEVELS_MAX && cutter->levels[i]; i++) {
         level_clear(cutter->levels[i]);
         cutter->levels[i]->used = false;
     }

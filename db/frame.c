@@ -133,6 +133,8 @@ static int put_chunk(struct frame_writer *writer, size_t size, struct error *err
         result = find_digest(&id, store, FIND_CHUNK, &digest, err);
     if (result == 0)
         result = insert_chunk(&id, writer, &digest, size, err);
+    else if (result > 0)
+        result = sql_batch_found(store, err);
     if (result < 0)
         return result;
     buffer_add(&writer->chunks, &id, sizeof id);

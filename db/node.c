@@ -12,7 +12,8 @@ static const char FIND_DIGEST[] = "SELECT digest FROM node WHERE id = ?1";
 
 /* The items of node ?1, in order. Counts of what is below come with them, so that nobody has to ask again. */
 static const char READ_CHILDREN[] =
-    "SELECT c.first, c.node, n.entries, n.dirs, n.nodes, n.digest FROM child AS c JOIN node AS n ON n.id = c.node"
+    "SELECT c.first, c.node, n.entries, n.dirs, n.nodes, n.digest, n.kind, n.level FROM child AS c"
+    " JOIN node AS n ON n.id = c.node"
     " WHERE c.id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY c.id";
 static const char READ_ENTRIES[] =
     "SELECT e.name, e.mode, e.uid, e.gid, e.size, e.mtime, e.major, e.minor, e.flags, e.target, e.content, e.xattrs,"
@@ -29,11 +30,22 @@ static const char READ_GROUPS[] = "SELECT count, paths FROM link WHERE id BETWEE
 
 struct visit {
     struct store *store;
+    int64_t id;
+    enum node_kind kind;
+    unsigned level;
     sqlite3_stmt *rows;
     const struct node_visitor *visitor;
     bool with_digests;
     struct error *err;
 };
+
+/* Whoever goes through a tree trusts what a visit gives: that it goes down one level at a time and comes to an end,
+ * that sums of counts do not wrap, that names are names. Rows may be damaged or hostile, so it is looked at here, once.
+ */
+static int damaged(const struct visit *v)
+{
+    return error_system(v->err, EIO, "node %lld of %s is damaged", (long long)v->id, store_directory(v->store));
+}
 
 /* Text of a column with its length; never NULL, so that an empty text is a text. */
 static const char *column_text(uint32_t *size, sqlite3_stmt *rows, int column)
@@ -44,11 +56,19 @@ static const char *column_text(uint32_t *size, sqlite3_stmt *rows, int column)
     return text ? text : "";
 }
 
-static void column_counts(struct counts *counts, sqlite3_stmt *rows, int column)
+/* False: no tree has so many. */
+static bool column_counts(struct counts *counts, sqlite3_stmt *rows, int column)
 {
-    counts->entries = (uint32_t)sqlite3_column_int64(rows, column);
-    counts->dirs = (uint32_t)sqlite3_column_int64(rows, column + 1);
-    counts->nodes = (uint32_t)sqlite3_column_int64(rows, column + 2);
+    uint32_t *const fields[] = {&counts->entries, &counts->dirs, &counts->nodes};
+
+    for (int i = 0; i < 3; i++) {
+        int64_t value = sqlite3_column_int64(rows, column + i);
+
+        if (value < 0 || value > TREE_NODES_MAX)
+            return false;
+        *fields[i] = (uint32_t)value;
+    }
+    return true;
 }
 
 /* A digest that must be there when the id beside it is not 0. */
@@ -63,17 +83,24 @@ static int visit_child(struct visit *v)
 
     child.first = column_text(&child.first_size, v->rows, 0);
     child.node.id = sqlite3_column_int64(v->rows, 1);
-    column_counts(&child.node.counts, v->rows, 2);
-    if (!sql_column_digest(&child.node.digest, v->rows, 5))
-        return error_system(v->err, EIO, "node %lld has no digest", (long long)child.node.id);
+    if (!column_counts(&child.node.counts, v->rows, 2) || !sql_column_digest(&child.node.digest, v->rows, 5) ||
+        sqlite3_column_int64(v->rows, 6) != (int64_t)v->kind || sqlite3_column_int64(v->rows, 7) != v->level - 1)
+        return damaged(v);
     return v->visitor->child(v->visitor->arg, &child);
+}
+
+/* Empty is a root's name. */
+static bool is_name(const char *name, size_t size)
+{
+    return size <= ENTRY_NAME_MAX && !memchr(name, '/', size) && !memchr(name, '\0', size) &&
+           !(size == 1 && name[0] == '.') && !(size == 2 && name[0] == '.' && name[1] == '.');
 }
 
 static int visit_entry(struct visit *v)
 {
     sqlite3_stmt *rows = v->rows;
     struct entry_digests digests = {0};
-    uint32_t name_size, target_size;
+    uint32_t name_size, target_size = 0;
     struct entry entry = {
         .name = column_text(&name_size, rows, 0),
         .mode = (uint32_t)sqlite3_column_int64(rows, 1),
@@ -94,7 +121,9 @@ static int visit_entry(struct visit *v)
         entry.target = column_text(&target_size, rows, 9);
         entry.target_size = (uint16_t)target_size;
     }
-    column_counts(&entry.below, rows, 13);
+    if (!is_name(entry.name, name_size) || target_size > ENTRY_TARGET_MAX || !column_counts(&entry.below, rows, 13) ||
+        S_ISDIR(entry.mode) != (entry.subtree != 0))
+        return damaged(v);
     if (v->with_digests && !(digest_of_id(&digests.content, entry.content, rows, 16) &&
                              digest_of_id(&digests.xattrs, entry.xattrs, rows, 17) &&
                              digest_of_id(&digests.subtree, entry.subtree, rows, 18)))
@@ -115,12 +144,17 @@ static int visit_feature(struct visit *v)
 static int visit_group(struct visit *v)
 {
     struct link_group group = {.count = (uint32_t)sqlite3_column_int64(v->rows, 0)};
+    uint32_t ends = 0;
 
     group.paths = column_text(&group.size, v->rows, 1);
+    for (uint32_t i = 0; i < group.size; i++)
+        ends += group.paths[i] == '\0';
+    if (group.size == 0 || group.paths[group.size - 1] != '\0' || ends != sqlite3_column_int64(v->rows, 0))
+        return damaged(v);
     return v->visitor->group(v->visitor->arg, &group);
 }
 
-static int visit_items(struct visit *v, int64_t id, const char *sql, int (*visit_row)(struct visit *))
+static int visit_items(struct visit *v, const char *sql, int (*visit_row)(struct visit *))
 {
     cleanup_reset sqlite3_stmt *rows = sql_statement(v->store, sql, v->err);
     int result;
@@ -128,7 +162,7 @@ static int visit_items(struct visit *v, int64_t id, const char *sql, int (*visit
     if (!rows)
         return -EIO;
     v->rows = rows;
-    sqlite3_bind_int64(rows, 1, id);
+    sqlite3_bind_int64(rows, 1, v->id);
     while ((result = sql_step(v->store, rows, v->err)) == 1) {
         result = visit_row(v);
         if (result != 0)
@@ -138,44 +172,46 @@ static int visit_items(struct visit *v, int64_t id, const char *sql, int (*visit
 }
 
 /* What a row of `node` says, handed to the visitor. */
-static int visit_header(enum node_kind *kind, unsigned *level, struct visit *v, int64_t id)
+static int visit_header(struct visit *v)
 {
     cleanup_reset sqlite3_stmt *find = sql_statement(v->store, FIND_NODE, v->err);
     struct counts counts;
 
     if (!find)
         return -EIO;
-    sqlite3_bind_int64(find, 1, id);
+    sqlite3_bind_int64(find, 1, v->id);
     int result = sql_step(v->store, find, v->err);
     if (result <= 0)
         return result < 0 ? result : -ENOENT;
-    *kind = (enum node_kind)sqlite3_column_int(find, 0);
-    *level = (unsigned)sqlite3_column_int(find, 1);
-    column_counts(&counts, find, 3);
-    return v->visitor->begin(v->visitor->arg, *kind, *level, (unsigned)sqlite3_column_int(find, 2), &counts);
+    int64_t kind = sqlite3_column_int64(find, 0), level = sqlite3_column_int64(find, 1);
+    int64_t count = sqlite3_column_int64(find, 2);
+    if (kind < NODE_TREE || kind > NODE_FEATURES || level < 0 || level >= NODE_LEVELS_MAX || count < 0 ||
+        count > NODE_ITEMS_MAX || !column_counts(&counts, find, 3))
+        return damaged(v);
+    v->kind = (enum node_kind)kind;
+    v->level = (unsigned)level;
+    return v->visitor->begin(v->visitor->arg, v->kind, v->level, (unsigned)count, &counts);
 }
 
 int node_visit(struct store *store, int64_t id, bool with_digests, const struct node_visitor *visitor,
                struct error *err)
 {
-    struct visit v = {.store = store, .visitor = visitor, .with_digests = with_digests, .err = err};
-    enum node_kind kind = NODE_TREE;
-    unsigned level = 0;
-    int result = visit_header(&kind, &level, &v, id);
+    struct visit v = {.store = store, .id = id, .visitor = visitor, .with_digests = with_digests, .err = err};
+    int result = visit_header(&v);
 
     if (result != 0)
         return result;
-    if (level > 0)
-        return visit_items(&v, id, READ_CHILDREN, visit_child);
-    switch (kind) {
+    if (v.level > 0)
+        return visit_items(&v, READ_CHILDREN, visit_child);
+    switch (v.kind) {
     case NODE_TREE:
-        return visit_items(&v, id, with_digests ? READ_ENTRIES_AND_DIGESTS : READ_ENTRIES, visit_entry);
+        return visit_items(&v, with_digests ? READ_ENTRIES_AND_DIGESTS : READ_ENTRIES, visit_entry);
     case NODE_FEATURES:
-        return visit_items(&v, id, READ_FEATURES, visit_feature);
+        return visit_items(&v, READ_FEATURES, visit_feature);
     case NODE_LINKS:
-        return visit_items(&v, id, READ_GROUPS, visit_group);
+        return visit_items(&v, READ_GROUPS, visit_group);
     }
-    return error_system(err, EIO, "node %lld is of no kind", (long long)id);
+    return damaged(&v);
 }
 
 int node_digest(struct digest *digest, struct store *store, int64_t id, struct error *err)

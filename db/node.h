@@ -11,7 +11,8 @@
 #include "db/entry.h"
 #include "db/store.h"
 
-#define NODE_ITEMS_MAX 64 /* a row id of an item is node * 64 + position */
+#define NODE_ITEMS_MAX 64  /* a row id of an item is node * 64 + position */
+#define NODE_LEVELS_MAX 33 /* a list has at least two nodes before it is cut, so 2^31 items need at most 32 */
 
 enum node_kind {
     NODE_TREE = 1,     /* items: entries of a directory, by name */
@@ -55,8 +56,10 @@ struct node_visitor {
     void *arg;
 };
 
-/* Visit one node. `with_digests` fills the digests (a join that serving does not need). -ENOENT (err not filled): there
- * is no such node. */
+/* Visit one node. What it hands over is sound as far as one node shows: counts are at most TREE_NODES_MAX, a list's
+ * children are of its kind and one level below, names and targets have their sizes, directories alone have a subtree.
+ * `with_digests` fills the digests (a join that serving does not need). -ENOENT (err not filled): there is no such
+ * node. */
 int node_visit(struct store *store, int64_t id, bool with_digests, const struct node_visitor *visitor,
                struct error *err);
 

@@ -63,6 +63,10 @@ int sql_batch_begin(struct store *store, struct error *err);
 /* After rows were written: count their bytes, end the batch when it is full or old. */
 int sql_batch_wrote(struct store *store, size_t bytes, struct error *err);
 
+/* After something was found to be there already: what is only looked up takes time too, while others wait for the lock
+ * of a batch that was opened for something new. End it when it is old. */
+int sql_batch_found(struct store *store, struct error *err);
+
 /* When a connection was opened: have its commits keep the WAL small. */
 void sql_watch_wal(struct store *store);
 

@@ -46,10 +46,15 @@ int sql_error(struct store *store, struct error *err)
 {
     static const struct {
         int sqlite, errnum;
-    } codes[] = {{SQLITE_BUSY, EBUSY},     {SQLITE_FULL, ENOSPC},     {SQLITE_NOMEM, ENOMEM},
-                 {SQLITE_READONLY, EROFS}, {SQLITE_CANTOPEN, ENOENT}, {SQLITE_PERM, EACCES}};
+    } codes[] = {{SQLITE_BUSY, EBUSY}, {SQLITE_FULL, ENOSPC}, {SQLITE_NOMEM, ENOMEM}, {SQLITE_PERM, EACCES}};
     int code = sqlite3_errcode(store->db) & 0xff, errnum = EIO;
 
+    /* Never ENOENT for a file of SQLite's own: to callers that means "there is no such row". */
+    if (code == SQLITE_READONLY || (code == SQLITE_CANTOPEN && faccessat(store->directory_fd, ".", W_OK, 0) < 0))
+        return error_refused(err, EROFS,
+                             "the store in %s cannot be written to; even reading it takes that right, since SQLite "
+                             "keeps confuse.db-wal and confuse.db-shm there",
+                             store->directory);
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (codes[i].sqlite == code)
             errnum = codes[i].errnum;
@@ -149,7 +154,7 @@ static int make_directories(const char *directory, struct error *err)
 
     if (!path)
         return error_system(err, ENOMEM, "%s", directory);
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
         *slash = '\0';
         if (mkdir(path, 0755) < 0 && errno != EEXIST)
             return error_system(err, errno, "cannot make %s", path);
@@ -162,6 +167,8 @@ static int make_directories(const char *directory, struct error *err)
 
 static int open_directory(struct store *store, enum store_access access, struct error *err)
 {
+    if (!*store->directory)
+        return error_usage(err, "a store needs the name of a directory");
     if (access == STORE_CREATE) {
         int result = make_directories(store->directory, err);
         if (result < 0)
@@ -242,6 +249,10 @@ static int create_database(struct store *store, struct error *err)
         return error_system(err, ENAMETOOLONG, "%s", store->directory);
     for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++)
         unlinkat(store->directory_fd, leftovers[i], 0);
+    /* For nobody else, whatever the mode of a directory that was there before; SQLite gives its WAL the same one. */
+    cleanup_close int fd = openat(store->directory_fd, NEW_DATABASE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_system(err, errno, "cannot make %s", path);
     int result = fill_database(path, err);
     if (result < 0)
         return result;
@@ -315,6 +326,13 @@ static int open_parts(struct store *store, enum store_access access, struct erro
     return result;
 }
 
+/* "dir/" is made, and told of, as "dir". */
+static void cut_slashes(char *path)
+{
+    for (size_t size = strlen(path); size > 1 && path[size - 1] == '/'; size--)
+        path[size - 1] = '\0';
+}
+
 int store_open(struct store **out, const char *directory, enum store_access access, struct error *err)
 {
     struct store *store = calloc(1, sizeof *store);
@@ -324,6 +342,8 @@ int store_open(struct store **out, const char *directory, enum store_access acce
     store->directory_fd = -1;
     store->writable = access != STORE_READ;
     store->directory = strdup(directory);
+    if (store->directory)
+        cut_slashes(store->directory);
     store->sha = sha256_new();
     int result = store->directory && store->sha ? open_parts(store, access, err)
                                                 : error_system(err, ENOMEM, "the store %s", directory);

@@ -59,6 +59,7 @@ unit_tests += tests/unit/tree/test_cache
 unit_tests += tests/unit/tree/test_features
 unit_tests += tests/unit/tree/test_follow
 unit_tests += tests/unit/tree/test_manifest
+unit_tests += tests/unit/tree/test_node
 
 e2e_tests =
 e2e_tests += tests/e2e/test_crowd

@@ -11,6 +11,7 @@
 /* What a visit gathers. Texts move while they grow, so items hold offsets until everything is in place. */
 struct loading {
     struct store *store;
+    int64_t id;
     struct error *err;
     unsigned level, count, expected;
     struct counts counts, sums;
@@ -22,21 +23,31 @@ struct loading {
     size_t text[NODE_ITEMS_MAX], target[NODE_ITEMS_MAX];
 };
 
+static int damaged(const struct loading *l)
+{
+    return error_system(l->err, EIO, "node %lld of %s is damaged", (long long)l->id, store_directory(l->store));
+}
+
 static int load_begin(void *arg, enum node_kind kind, unsigned level, unsigned count, const struct counts *counts)
 {
     struct loading *l = arg;
 
-    if (kind != NODE_TREE || count > NODE_ITEMS_MAX)
-        return error_system(l->err, EIO, "a node of %s is damaged", store_directory(l->store));
+    if (kind != NODE_TREE)
+        return damaged(l);
     l->level = level;
     l->expected = count;
     l->counts = *counts;
     return 0;
 }
 
-static int load_room(struct loading *l)
+/* Is there room for one more item with that much below it? Sums that cannot wrap are what makes ranks unique and every
+ * way down end: what is below a directory is always less than what the directory says. */
+static int load_room(const struct loading *l, uint32_t entries, uint32_t nodes)
 {
-    return l->count < l->expected ? 0 : error_system(l->err, EIO, "a node of %s is damaged", store_directory(l->store));
+    return l->count < l->expected && nodes <= TREE_NODES_MAX - l->sums.nodes &&
+                   entries <= TREE_NODES_MAX - l->sums.entries
+               ? 0
+               : damaged(l);
 }
 
 static void load_sums(struct loading *l, uint32_t entries, uint32_t dirs, uint32_t nodes)
@@ -50,7 +61,7 @@ static void load_sums(struct loading *l, uint32_t entries, uint32_t dirs, uint32
 static int load_entry(void *arg, const struct entry *entry, const struct entry_digests *digests)
 {
     struct loading *l = arg;
-    int result = load_room(l);
+    int result = load_room(l, 1, 1 + entry->below.nodes);
 
     (void)digests;
     if (result < 0)
@@ -68,7 +79,7 @@ static int load_child(void *arg, const struct node_child *child)
 {
     struct loading *l = arg;
     const struct counts *counts = &child->node.counts;
-    int result = load_room(l);
+    int result = load_room(l, counts->entries, counts->nodes);
 
     if (result < 0)
         return result;
@@ -90,7 +101,7 @@ static bool is_whole(const struct loading *l)
            l->sums.nodes == l->counts.nodes && (l->level == 0 || l->count > 0);
 }
 
-static struct node *pack(const struct loading *l, int64_t id)
+static struct node *pack(const struct loading *l)
 {
     size_t items = l->count * (l->level ? sizeof *l->list : sizeof *l->leaf);
     size_t size = sizeof(struct node) + items + l->texts.size;
@@ -98,7 +109,7 @@ static struct node *pack(const struct loading *l, int64_t id)
 
     if (!node)
         return NULL;
-    *node = (struct node){.cached = {.id = id, .size = size},
+    *node = (struct node){.cached = {.id = l->id, .size = size},
                           .counts = l->counts,
                           .level = (uint16_t)l->level,
                           .count = (uint16_t)l->count};
@@ -127,13 +138,14 @@ static int load(struct node **node, struct store *store, int64_t id, struct erro
     if (!l)
         return error_system(err, ENOMEM, "cannot read a node");
     l->store = store;
+    l->id = id;
     l->err = err;
     const struct node_visitor visitor = {.begin = load_begin, .child = load_child, .entry = load_entry, .arg = l};
     int result = node_visit(store, id, false, &visitor, err);
     if (result == 0 && !is_whole(l))
-        result = error_system(err, EIO, "node %lld of %s is damaged", (long long)id, store_directory(store));
+        result = damaged(l);
     if (result == 0) {
-        *node = l->texts.failed ? NULL : pack(l, id);
+        *node = l->texts.failed ? NULL : pack(l);
         if (!*node)
             result = error_system(err, ENOMEM, "cannot read a node");
     }

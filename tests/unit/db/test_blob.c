@@ -3,6 +3,7 @@
 #include "db/blob.h"
 
 #include "base/cleanup.h"
+#include "base/timestamp.h"
 #include "tests/unit/scratch.h"
 
 #include <dirent.h>
@@ -113,6 +114,25 @@ static void batches_are_taken_back(void **state)
     store_rollback(store);
     assert_int_equal(blob_find(&blob, store, lost, &err), -ENOENT);
     assert_int_equal(put(store, "one", 3), first);
+    store_close(store);
+}
+
+#define PATIENCE_MS 5000
+
+/* An import of which one thing is new looks up everything else for as long as it takes. */
+static void batches_end_while_nothing_is_new(void **state)
+{
+    struct store *store = scratch_store(STORE_CREATE);
+    uint64_t began = timestamp_now();
+    (void)state;
+
+    put(store, "known", 5);
+    ok(store_flush(store, &err));
+    put(store, "only this is new", 16);
+    while (scratch_sql("SELECT count(*) FROM blob WHERE size = 16") == 0) {
+        assert_in_range((timestamp_now() - began) / 1000000, 0, PATIENCE_MS);
+        put(store, "known", 5);
+    }
     store_close(store);
 }
 
@@ -252,6 +272,7 @@ int main(void)
         cmocka_unit_test(small_ones_are_rows_and_large_ones_files),
         cmocka_unit_test(same_bytes_are_kept_once),
         cmocka_unit_test(batches_are_taken_back),
+        cmocka_unit_test(batches_end_while_nothing_is_new),
         cmocka_unit_test(ranges_are_read),
         cmocka_unit_test(handles_survive_the_writes_of_others),
         cmocka_unit_test(what_is_lost_is_an_error),

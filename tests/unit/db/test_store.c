@@ -62,6 +62,51 @@ static void stores_are_private(void **state)
     assert_int_equal(stat(path_of("a/b/store/new.db"), &st), -1);
 }
 
+/* What is captured is other people's secrets, and so is the key of handles. */
+static void expect_private(const char *name, mode_t mode)
+{
+    char database[64];
+    struct store *store;
+    struct stat st;
+    mode_t mask = umask(022);
+
+    ok(store_open(&store, path_of(name), STORE_CREATE, &err));
+    umask(mask);
+    snprintf(database, sizeof database, "%s/confuse.db", name);
+    assert_int_equal(stat(path_of(name), &st), 0);
+    assert_int_equal(st.st_mode & 07777, mode);
+    assert_int_equal(stat(path_of(database), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    strcat(database, "-wal");
+    assert_int_equal(stat(path_of(database), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    store_close(store);
+}
+
+static void a_slash_at_the_end_makes_no_difference(void **state)
+{
+    (void)state;
+    expect_private("slash/", 0700);
+    expect_private("slashes///", 0700);
+}
+
+static void databases_in_open_directories_are_private(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(path_of("open"), 0755), 0);
+    assert_int_equal(chmod(path_of("open"), 0755), 0);
+    expect_private("open", 0755);
+}
+
+static void a_store_has_a_name(void **state)
+{
+    struct store *store = NULL;
+    (void)state;
+
+    assert_int_equal(store_open(&store, "", STORE_CREATE, &err), -EINVAL);
+    assert_int_equal(err.code, EXIT_USAGE);
+}
+
 static void expect_refusal(const char *name, enum store_access access, const char *why)
 {
     struct store *store = NULL;
@@ -277,9 +322,15 @@ static int remove_scratch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stores_are_private),       cmocka_unit_test(what_is_no_store_is_refused),
-        cmocka_unit_test(newer_stores_are_refused), cmocka_unit_test(half_made_stores_are_made_anew),
-        cmocka_unit_test(many_may_make_one_store),  cmocka_unit_test(others_wait_little_and_the_wal_begins_anew),
+        cmocka_unit_test(stores_are_private),
+        cmocka_unit_test(a_slash_at_the_end_makes_no_difference),
+        cmocka_unit_test(databases_in_open_directories_are_private),
+        cmocka_unit_test(a_store_has_a_name),
+        cmocka_unit_test(what_is_no_store_is_refused),
+        cmocka_unit_test(newer_stores_are_refused),
+        cmocka_unit_test(half_made_stores_are_made_anew),
+        cmocka_unit_test(many_may_make_one_store),
+        cmocka_unit_test(others_wait_little_and_the_wal_begins_anew),
     };
 
     return cmocka_run_group_tests(tests, NULL, remove_scratch);
