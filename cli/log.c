@@ -1,9 +1,8 @@
 /* log.c - `confuse log [NAMESPACE]`: snapshots, newest first. */
 #include "base/jsonl.h"
 #include "base/timestamp.h"
-#include "cli/command.h"
 #include "cli/terminal.h"
-#include "db/snapshot.h"
+#include "cli/view.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,12 +17,7 @@ static void show_json(const struct snapshot *s)
     struct buffer line cleanup_buffer = {0};
 
     jsonl_begin(&line);
-    jsonl_hex(&line, "id", s->id, SNAPSHOT_ID_SIZE);
-    jsonl_string(&line, "namespace", s->namespace);
-    jsonl_time(&line, "time", s->time);
-    jsonl_time(&line, "imported", s->imported);
-    jsonl_string(&line, "format", s->format);
-    jsonl_bool(&line, "partial", s->partial);
+    view_snapshot_members(&line, s);
     jsonl_number(&line, "files", s->root.counts.nodes);
     jsonl_number(&line, "features", s->features.counts.entries);
     jsonl_end(&line);

@@ -126,12 +126,7 @@ static void print_json(const struct snapshot *s, const struct summary *summary)
     struct buffer line cleanup_buffer = {0};
 
     jsonl_begin(&line);
-    jsonl_hex(&line, "id", s->id, SNAPSHOT_ID_SIZE);
-    jsonl_string(&line, "namespace", s->namespace);
-    jsonl_time(&line, "time", s->time);
-    jsonl_time(&line, "imported", s->imported);
-    jsonl_string(&line, "format", s->format);
-    jsonl_bool(&line, "partial", s->partial);
+    view_snapshot_members(&line, s);
     if (s->has_source)
         jsonl_hex(&line, "source", s->source.bytes, DIGEST_SIZE);
     jsonl_hex(&line, "root", s->root.digest.bytes, DIGEST_SIZE);

@@ -1,6 +1,7 @@
 /* view.c - see view.h. */
 #include "cli/view.h"
 
+#include "base/jsonl.h"
 #include "tree/follow.h"
 
 #include <errno.h>
@@ -67,6 +68,16 @@ int view_find(struct tree_place *place, struct view *view, struct error *err)
     default:
         return result;
     }
+}
+
+void view_snapshot_members(struct buffer *line, const struct snapshot *snapshot)
+{
+    jsonl_hex(line, "id", snapshot->id, SNAPSHOT_ID_SIZE);
+    jsonl_string(line, "namespace", snapshot->namespace);
+    jsonl_time(line, "time", snapshot->time);
+    jsonl_time(line, "imported", snapshot->imported);
+    jsonl_string(line, "format", snapshot->format);
+    jsonl_bool(line, "partial", snapshot->partial);
 }
 
 int view_print(void *arg, const void *bytes, size_t size)

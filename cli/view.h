@@ -2,6 +2,7 @@
 #ifndef CLI_VIEW_H
 #define CLI_VIEW_H
 
+#include "base/buffer.h"
 #include "cli/command.h"
 #include "db/snapshot.h"
 #include "tree/walk.h"
@@ -23,6 +24,9 @@ void view_close(struct view *view);
 
 /* The file at view->path, links followed; view->path becomes where it is. Error: what is wrong with the path. */
 int view_find(struct tree_place *place, struct view *view, struct error *err);
+
+/* The members that tell which snapshot it is, for --json. */
+void view_snapshot_members(struct buffer *line, const struct snapshot *snapshot);
 
 /* A sink that writes to standard output. */
 int view_print(void *arg, const void *bytes, size_t size);

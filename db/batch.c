@@ -96,17 +96,43 @@ static void checkpoint(struct store *store)
 
 /* --- Batches ------------------------------------------------------------------------------------------------------ */
 
+static int find_digest(int64_t *id, struct store *store, const char *text, const struct digest *digest,
+                       struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, text, err);
+
+    if (!find)
+        return -EIO;
+    sql_bind_digest(find, 1, digest);
+    int result = sql_step(store, find, err);
+    if (result == 1)
+        *id = sqlite3_column_int64(find, 0);
+    return result;
+}
+
+int sql_find_or_begin(int64_t *id, struct store *store, const char *text, const struct digest *digest,
+                      struct error *err)
+{
+    int result = find_digest(id, store, text, digest, err);
+
+    /* Most of what is put is there already, and looking takes no lock. But before the lock was had, somebody may have
+     * put it. */
+    if (result == 0 && (result = sql_batch_begin(store, err)) == 1)
+        result = find_digest(id, store, text, digest, err);
+    /* What is only looked up takes time too, while others wait for a batch that was opened for something new. */
+    if (result == 1 && store->in_batch) {
+        int ended = sql_batch_wrote(store, 0, err);
+        return ended < 0 ? ended : 1;
+    }
+    return result;
+}
+
 int sql_batch_wrote(struct store *store, size_t bytes, struct error *err)
 {
     store->batch_bytes += bytes;
     if (store->batch_bytes < BATCH_BYTES_MAX && monotonic_ns() - store->batch_began < BATCH_NS_MAX)
         return 0;
     return store_flush(store, err);
-}
-
-int sql_batch_found(struct store *store, struct error *err)
-{
-    return store->in_batch ? sql_batch_wrote(store, 0, err) : 0;
 }
 
 int store_flush(struct store *store, struct error *err)

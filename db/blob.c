@@ -27,19 +27,6 @@ static void blob_path(char out[BLOB_PATH_SIZE], const struct digest *digest)
     snprintf(out, BLOB_PATH_SIZE, "blobs/%.2s/%s", hex, hex);
 }
 
-static int find_digest(int64_t *id, struct store *store, const struct digest *digest, struct error *err)
-{
-    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_DIGEST, err);
-
-    if (!find)
-        return -EIO;
-    sql_bind_digest(find, 1, digest);
-    int result = sql_step(store, find, err);
-    if (result == 1)
-        *id = sqlite3_column_int64(find, 0);
-    return result;
-}
-
 static int write_all(int fd, const void *bytes, size_t size)
 {
     for (const uint8_t *p = bytes; size;) {
@@ -127,11 +114,9 @@ static int insert(int64_t *id, struct store *store, const struct digest *digest,
 int blob_put(int64_t *id, struct digest *digest, struct store *store, const void *bytes, size_t size, struct error *err)
 {
     sha256_of(digest, store->sha, bytes, size);
-    int result = find_digest(id, store, digest, err);
-    if (result == 0 && (result = sql_batch_begin(store, err)) == 1)
-        result = find_digest(id, store, digest, err); /* somebody may have put it before the batch had the lock */
+    int result = sql_find_or_begin(id, store, FIND_DIGEST, digest, err);
     if (result != 0)
-        return result < 0 ? result : sql_batch_found(store, err);
+        return result < 0 ? result : 0;
     return insert(id, store, digest, bytes, size, err);
 }
 

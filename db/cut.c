@@ -175,19 +175,6 @@ static const struct {
                                               [NODE_FEATURES] = {INSERT_FEATURE, bind_feature},
 };
 
-static int find_node(int64_t *id, struct store *store, const struct digest *digest, struct error *err)
-{
-    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_DIGEST, err);
-
-    if (!find)
-        return -EIO;
-    sql_bind_digest(find, 1, digest);
-    int result = sql_step(store, find, err);
-    if (result == 1)
-        *id = sqlite3_column_int64(find, 0);
-    return result;
-}
-
 static int insert_node(struct node_ref *node, struct cutter *cutter, unsigned number, struct error *err)
 {
     cleanup_reset sqlite3_stmt *add = sql_statement(cutter->store, INSERT_NODE, err);
@@ -236,11 +223,9 @@ static int put_node(struct node_ref *node, struct cutter *cutter, unsigned numbe
         return error_system(err, ENOMEM, "cannot write a tree");
     sha256_of(&node->digest, store->sha, level->canonical.bytes, level->canonical.size);
     node->counts = level->counts;
-    int result = find_node(&node->id, store, &node->digest, err);
-    if (result == 0 && (result = sql_batch_begin(store, err)) == 1)
-        result = find_node(&node->id, store, &node->digest, err); /* it may have come before the batch had the lock */
+    int result = sql_find_or_begin(&node->id, store, FIND_DIGEST, &node->digest, err);
     if (result != 0)
-        return result < 0 ? result : sql_batch_found(store, err);
+        return result < 0 ? result : 0;
     result = insert_node(node, cutter, number, err);
     if (result == 0)
         result = insert_items(node, cutter, number, err);

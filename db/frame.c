@@ -85,20 +85,6 @@ void frame_writer_free(struct frame_writer *writer)
     free(writer);
 }
 
-static int find_digest(int64_t *id, struct store *store, const char *text, const struct digest *digest,
-                       struct error *err)
-{
-    cleanup_reset sqlite3_stmt *find = sql_statement(store, text, err);
-
-    if (!find)
-        return -EIO;
-    sql_bind_digest(find, 1, digest);
-    int result = sql_step(store, find, err);
-    if (result == 1)
-        *id = sqlite3_column_int64(find, 0);
-    return result;
-}
-
 static int insert_chunk(int64_t *id, struct frame_writer *writer, const struct digest *digest, size_t size,
                         struct error *err)
 {
@@ -128,13 +114,9 @@ static int put_chunk(struct frame_writer *writer, size_t size, struct error *err
     int64_t id = 0;
 
     sha256_of(&digest, store->sha, writer->chunk, size);
-    int result = find_digest(&id, store, FIND_CHUNK, &digest, err);
-    if (result == 0 && (result = sql_batch_begin(store, err)) == 1)
-        result = find_digest(&id, store, FIND_CHUNK, &digest, err);
+    int result = sql_find_or_begin(&id, store, FIND_CHUNK, &digest, err);
     if (result == 0)
         result = insert_chunk(&id, writer, &digest, size, err);
-    else if (result > 0)
-        result = sql_batch_found(store, err);
     if (result < 0)
         return result;
     buffer_add(&writer->chunks, &id, sizeof id);
@@ -216,9 +198,7 @@ int frame_writer_finish(int64_t *id, struct digest *digest, struct frame_writer 
     if (result < 0)
         return result;
     sha256_final(digest, writer->whole);
-    result = find_digest(id, store, FIND_FRAME, digest, err);
-    if (result == 0 && (result = sql_batch_begin(store, err)) == 1)
-        result = find_digest(id, store, FIND_FRAME, digest, err);
+    result = sql_find_or_begin(id, store, FIND_FRAME, digest, err);
     if (result == 0)
         result = insert_frame(id, writer, digest, err);
     buffer_clear(&writer->chunks);

@@ -60,12 +60,13 @@ int sql_error(struct store *store, struct error *err);
  * before may have changed since), else 0. */
 int sql_batch_begin(struct store *store, struct error *err);
 
+/* Is there an object of this digest? `find` is a text that takes the digest and gives the id. 1: there is, *id; 0:
+ * there is none, and a batch is open to write it in, so nobody else will meanwhile. */
+int sql_find_or_begin(int64_t *id, struct store *store, const char *find, const struct digest *digest,
+                      struct error *err);
+
 /* After rows were written: count their bytes, end the batch when it is full or old. */
 int sql_batch_wrote(struct store *store, size_t bytes, struct error *err);
-
-/* After something was found to be there already: what is only looked up takes time too, while others wait for the lock
- * of a batch that was opened for something new. End it when it is old. */
-int sql_batch_found(struct store *store, struct error *err);
 
 /* When a connection was opened: have its commits keep the WAL small. */
 void sql_watch_wal(struct store *store);

@@ -41,6 +41,13 @@ void scratch_remove(void)
         nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+int scratch_tear_down(void **state)
+{
+    (void)state;
+    scratch_remove();
+    return 0;
+}
+
 struct store *scratch_store(enum store_access access)
 {
     char path[sizeof directory + 8];

@@ -12,6 +12,9 @@ const char *scratch_make(void);
 /* Remove it and all that is in it. */
 void scratch_remove(void);
 
+/* The same, as a group's teardown. */
+int scratch_tear_down(void **state);
+
 /* A store in it, made if it is not there; fails the test when it cannot be opened. */
 struct store *scratch_store(enum store_access access);
 

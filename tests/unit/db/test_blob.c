@@ -259,13 +259,6 @@ static void a_file_left_aside_is_replaced(void **state)
     store_close(store);
 }
 
-static int remove_scratch(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,5 +272,5 @@ int main(void)
         cmocka_unit_test(a_file_left_aside_is_replaced),
     };
 
-    return cmocka_run_group_tests(tests, NULL, remove_scratch);
+    return cmocka_run_group_tests(tests, NULL, scratch_tear_down);
 }

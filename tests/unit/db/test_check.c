@@ -296,13 +296,6 @@ static void a_wrong_file_is_reported(void **state)
     assert_int_equal(check(first), 1);
 }
 
-static int remove_scratch(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,5 +305,5 @@ int main(void)
         cmocka_unit_test(a_wrong_file_is_reported),
     };
 
-    return cmocka_run_group_tests(tests, make_store, remove_scratch);
+    return cmocka_run_group_tests(tests, make_store, scratch_tear_down);
 }

@@ -307,13 +307,6 @@ static void big_values_end_a_node(void **state)
     store_close(store);
 }
 
-static int remove_scratch(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,5 +316,5 @@ int main(void)
         cmocka_unit_test(big_values_end_a_node),
     };
 
-    return cmocka_run_group_tests(tests, NULL, remove_scratch);
+    return cmocka_run_group_tests(tests, NULL, scratch_tear_down);
 }

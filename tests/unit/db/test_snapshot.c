@@ -327,13 +327,6 @@ static void names_are_checked(void **state)
     assert_int_equal(namespace_check(long_name, NAMESPACE_SIZE_MAX + 1, &err), -EBADMSG);
 }
 
-static int remove_scratch(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,5 +339,5 @@ int main(void)
         cmocka_unit_test(names_are_checked),
     };
 
-    return cmocka_run_group_tests(tests, NULL, remove_scratch);
+    return cmocka_run_group_tests(tests, NULL, scratch_tear_down);
 }

@@ -312,13 +312,6 @@ static void others_wait_little_and_the_wal_begins_anew(void **state)
     store_close(store);
 }
 
-static int remove_scratch(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,5 +326,5 @@ int main(void)
         cmocka_unit_test(others_wait_little_and_the_wal_begins_anew),
     };
 
-    return cmocka_run_group_tests(tests, NULL, remove_scratch);
+    return cmocka_run_group_tests(tests, NULL, scratch_tear_down);
 }

@@ -183,13 +183,6 @@ static void trees_are_found_again(void **state)
     store_close(store);
 }
 
-static int remove_scratch(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,5 +191,5 @@ int main(void)
         cmocka_unit_test(trees_are_found_again),
     };
 
-    return cmocka_run_group_tests(tests, NULL, remove_scratch);
+    return cmocka_run_group_tests(tests, NULL, scratch_tear_down);
 }

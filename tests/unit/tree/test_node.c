@@ -225,13 +225,6 @@ static void circles_end(void **state)
     assert_int_equal(read_all(), -EIO);
 }
 
-static int remove_scratch(void **state)
-{
-    (void)state;
-    scratch_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,5 +232,5 @@ int main(void)
         cmocka_unit_test(circles_end),
     };
 
-    return cmocka_run_group_tests(tests, make_store, remove_scratch);
+    return cmocka_run_group_tests(tests, make_store, scratch_tear_down);
 }
