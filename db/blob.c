@@ -145,9 +145,13 @@ int blob_find(struct blob *blob, struct store *store, int64_t id, struct error *
     int result = sql_step(store, find, err);
     if (result <= 0)
         return result < 0 ? result : -ENOENT;
+    int64_t blob_size = sqlite3_column_int64(find, 1);
     blob->id = id;
-    blob->size = (uint64_t)sqlite3_column_int64(find, 1);
+    blob->size = (uint64_t)blob_size;
     blob->in_file = sqlite3_column_int(find, 2);
+    /* What follows adds offsets, and SQLite's have 31 bits. */
+    if (blob_size < 0 || (!blob->in_file && blob_size > INT32_MAX))
+        return error_system(err, EIO, "blob %lld is damaged", (long long)id);
     if (!sql_column_digest(&blob->digest, find, 0))
         return error_system(err, EIO, "blob %lld has no digest", (long long)id);
     return 0;
