@@ -292,8 +292,9 @@ static int serve(struct serving *s, struct error *err)
         return result;
     signals_wanted(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    if (pthread_create(&signals, NULL, handle_signals, s->server) != 0)
-        return error_system(err, errno, "cannot start a thread");
+    int failed = pthread_create(&signals, NULL, handle_signals, s->server);
+    if (failed)
+        return error_system(err, failed, "cannot start a thread");
     log_event("serving", "store", s->app.store_directory, NULL);
     result = rpc_server_run(s->server, err);
     pthread_cancel(signals);

@@ -96,8 +96,7 @@ static void checkpoint(struct store *store)
 
 /* --- Batches ------------------------------------------------------------------------------------------------------ */
 
-static int find_digest(int64_t *id, struct store *store, const char *text, const struct digest *digest,
-                       struct error *err)
+int sql_find_digest(int64_t *id, struct store *store, const char *text, const struct digest *digest, struct error *err)
 {
     cleanup_reset sqlite3_stmt *find = sql_statement(store, text, err);
 
@@ -113,12 +112,12 @@ static int find_digest(int64_t *id, struct store *store, const char *text, const
 int sql_find_or_begin(int64_t *id, struct store *store, const char *text, const struct digest *digest,
                       struct error *err)
 {
-    int result = find_digest(id, store, text, digest, err);
+    int result = sql_find_digest(id, store, text, digest, err);
 
     /* Most of what is put is there already, and looking takes no lock. But before the lock was had, somebody may have
      * put it. */
     if (result == 0 && (result = sql_batch_begin(store, err)) == 1)
-        result = find_digest(id, store, text, digest, err);
+        result = sql_find_digest(id, store, text, digest, err);
     /* What is only looked up takes time too, while others wait for a batch that was opened for something new. */
     if (result == 1 && store->in_batch) {
         int ended = sql_batch_wrote(store, 0, err);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 static const char FIND_DIGEST[] = "SELECT id FROM blob WHERE digest = ?1";
@@ -14,8 +15,8 @@ static const char FIND_ID[] = "SELECT digest, size, data IS NULL FROM blob WHERE
 static const char INSERT[] = "INSERT INTO blob (digest, size, data) VALUES (?1, ?2, ?3)";
 
 #define BLOB_PATH_SIZE (sizeof "blobs/ab/" + DIGEST_HEX_SIZE)
-/* A file that is being written. One name is enough, since its writer holds the store's write lock; and what somebody
- * left there who was killed is gone with the next one. */
+/* A file that is being written. One name is enough, since its writer holds a lock on blobs/; and what somebody left
+ * there who was killed is gone with the next one. */
 #define BLOB_ASIDE "blobs/new"
 
 /* Where a blob's file stands, relative to the store's directory. */
@@ -61,8 +62,38 @@ static int make_directory(struct store *store, const char *directory, uint8_t pr
     return result;
 }
 
-/* Written aside, synced, renamed, and the directories synced: a crash leaves the whole file or none of that name. */
-static int write_file(struct store *store, const struct digest *digest, const void *bytes, size_t size)
+/* The lock under which a file is written aside; closing it lets go. It is waited for outside of batches only. */
+static int lock_aside(struct store *store)
+{
+    int fd = openat(store->directory_fd, "blobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    while (fd >= 0 && flock(fd, LOCK_EX) < 0) {
+        if (errno == EINTR)
+            continue;
+        int failed = errno;
+        close(fd);
+        return -failed;
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+/* Written aside and synced. This may take long, so it is done before the batch that others would wait for. */
+static int write_aside(struct store *store, const void *bytes, size_t size)
+{
+    unlinkat(store->directory_fd, BLOB_ASIDE, 0);
+    cleanup_close int fd = openat(store->directory_fd, BLOB_ASIDE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    if (fd < 0)
+        return -errno;
+    int result = write_all(fd, bytes, size);
+    if (result == 0 && fsync(fd) < 0)
+        result = -errno;
+    if (result < 0)
+        unlinkat(store->directory_fd, BLOB_ASIDE, 0);
+    return result;
+}
+
+/* Renamed, and the directories synced, under the write lock: a crash leaves the whole file or none of that name. */
+static int name_file(struct store *store, const struct digest *digest)
 {
     char path[BLOB_PATH_SIZE], directory[sizeof "blobs/ab"];
 
@@ -70,54 +101,63 @@ static int write_file(struct store *store, const struct digest *digest, const vo
     memcpy(directory, path, sizeof directory - 1);
     directory[sizeof directory - 1] = '\0';
     int result = make_directory(store, directory, digest->bytes[0]);
-    if (result < 0)
-        return result;
-    unlinkat(store->directory_fd, BLOB_ASIDE, 0);
-    cleanup_close int fd = openat(store->directory_fd, BLOB_ASIDE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-    if (fd < 0)
-        return -errno;
-    result = write_all(fd, bytes, size);
-    if (result == 0 && fsync(fd) < 0)
-        result = -errno;
     if (result == 0 && renameat(store->directory_fd, BLOB_ASIDE, store->directory_fd, path) < 0)
         result = -errno;
-    if (result == 0)
-        return sync_directory(store, directory);
-    unlinkat(store->directory_fd, BLOB_ASIDE, 0);
-    return result;
+    return result < 0 ? result : sync_directory(store, directory);
 }
 
+/* The row; without bytes the content is in a file. */
 static int insert(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, size_t size,
                   struct error *err)
 {
-    bool inlined = size <= BLOB_INLINE_MAX;
-
-    if (!inlined) {
-        int result = write_file(store, digest, bytes, size);
-        if (result < 0)
-            return error_system(err, -result, "cannot write a blob into %s", store->directory);
-    }
     cleanup_reset sqlite3_stmt *add = sql_statement(store, INSERT, err);
+
     if (!add)
         return -EIO;
     sql_bind_digest(add, 1, digest);
     sqlite3_bind_int64(add, 2, (int64_t)size);
-    if (inlined)
-        sqlite3_bind_blob64(add, 3, size ? bytes : "", size, SQLITE_STATIC);
+    if (bytes)
+        sqlite3_bind_blob64(add, 3, bytes, size, SQLITE_STATIC);
     int result = sql_step(store, add, err);
     if (result < 0)
         return result;
     *id = sqlite3_last_insert_rowid(store->db);
-    return sql_batch_wrote(store, inlined ? size : 0, err);
+    return sql_batch_wrote(store, bytes ? size : 0, err);
+}
+
+static int put_file(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, size_t size,
+                    struct error *err)
+{
+    int result = store_flush(store, err);
+
+    if (result < 0)
+        return result;
+    cleanup_close int lock = lock_aside(store);
+    result = lock < 0 ? lock : write_aside(store, bytes, size);
+    if (result < 0)
+        return error_system(err, -result, "cannot write a blob into %s", store->directory);
+    result = sql_find_or_begin(id, store, FIND_DIGEST, digest, err);
+    if (result == 0) {
+        result = name_file(store, digest);
+        if (result == 0)
+            return insert(id, store, digest, NULL, size, err);
+        error_system(err, -result, "cannot write a blob into %s", store->directory);
+    }
+    unlinkat(store->directory_fd, BLOB_ASIDE, 0);
+    return result < 0 ? result : 0;
 }
 
 int blob_put(int64_t *id, struct digest *digest, struct store *store, const void *bytes, size_t size, struct error *err)
 {
     sha256_of(digest, store->sha, bytes, size);
-    int result = sql_find_or_begin(id, store, FIND_DIGEST, digest, err);
-    if (result != 0)
-        return result < 0 ? result : 0;
-    return insert(id, store, digest, bytes, size, err);
+    if (size > BLOB_INLINE_MAX) {
+        int found = sql_find_digest(id, store, FIND_DIGEST, digest, err);
+        return found == 0 ? put_file(id, store, digest, bytes, size, err) : found < 0 ? found : 0;
+    }
+    int found = sql_find_or_begin(id, store, FIND_DIGEST, digest, err);
+    if (found != 0)
+        return found < 0 ? found : 0;
+    return insert(id, store, digest, size ? bytes : "", size, err);
 }
 
 int blob_find(struct blob *blob, struct store *store, int64_t id, struct error *err)
@@ -130,9 +170,13 @@ int blob_find(struct blob *blob, struct store *store, int64_t id, struct error *
     int result = sql_step(store, find, err);
     if (result <= 0)
         return result < 0 ? result : -ENOENT;
+    int64_t blob_size = sqlite3_column_int64(find, 1);
     blob->id = id;
-    blob->size = (uint64_t)sqlite3_column_int64(find, 1);
+    blob->size = (uint64_t)blob_size;
     blob->in_file = sqlite3_column_int(find, 2);
+    /* What follows adds offsets, and SQLite's have 31 bits. */
+    if (blob_size < 0 || (!blob->in_file && blob_size > INT32_MAX))
+        return error_system(err, EIO, "blob %lld is damaged", (long long)id);
     if (!sql_column_digest(&blob->digest, find, 0))
         return error_system(err, EIO, "blob %lld has no digest", (long long)id);
     return 0;

@@ -108,8 +108,12 @@ static int check_blob(struct check *check, struct store *store, int64_t id, stru
     int result = blob_find(&blob, store, id, err);
 
     count(check, &check->blobs);
-    if (result < 0)
-        return result == -ENOENT ? 0 : result; /* it went meanwhile */
+    if (result == -ENOENT)
+        return 0; /* it went meanwhile */
+    if (result < 0) {
+        bad(check, "%s", err->text);
+        return 0;
+    }
     hex_encode(hex, blob.digest.bytes, DIGEST_SIZE);
     result = hash_blob(&digest, check, store, &blob, err);
     if (result < 0)

@@ -127,8 +127,10 @@ static int keep_row(struct snapshot *snapshot, struct store *store, sqlite3_stmt
 
     if (result != 1)
         return result < 0 ? result : -ENOENT;
-    if (snprintf(store->kept_namespace, sizeof store->kept_namespace, "%s", snapshot->namespace) < 0 ||
-        snprintf(store->kept_format, sizeof store->kept_format, "%s", snapshot->format) < 0)
+    if ((size_t)snprintf(store->kept_namespace, sizeof store->kept_namespace, "%s", snapshot->namespace) >=
+            sizeof store->kept_namespace ||
+        (size_t)snprintf(store->kept_format, sizeof store->kept_format, "%s", snapshot->format) >=
+            sizeof store->kept_format)
         return error_system(err, EIO, "snapshot %lld is damaged", (long long)snapshot->number);
     snapshot->namespace = store->kept_namespace;
     snapshot->format = store->kept_format;

@@ -4,10 +4,12 @@
 
 #include "base/cleanup.h"
 #include "base/timestamp.h"
+#include "db/check.h"
 #include "tests/unit/scratch.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -259,6 +261,69 @@ static void a_file_left_aside_is_replaced(void **state)
     store_close(store);
 }
 
+#define WRITERS 4
+#define SHARED 10 /* contents that all of them put */
+#define OWN 10    /* contents of each one's own */
+
+static void put_large(struct store *store, uint32_t seed)
+{
+    cleanup_free uint8_t *bytes = make_bytes(BLOB_INLINE_MAX + 1000, seed);
+    struct digest digest;
+    struct error e;
+    int64_t id;
+
+    if (blob_put(&id, &digest, store, bytes, BLOB_INLINE_MAX + 1000, &e) < 0) {
+        fprintf(stderr, "%s\n", e.text);
+        abort(); /* cmocka's way out is for the main thread only */
+    }
+}
+
+static void *write_large(void *arg)
+{
+    uint32_t number = *(uint32_t *)arg;
+    struct store *store;
+    struct error e;
+    char path[256];
+
+    snprintf(path, sizeof path, "%s/store", scratch_make());
+    if (store_open(&store, path, STORE_WRITE, &e) < 0)
+        abort();
+    for (uint32_t i = 0; i < SHARED + OWN; i++)
+        put_large(store, 1000 + (i < SHARED ? i : i * WRITERS + number));
+    if (store_flush(store, &e) < 0)
+        abort();
+    store_close(store);
+    return NULL;
+}
+
+static void show(void *arg, const char *text)
+{
+    (void)arg;
+    print_message("%s\n", text);
+}
+
+/* They write aside one after the other, without the store's lock; each content comes out whole and once. */
+static void several_write_large_ones(void **state)
+{
+    struct store *store = scratch_store(STORE_CREATE);
+    int64_t before = scratch_sql("SELECT count(*) FROM blob");
+    pthread_t threads[WRITERS];
+    uint32_t numbers[WRITERS];
+    struct check check = {.report = show};
+    (void)state;
+
+    for (uint32_t i = 0; i < WRITERS; i++) {
+        numbers[i] = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, write_large, &numbers[i]), 0);
+    }
+    for (int i = 0; i < WRITERS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(scratch_sql("SELECT count(*) FROM blob") - before, SHARED + WRITERS * OWN);
+    ok(store_check(&check, store, &err));
+    assert_int_equal(check.bad, 0);
+    store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +335,7 @@ int main(void)
         cmocka_unit_test(handles_survive_the_writes_of_others),
         cmocka_unit_test(what_is_lost_is_an_error),
         cmocka_unit_test(a_file_left_aside_is_replaced),
+        cmocka_unit_test(several_write_large_ones),
     };
 
     return cmocka_run_group_tests(tests, NULL, scratch_tear_down);

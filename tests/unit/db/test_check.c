@@ -157,6 +157,8 @@ static const struct {
     {"blob", "digest", "x'01'", "id = 17"},
     {"blob", "size", "size + 1", "id = 17"},
     {"blob", "size", "size - 1", "id = 17"},
+    {"blob", "size", "-1", "id = 17"},
+    {"blob", "size", "1 << 40", "id = 17"},
     {"node", "digest", "CAST(x'01' || substr(digest, 2) AS BLOB)", "id = 3"},
     {"node", "kind", "3", "id = 3"},
     {"node", "kind", "77", "id = 3"},
@@ -264,6 +266,22 @@ static void one_missing_row_is_reported(void **state)
     }
 }
 
+/* What comes behind a damaged row is looked at, too. */
+static void damage_does_not_end_the_check(void **state)
+{
+    char first[256];
+    (void)state;
+
+    scratch_sql("CREATE TABLE kept AS SELECT * FROM blob");
+    scratch_sql("UPDATE blob SET digest = CAST(x'01' || id AS BLOB) WHERE id IN (3, 4)");
+    scratch_sql("UPDATE blob SET size = -1 WHERE id = 5");
+    assert_in_range(check(first), 3 + 1, 3 + 3); /* the blobs, and the nodes whose entries have two of them */
+    scratch_sql("DELETE FROM blob");
+    scratch_sql("INSERT INTO blob SELECT * FROM kept");
+    scratch_sql("DROP TABLE kept");
+    assert_int_equal(check(first), 0);
+}
+
 static void change_byte(const char *path, off_t offset)
 {
     uint8_t byte;
@@ -299,9 +317,8 @@ static void a_wrong_file_is_reported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_store_is_good),
-        cmocka_unit_test(one_wrong_value_is_reported),
-        cmocka_unit_test(one_missing_row_is_reported),
+        cmocka_unit_test(a_good_store_is_good),        cmocka_unit_test(one_wrong_value_is_reported),
+        cmocka_unit_test(one_missing_row_is_reported), cmocka_unit_test(damage_does_not_end_the_check),
         cmocka_unit_test(a_wrong_file_is_reported),
     };
 
