@@ -162,6 +162,24 @@ static void set_name(struct item *item)
     item->entry.name_size = (uint16_t)(item->path + item->path_size - item->entry.name);
 }
 
+/* A directory that nobody mentioned. Its key is the beginning of another one in the arena, which it shares: one path
+ * may have 2,000 such directories above it, and copies would be a thousand times the path. */
+static struct item *new_parent(struct builder *builder, const char *key, size_t size)
+{
+    struct item *item = arena_alloc(builder, sizeof *item, _Alignof(struct item));
+
+    if (!item)
+        return NULL;
+    *item = (struct item){
+        .entry = {.mode = MADE_MODE, .size = ENTRY_DIRECTORY_SIZE, .flags = ENTRY_MADE},
+        .path = key,
+        .path_size = (uint16_t)size,
+        .implicit = true,
+    };
+    set_name(item);
+    return item;
+}
+
 static int append(struct builder *builder, struct item *item, struct error *err)
 {
     if (builder->count == builder->room) {
@@ -294,12 +312,9 @@ static int make_parents(struct settling *s, const struct item *item, struct erro
             const char *from = item->path + above + (above > 0);
             size = (size_t)(from - item->path) + strlen(from);
         }
-        struct item *parent = new_item(s->builder, item->path, size);
+        struct item *parent = new_parent(s->builder, item->path, size);
         if (!parent)
             return error_system(err, ENOMEM, "cannot hold a tree");
-        parent->entry = (struct entry){.mode = MADE_MODE, .size = ENTRY_DIRECTORY_SIZE, .flags = ENTRY_MADE};
-        parent->implicit = true;
-        set_name(parent);
         int result = accept(s, parent, err);
         if (result < 0)
             return result;
@@ -329,14 +344,9 @@ static int settle_item(struct settling *s, struct item *item, builder_report rep
 /* A tree has a root, even when it has nothing else. */
 static int ensure_root(struct builder *builder, struct error *err)
 {
-    struct item *root = new_item(builder, "", 0);
+    struct item *root = new_parent(builder, "", 0);
 
-    if (!root)
-        return error_system(err, ENOMEM, "cannot hold a tree");
-    root->entry = (struct entry){.mode = MADE_MODE, .size = ENTRY_DIRECTORY_SIZE, .flags = ENTRY_MADE};
-    root->implicit = true;
-    set_name(root);
-    return append(builder, root, err);
+    return root ? append(builder, root, err) : error_system(err, ENOMEM, "cannot hold a tree");
 }
 
 int builder_settle(struct builder *builder, builder_report report, void *arg, struct error *err)
