@@ -1,5 +1,6 @@
-/* Each allocation of reading and arranging a frame fails in turn: an error comes of it, and nothing else. The linker
- * puts our allocators in the place of the C library's (-Wl,--wrap). */
+/* Each allocation of reading and arranging a frame fails in turn: an error comes of it, and nothing else. And what a
+ * hostile frame makes us ask for stays in proportion. The linker puts our allocators in the place of the C library's
+ * (-Wl,--wrap). */
 #include "import/frame.h"
 
 #include "tests/unit/import/frame_harness.h"
@@ -26,6 +27,7 @@ void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *text);
 
 static size_t until_failure; /* allocations; 0: none fails */
+static size_t asked;         /* bytes, of all allocations together */
 
 static bool fails(void)
 {
@@ -34,6 +36,7 @@ static bool fails(void)
 
 void *__wrap_malloc(size_t size)
 {
+    asked += size;
     return fails() ? NULL : __real_malloc(size);
 }
 
@@ -44,6 +47,7 @@ void *__wrap_calloc(size_t count, size_t size)
 
 void *__wrap_realloc(void *old, size_t size)
 {
+    asked += size;
     return fails() ? NULL : __real_realloc(old, size);
 }
 
@@ -126,9 +130,37 @@ static void every_allocation_may_fail(void **state)
         try_frame(names[i]);
 }
 
+/* Records of 4 KB with 2,000 directories each that nobody mentioned: a directory costs what an entry does, not what its
+ * path is long. */
+static void directories_nobody_mentioned_are_small(void **state)
+{
+    enum { RECORDS = 20, DEPTH = 2000, DIRECTORY_MAX = 512 };
+    static const char value[] = "{\"type\":\"file\",\"mode\":33188,\"size\":0,\"uid\":0,\"gid\":0,\"mtime\":1}";
+    char *text = NULL;
+    size_t size;
+    uint64_t sum;
+    struct error err;
+    FILE *out = open_memstream(&text, &size);
+    (void)state;
+
+    fputs("metadata\t\"metadata\"\t{\"namespace\":\"deep\",\"timestamp\":\"2017-03-11T17:04:29Z\"}\n", out);
+    for (int i = 0; i < RECORDS; i++) {
+        fprintf(out, "file\t\"/%d", i);
+        for (int depth = 0; depth < DEPTH; depth++)
+            fputs("/a", out);
+        fprintf(out, "\"\t%s\n", value);
+    }
+    fclose(out);
+    asked = 0;
+    assert_int_equal(read_once(&sum, text, size, &err), 0);
+    assert_true(asked > 0 && asked < (size_t)RECORDS * DEPTH * DIRECTORY_MAX);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(directories_nobody_mentioned_are_small),
         cmocka_unit_test(every_allocation_may_fail),
     };
 
