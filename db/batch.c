@@ -104,9 +104,16 @@ int sql_find_digest(int64_t *id, struct store *store, const char *text, const st
         return -EIO;
     sql_bind_digest(find, 1, digest);
     int result = sql_step(store, find, err);
-    if (result == 1)
-        *id = sqlite3_column_int64(find, 0);
-    return result;
+    if (result != 1)
+        return result;
+    *id = sqlite3_column_int64(find, 0);
+    if (!store->in_batch)
+        return 1;
+    /* What is only looked up takes time too, while others wait for a batch that was opened for something new. (Reset,
+     * since SQLite does not checkpoint behind a commit while a statement reads.) */
+    sqlite3_reset(find);
+    result = sql_batch_wrote(store, 0, err);
+    return result < 0 ? result : 1;
 }
 
 int sql_find_or_begin(int64_t *id, struct store *store, const char *text, const struct digest *digest,
@@ -118,11 +125,6 @@ int sql_find_or_begin(int64_t *id, struct store *store, const char *text, const 
      * put it. */
     if (result == 0 && (result = sql_batch_begin(store, err)) == 1)
         result = sql_find_digest(id, store, text, digest, err);
-    /* What is only looked up takes time too, while others wait for a batch that was opened for something new. */
-    if (result == 1 && store->in_batch) {
-        int ended = sql_batch_wrote(store, 0, err);
-        return ended < 0 ? ended : 1;
-    }
     return result;
 }
 

@@ -61,7 +61,7 @@ int sql_error(struct store *store, struct error *err);
 int sql_batch_begin(struct store *store, struct error *err);
 
 /* Is there an object of this digest? `find` is a text that takes the digest and gives the id. 1: there is, *id; else 0.
- */
+ * An open batch that is old ends when something was found. */
 int sql_find_digest(int64_t *id, struct store *store, const char *find, const struct digest *digest, struct error *err);
 
 /* The same; but when it gives 0, a batch is open to write the object in, so nobody else will meanwhile. */

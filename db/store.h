@@ -5,6 +5,9 @@
  *
  * Writing: content goes in by batches, transactions of at most 4 MiB or 50 ms, so that nobody waits for the lock;
  * nothing refers to it until one small transaction publishes a snapshot, durably (snapshot.h).
+ *
+ * Nothing is put from inside a visit, or behind a blob_read() without blob_rest(): both are open read transactions, and
+ * SQLite refuses at once (-EBUSY, whatever the timeout) to write in one that somebody's commit has made old.
  */
 #ifndef DB_STORE_H
 #define DB_STORE_H

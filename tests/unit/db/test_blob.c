@@ -121,21 +121,32 @@ static void batches_are_taken_back(void **state)
 
 #define PATIENCE_MS 5000
 
-/* An import of which one thing is new looks up everything else for as long as it takes. */
-static void batches_end_while_nothing_is_new(void **state)
+/* One thing is new; then only what is known is put, until somebody else sees the new one. */
+static void batch_ends_beside(const void *known, size_t size, const char *new)
 {
     struct store *store = scratch_store(STORE_CREATE);
     uint64_t began = timestamp_now();
-    (void)state;
+    char count[80];
 
-    put(store, "known", 5);
+    put(store, known, size);
     ok(store_flush(store, &err));
-    put(store, "only this is new", 16);
-    while (scratch_sql("SELECT count(*) FROM blob WHERE size = 16") == 0) {
+    put(store, new, strlen(new));
+    snprintf(count, sizeof count, "SELECT count(*) FROM blob WHERE size = %zu", strlen(new));
+    while (scratch_sql(count) == 0) {
         assert_in_range((timestamp_now() - began) / 1000000, 0, PATIENCE_MS);
-        put(store, "known", 5);
+        put(store, known, size);
     }
     store_close(store);
+}
+
+/* An import of which one thing is new looks up everything else for as long as it takes. */
+static void batches_end_while_nothing_is_new(void **state)
+{
+    cleanup_free uint8_t *large = make_bytes(BLOB_INLINE_MAX + 77, 11);
+    (void)state;
+
+    batch_ends_beside("known", 5, "only this is new");
+    batch_ends_beside(large, BLOB_INLINE_MAX + 77, "and then only that one");
 }
 
 static void check_ranges(struct store *store, const struct blob *blob, const uint8_t *bytes)
