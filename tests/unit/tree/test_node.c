@@ -209,7 +209,7 @@ static void circles_end(void **state)
         " subtree FROM entry WHERE id = " TOP " * 64",
         "UPDATE entry SET subtree = " TOP " WHERE id / 64 = " TOP,
         "UPDATE node SET count = 2, entries = 2, dirs = 2, nodes = 4294967294 WHERE id = " TOP,
-        "UPDATE node SET nodes = 4294967295 WHERE id = " ROOT,
+        ("UPDATE node SET nodes = 4294967295 WHERE id = " ROOT),
     };
     (void)state;
 
