@@ -120,26 +120,33 @@ static int load_access(struct access_list **out, struct error *err)
 
 /* --- Listening ---------------------------------------------------------------------------------------------------- */
 
-/* "127.0.0.1:2049", "[::1]:2049", "[::1]", ":2049", "10.0.0.7" */
+/* Digits alone: no sign, no white space. */
+static bool parse_port(uint16_t *port, const char *text)
+{
+    size_t size = strspn(text, "0123456789");
+    unsigned long number = strtoul(text, NULL, 10);
+
+    *port = (uint16_t)number;
+    return size > 0 && size <= strlen("65535") && text[size] == '\0' && number <= UINT16_MAX;
+}
+
+/* "127.0.0.1:2049", "[::1]:2049", "[::1]", "::1", ":2049", "10.0.0.7" */
 static int parse_listen(char address[64], uint16_t *port, const char *text, struct error *err)
 {
-    const char *colon = text[0] == '[' ? strchr(text, ']') : strrchr(text, ':');
-    const char *host = text, *host_end = colon;
+    bool brackets = text[0] == '[';
+    const char *host = text + brackets;
+    size_t size = strcspn(host, brackets ? "]" : ":");
+    const char *rest = host + size + (brackets && host[size]);
 
-    if (text[0] == '[') {
-        host++;
-        host_end = colon;
-        colon = colon && colon[1] == ':' ? colon + 1 : NULL;
-    } else if (colon && strchr(text, ':') != colon) {
-        colon = host_end = NULL; /* IPv6 without a port */
+    if (!brackets && *rest == ':' && strchr(rest + 1, ':')) { /* IPv6 without a port */
+        size = strlen(host);
+        rest = host + size;
     }
-    size_t size = host_end ? (size_t)(host_end - host) : strlen(host);
-    char *end = NULL;
-    unsigned long number = colon ? strtoul(colon + 1, &end, 10) : NFS_PORT;
-    if (size >= 64 || (text[0] == '[' && !host_end) || (colon && (*end || end == colon + 1)) || number > UINT16_MAX)
+    *port = NFS_PORT;
+    if (size >= 64 || (brackets && (size == 0 || host[size] != ']')) ||
+        (*rest && (*rest != ':' || !parse_port(port, rest + 1))))
         return error_usage(err, "--listen %s is no ADDR:PORT such as 0.0.0.0:2049 or [::]:2049", text);
     snprintf(address, 64, "%.*s", size ? (int)size : 1, size ? host : "*");
-    *port = (uint16_t)number;
     return 0;
 }
 
