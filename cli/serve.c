@@ -17,6 +17,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define NFS_PORT 2049
 #define PORTMAP_PORT 111
@@ -287,22 +289,33 @@ static void *handle_signals(void *arg)
 
 /* --- All of it ---------------------------------------------------------------------------------------------------- */
 
+/* Every connection takes a descriptor, and the usual soft limit, which is for select(2), is a quarter of what is
+ * allowed here. Where more is not to be had, accepting pauses at the limit. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Signals are taken from the first moment on: looking for rpcbind may take seconds, and SIGHUP would end us there. */
 static int serve(struct serving *s, struct error *err)
 {
     pthread_t signals;
-    sigset_t set;
-    int result = listen_all(s, err);
+    int result = pthread_create(&signals, NULL, handle_signals, s->server);
 
+    if (result != 0)
+        return error_system(err, result, "cannot start a thread");
+    result = listen_all(s, err);
     if (result == 0)
         result = start_portmap(s, err);
-    if (result < 0)
-        return result;
-    signals_wanted(&set);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    if (pthread_create(&signals, NULL, handle_signals, s->server) != 0)
-        return error_system(err, errno, "cannot start a thread");
-    log_event("serving", "store", s->app.store_directory, NULL);
-    result = rpc_server_run(s->server, err);
+    if (result == 0) {
+        log_event("serving", "store", s->app.store_directory, NULL);
+        result = rpc_server_run(s->server, err);
+    }
     pthread_cancel(signals);
     pthread_join(signals, NULL);
     if (s->registered)
@@ -350,10 +363,14 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
 {
     struct serving serving = {0};
     struct store *store;
+    sigset_t signals;
 
     (void)argv;
     if (argc)
         return error_usage(err, "there is nothing to name; every snapshot of the store is served");
+    signals_wanted(&signals);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* for handle_signals() */
+    raise_descriptors();
     /* Workers open the store for themselves; this one makes it where there is none yet, so that a server may be first.
      */
     int result = store_open(&store, invocation->store, STORE_CREATE, err);
