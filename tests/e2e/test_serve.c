@@ -185,6 +185,25 @@ static void ipv6_is_served(void **state)
     stop(pid);
 }
 
+/* Whatever bytes a client sends, the log is valid UTF-8 without control characters. */
+static void paths_are_quoted_in_the_log(void **state)
+{
+    static const char path[] = "/caf\xc3\xa9/\xff/\xc2\x9b"
+                               "0m/\x1b[0m";
+    struct client client;
+    struct fh root;
+    (void)state;
+
+    pid_t pid = start("log", "127.0.0.1:0", NULL, NULL);
+    client_connect(&client, wait_for_port("log"), true);
+    assert_int_equal(call_mount(&root, &client, path), NOENT);
+    client_close(&client);
+    char *rest = wait_for("log", " path=");
+    assert_non_null(strstr(rest, "\"/caf\xc3\xa9/\\udcff/\\u009b0m/\\u001b[0m\" "));
+    free(rest);
+    stop(pid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +212,7 @@ int main(void)
         cmocka_unit_test(stopping_twice_is_stopping),
         cmocka_unit_test(descriptors_are_as_many_as_allowed),
         cmocka_unit_test(ipv6_is_served),
+        cmocka_unit_test(paths_are_quoted_in_the_log),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
