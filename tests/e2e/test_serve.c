@@ -40,13 +40,19 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Start a server, known by `name`, with these options and those that all have here. */
-static pid_t start(const char *name, const char *listen, const char *option, const char *value)
+static pid_t start_with(const char *name, const char *listen, const char *portmap, const char *option,
+                        const char *value)
 {
     const char *arguments[] = {"--store", store,       "serve", "--listen", listen, "--portmap",
-                               "off",     "--threads", "2",     option,     value,  NULL};
+                               portmap,   "--threads", "2",     option,     value,  NULL};
 
     return process_start(name, arguments);
+}
+
+/* Start a server, known by `name`, with this option (NULL: none) and those that all have here. */
+static pid_t start(const char *name, const char *listen, const char *option, const char *value)
+{
+    return start_with(name, listen, "off", option, value);
 }
 
 /* Wait until the server's log has the text; what follows it there (the caller frees it). */
@@ -185,6 +191,20 @@ static void ipv6_is_served(void **state)
     stop(pid);
 }
 
+/* Two servers cannot both have port 111 of an address, and who is not root has it never: both serve all the same. */
+static void a_portmap_that_cannot_be_stops_nobody(void **state)
+{
+    (void)state;
+
+    pid_t first = start_with("first", "127.77.0.1:0", "builtin", NULL, NULL);
+    wait_until("first", " serving ");
+    pid_t second = start_with("second", "127.77.0.1:0", "builtin", NULL, NULL);
+    wait_until("second", " serving ");
+    wait_until("second", "no portmap");
+    stop(second);
+    stop(first);
+}
+
 /* Whatever bytes a client sends, the log is valid UTF-8 without control characters. */
 static void paths_are_quoted_in_the_log(void **state)
 {
@@ -212,6 +232,7 @@ int main(void)
         cmocka_unit_test(stopping_twice_is_stopping),
         cmocka_unit_test(descriptors_are_as_many_as_allowed),
         cmocka_unit_test(ipv6_is_served),
+        cmocka_unit_test(a_portmap_that_cannot_be_stops_nobody),
         cmocka_unit_test(paths_are_quoted_in_the_log),
     };
 
