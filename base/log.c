@@ -1,6 +1,8 @@
 /* log.c - one event, one line, one write. */
 #include "base/log.h"
 
+#include "base/buffer.h"
+#include "base/quote.h"
 #include "base/timestamp.h"
 
 #include <stdarg.h>
@@ -30,25 +32,27 @@ static void add_text(struct line *line, const char *text)
         add_char(line, *text++);
 }
 
-/* Quoted as JSON has it; the bytes may be anybody's. */
+/* Quoted as JSON has it, whatever the bytes: they may be anybody's, and the log may be read in a terminal, for which
+ * U+0080 to U+009F are commands too. */
 static void add_quoted(struct line *line, const char *text)
 {
-    add_char(line, '"');
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
+    cleanup_buffer struct buffer quoted = {0};
 
-        if (c == '"' || c == '\\') {
-            add_char(line, '\\');
-            add_char(line, (char)c);
-        } else if (c < 0x20 || c == 0x7f) {
+    quote_json(&quoted, text, strlen(text));
+    for (size_t i = 0; i < quoted.size && !quoted.failed; i++) {
+        uint8_t c = quoted.bytes[i];
+        bool pair = c == 0xc2 && i + 1 < quoted.size && quoted.bytes[i + 1] < 0xa0;
+
+        if (pair || c == 0x7f) {
             char escape[8];
-            snprintf(escape, sizeof escape, "\\u%04x", c);
+            snprintf(escape, sizeof escape, "\\u%04x", pair ? quoted.bytes[++i] : c);
             add_text(line, escape);
         } else {
             add_char(line, (char)c);
         }
     }
-    add_char(line, '"');
+    if (quoted.failed)
+        add_text(line, "\"\"");
 }
 
 static void add_value(struct line *line, const char *text)
@@ -57,7 +61,7 @@ static void add_value(struct line *line, const char *text)
     bool printable = *text != '\0' && text[plain] == '\0';
 
     for (const char *p = text; printable && *p; p++)
-        printable = (unsigned char)*p >= 0x20 && *p != 0x7f;
+        printable = (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f;
     if (printable)
         add_text(line, text);
     else

@@ -17,6 +17,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define NFS_PORT 2049
 #define PORTMAP_PORT 111
@@ -120,26 +122,33 @@ static int load_access(struct access_list **out, struct error *err)
 
 /* --- Listening ---------------------------------------------------------------------------------------------------- */
 
-/* "127.0.0.1:2049", "[::1]:2049", "[::1]", ":2049", "10.0.0.7" */
+/* Digits alone: no sign, no white space. */
+static bool parse_port(uint16_t *port, const char *text)
+{
+    size_t size = strspn(text, "0123456789");
+    unsigned long number = strtoul(text, NULL, 10);
+
+    *port = (uint16_t)number;
+    return size > 0 && size <= strlen("65535") && text[size] == '\0' && number <= UINT16_MAX;
+}
+
+/* "127.0.0.1:2049", "[::1]:2049", "[::1]", "::1", ":2049", "10.0.0.7" */
 static int parse_listen(char address[64], uint16_t *port, const char *text, struct error *err)
 {
-    const char *colon = text[0] == '[' ? strchr(text, ']') : strrchr(text, ':');
-    const char *host = text, *host_end = colon;
+    bool brackets = text[0] == '[';
+    const char *host = text + brackets;
+    size_t size = strcspn(host, brackets ? "]" : ":");
+    const char *rest = host + size + (brackets && host[size]);
 
-    if (text[0] == '[') {
-        host++;
-        host_end = colon;
-        colon = colon && colon[1] == ':' ? colon + 1 : NULL;
-    } else if (colon && strchr(text, ':') != colon) {
-        colon = host_end = NULL; /* IPv6 without a port */
+    if (!brackets && *rest == ':' && strchr(rest + 1, ':')) { /* IPv6 without a port */
+        size = strlen(host);
+        rest = host + size;
     }
-    size_t size = host_end ? (size_t)(host_end - host) : strlen(host);
-    char *end = NULL;
-    unsigned long number = colon ? strtoul(colon + 1, &end, 10) : NFS_PORT;
-    if (size >= 64 || (text[0] == '[' && !host_end) || (colon && (*end || end == colon + 1)) || number > UINT16_MAX)
+    *port = NFS_PORT;
+    if (size >= 64 || (brackets && (size == 0 || host[size] != ']')) ||
+        (*rest && (*rest != ':' || !parse_port(port, rest + 1))))
         return error_usage(err, "--listen %s is no ADDR:PORT such as 0.0.0.0:2049 or [::]:2049", text);
     snprintf(address, 64, "%.*s", size ? (int)size : 1, size ? host : "*");
-    *port = (uint16_t)number;
     return 0;
 }
 
@@ -280,23 +289,33 @@ static void *handle_signals(void *arg)
 
 /* --- All of it ---------------------------------------------------------------------------------------------------- */
 
+/* Every connection takes a descriptor, and the usual soft limit, which is for select(2), is a quarter of what is
+ * allowed here. Where more is not to be had, accepting pauses at the limit. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Signals are taken from the first moment on: looking for rpcbind may take seconds, and SIGHUP would end us there. */
 static int serve(struct serving *s, struct error *err)
 {
     pthread_t signals;
-    sigset_t set;
-    int result = listen_all(s, err);
+    int result = pthread_create(&signals, NULL, handle_signals, s->server);
 
+    if (result != 0)
+        return error_system(err, result, "cannot start a thread");
+    result = listen_all(s, err);
     if (result == 0)
         result = start_portmap(s, err);
-    if (result < 0)
-        return result;
-    signals_wanted(&set);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    int failed = pthread_create(&signals, NULL, handle_signals, s->server);
-    if (failed)
-        return error_system(err, failed, "cannot start a thread");
-    log_event("serving", "store", s->app.store_directory, NULL);
-    result = rpc_server_run(s->server, err);
+    if (result == 0) {
+        log_event("serving", "store", s->app.store_directory, NULL);
+        result = rpc_server_run(s->server, err);
+    }
     pthread_cancel(signals);
     pthread_join(signals, NULL);
     if (s->registered)
@@ -344,10 +363,14 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
 {
     struct serving serving = {0};
     struct store *store;
+    sigset_t signals;
 
     (void)argv;
     if (argc)
         return error_usage(err, "there is nothing to name; every snapshot of the store is served");
+    signals_wanted(&signals);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* for handle_signals() */
+    raise_descriptors();
     /* Workers open the store for themselves; this one makes it where there is none yet, so that a server may be first.
      */
     int result = store_open(&store, invocation->store, STORE_CREATE, err);

@@ -26,6 +26,8 @@ nfsstat3 nfs3_status(struct nfsd_worker *worker, int error)
         {-ENAMETOOLONG, NFS3ERR_NAMETOOLONG},
         {-EBUSY, NFS3ERR_JUKEBOX}, /* the store is locked for longer than a call may wait: ask again */
         {-ENOMEM, NFS3ERR_JUKEBOX},
+        {-EMFILE, NFS3ERR_JUKEBOX}, /* no descriptor for a content just now */
+        {-ENFILE, NFS3ERR_JUKEBOX},
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)

@@ -75,8 +75,12 @@ static int read_file(struct read_result *out, struct rpc_call *call, const struc
                      uint32_t count)
 {
     out->count = clip(&out->eof, file->size, offset, count);
-    if (out->count > COPY_MAX && call->stream)
-        return rpc_call_send_file(call, file->fd, offset, out->count);
+    if (out->count > COPY_MAX && call->stream) {
+        int sent = rpc_call_send_file(call, file->fd, offset, out->count);
+
+        if (sent != -EMFILE && sent != -ENFILE)
+            return sent; /* else no descriptor is left for it, and it is copied */
+    }
     out->data = rpc_call_alloc(call, out->count);
     if (!out->data)
         return -ENOMEM;

@@ -69,6 +69,7 @@ e2e_tests += tests/e2e/test_lifetimes
 e2e_tests += tests/e2e/test_listings
 e2e_tests += tests/e2e/test_locks
 e2e_tests += tests/e2e/test_mounting
+e2e_tests += tests/e2e/test_serve
 
 if HAVE_LIBNFS
 e2e_tests += tests/e2e/test_libnfs

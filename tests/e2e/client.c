@@ -18,20 +18,33 @@
 
 enum { ANSWER_SECONDS = 20, DATAGRAM_SECONDS = 1, DATAGRAM_MAX = 65536 };
 
-void client_connect(struct client *client, uint16_t port, bool stream)
+static void connect_to(struct client *client, const struct sockaddr *to, socklen_t size, bool stream)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
     struct timeval patience = {.tv_sec = stream ? ANSWER_SECONDS : DATAGRAM_SECONDS};
     int one = 1;
 
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     *client = (struct client){.stream = stream, .xid = 1};
-    client->fd = socket(AF_INET, (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+    client->fd = socket(to->sa_family, (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
     assert_true(client->fd >= 0);
     assert_return_code(setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), errno);
     if (stream)
         setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    assert_return_code(connect(client->fd, (struct sockaddr *)&to, sizeof to), errno);
+    assert_return_code(connect(client->fd, to, size), errno);
+}
+
+void client_connect(struct client *client, uint16_t port, bool stream)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connect_to(client, (struct sockaddr *)&to, sizeof to, stream);
+}
+
+void client_connect_6(struct client *client, uint16_t port, bool stream)
+{
+    struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_loopback};
+
+    connect_to(client, (struct sockaddr *)&to, sizeof to, stream);
 }
 
 void client_close(struct client *client)

@@ -100,7 +100,10 @@ try 2 'threads' serve --threads 0
 try 2 'threads' serve --threads 65
 try 2 'threads' serve --threads two
 try 2 'no size' serve --cache 5Q
-try 2 'ADDR:PORT' serve --listen 127.0.0.1:99999
+for listen in 127.0.0.1:99999 127.0.0.1:-18446744073709551615 '127.0.0.1: 0' 127.0.0.1:+0 127.0.0.1: '[::1]2049' \
+    '[::1' '[]:0'; do
+    try 2 'ADDR:PORT' serve --listen "$listen"
+done
 try 2 'text or json' serve --log xml
 try 2 'prefix length' serve --allow 10.0.0.0/99
 try 4 'No such file' serve --key-file /nonexistent

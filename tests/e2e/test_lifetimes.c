@@ -4,11 +4,13 @@
 #include "tests/e2e/nfs_calls.h"
 #include "tests/unit/scratch.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -181,6 +183,40 @@ static void removed_under_way_is_stale(void **state)
     server_stop(&server);
 }
 
+/* Whoever takes all descriptors must not turn others' reading into errors. */
+static void without_descriptors_reading_goes_on(void **state)
+{
+    struct rlimit before, with_none;
+    struct server server;
+    struct client client;
+    struct fh root, file;
+    const uint8_t *data;
+    uint32_t count;
+    bool eof;
+    (void)state;
+
+    make("descriptors");
+    server_start(&server, store);
+    client_connect(&client, server.port, true);
+    assert_int_equal(call_mount(&root, &client, snapshot), OK);
+    file = call_walk(&client, &root, "big");
+    assert_return_code(prlimit(server.pid, RLIMIT_NOFILE, NULL, &before), errno);
+    with_none = (struct rlimit){3, before.rlim_max}; /* what it has stays; 0 would be another error */
+    assert_return_code(prlimit(server.pid, RLIMIT_NOFILE, &with_none, NULL), errno);
+    assert_int_equal(call_read(&data, &count, &eof, &client, &file, 0, 100), JUKEBOX);
+    assert_return_code(prlimit(server.pid, RLIMIT_NOFILE, &before, NULL), errno);
+    assert_int_equal(call_read(&data, &count, &eof, &client, &file, 0, 100), OK);
+    assert_return_code(prlimit(server.pid, RLIMIT_NOFILE, &with_none, NULL), errno);
+    assert_int_equal(call_read(&data, &count, &eof, &client, &file, 1, FIXTURE_BIG), OK);
+    assert_int_equal(count, FIXTURE_BIG - 1);
+    assert_true(eof);
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(data[i], fixture_byte(1 + i));
+    assert_return_code(prlimit(server.pid, RLIMIT_NOFILE, &before, NULL), errno);
+    client_close(&client);
+    server_stop(&server);
+}
+
 static void new_snapshots_are_there_at_once(void **state)
 {
     struct server server;
@@ -203,9 +239,10 @@ static void new_snapshots_are_there_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_restart_changes_nothing),     cmocka_unit_test(handles_of_other_stores_are_bad),
-        cmocka_unit_test(forgotten_snapshots_are_stale), cmocka_unit_test(lost_content_is_an_error),
-        cmocka_unit_test(removed_under_way_is_stale),    cmocka_unit_test(new_snapshots_are_there_at_once),
+        cmocka_unit_test(a_restart_changes_nothing),       cmocka_unit_test(handles_of_other_stores_are_bad),
+        cmocka_unit_test(forgotten_snapshots_are_stale),   cmocka_unit_test(lost_content_is_an_error),
+        cmocka_unit_test(removed_under_way_is_stale),      cmocka_unit_test(without_descriptors_reading_goes_on),
+        cmocka_unit_test(new_snapshots_are_there_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, clean);
