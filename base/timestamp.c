@@ -110,7 +110,10 @@ static bool read_calendar(struct tm *tm, struct cursor *c)
                       .tm_hour = (int)hour,
                       .tm_min = (int)minute,
                       .tm_sec = (int)second};
-    return true;
+    /* timegm() would make 3 March of 31 February. */
+    struct tm noon = {.tm_year = tm->tm_year, .tm_mon = tm->tm_mon, .tm_mday = tm->tm_mday, .tm_hour = 12};
+    timegm(&noon);
+    return noon.tm_mday == tm->tm_mday;
 }
 
 bool timestamp_parse(uint64_t *ns, const char *text, size_t length)
