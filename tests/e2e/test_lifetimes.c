@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -53,25 +54,37 @@ static void remember(struct buffer *memory, struct client *client, const char *p
     }
 }
 
-static void a_restart_changes_nothing(void **state)
+/* What a server on this store says. */
+static void ask(struct buffer *memory, const char *served)
+{
+    struct server server;
+    struct client client;
+
+    server_start(&server, served);
+    client_connect(&client, server.port, true);
+    remember(memory, &client, snapshot);
+    client_close(&client);
+    server_stop(&server);
+}
+
+static void restarts_imports_and_copies_change_nothing(void **state)
 {
     struct buffer before __attribute__((cleanup(buffer_free))) = {0};
     struct buffer after __attribute__((cleanup(buffer_free))) = {0};
-    struct server server;
-    struct client client;
+    char replica[sizeof store], command[3 * sizeof store];
     (void)state;
 
     make("restart");
-    for (int run = 0; run < 2; run++) {
-        server_start(&server, store);
-        client_connect(&client, server.port, true);
-        remember(run ? &after : &before, &client, snapshot);
-        client_close(&client);
-        server_stop(&server);
-        fixture_publish_empty(store, 1);
-    }
-    assert_int_equal(before.size, after.size);
+    snprintf(replica, sizeof replica, "%s", fixture_path("replica"));
+    snprintf(command, sizeof command, "cp -a '%s' '%s'", store, replica);
+    assert_int_equal(system(command), 0);
+    ask(&before, store);
+    fixture_publish_empty(store, 1);
+    ask(&after, store);
+    ask(&after, replica);
+    assert_int_equal(2 * before.size, after.size);
     assert_memory_equal(before.bytes, after.bytes, before.size);
+    assert_memory_equal(before.bytes, after.bytes + before.size, before.size);
 }
 
 static void handles_of_other_stores_are_bad(void **state)
@@ -239,9 +252,12 @@ static void new_snapshots_are_there_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_restart_changes_nothing),       cmocka_unit_test(handles_of_other_stores_are_bad),
-        cmocka_unit_test(forgotten_snapshots_are_stale),   cmocka_unit_test(lost_content_is_an_error),
-        cmocka_unit_test(removed_under_way_is_stale),      cmocka_unit_test(without_descriptors_reading_goes_on),
+        cmocka_unit_test(restarts_imports_and_copies_change_nothing),
+        cmocka_unit_test(handles_of_other_stores_are_bad),
+        cmocka_unit_test(forgotten_snapshots_are_stale),
+        cmocka_unit_test(lost_content_is_an_error),
+        cmocka_unit_test(removed_under_way_is_stale),
+        cmocka_unit_test(without_descriptors_reading_goes_on),
         cmocka_unit_test(new_snapshots_are_there_at_once),
     };
 
