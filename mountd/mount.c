@@ -54,6 +54,8 @@ static void log_mount(struct rpc_call *call, const dirpath *path, int error)
     char peer[RPC_PEER_TEXT_SIZE], text[MNTPATHLEN + 1];
     size_t size = path->dirpath_len < MNTPATHLEN ? path->dirpath_len : MNTPATHLEN;
 
+    if (!nfsd_worker_logs_mount(call->worker))
+        return;
     rpc_peer_format(peer, call->peer);
     memcpy(text, path->dirpath_val, size);
     text[size] = '\0';

@@ -97,3 +97,19 @@ void nfsd_worker_report(struct nfsd_worker *worker)
     worker->reported = now;
     log_event("store-error", "reason", worker->err.text, NULL);
 }
+
+bool nfsd_worker_logs_mount(struct nfsd_worker *worker)
+{
+    uint64_t second = now_ms() / 1000;
+
+    if (worker->mounts_second != second) {
+        worker->mounts_second = second;
+        worker->mounts_logged = 0;
+    }
+    if (worker->mounts_logged > WORKER_MOUNTS_LOGGED)
+        return false;
+    if (worker->mounts_logged++ < WORKER_MOUNTS_LOGGED)
+        return true;
+    log_event("mounts-not-logged", "reason", "too many in one second", NULL);
+    return false;
+}

@@ -18,6 +18,10 @@
 /* Failures of the store are logged once in this time by each worker: a broken disk must not fill another one. */
 #define WORKER_REPORT_MS 1000
 
+/* Mounts that a worker logs a second. Anybody may ask for them, in datagrams under anybody's address, and a line can
+ * have 6 KB: without a limit they fill the disk. */
+#define WORKER_MOUNTS_LOGGED 50
+
 /* What is served where, for those who ask the portmap program. */
 struct served {
     const struct rpc_program *const *programs;
@@ -44,7 +48,9 @@ struct nfsd_worker {
     uint64_t virtual_fsid;                 /* of "/" and what is no tree below it */
     uint64_t virtual_mtime[VIRTUAL_COUNT]; /* ns; UINT64_MAX: not asked yet */
     uint64_t looked, reported;             /* ms on the monotonic clock */
-    struct error err;                      /* of the call at hand; here since 4.6 KiB need not be on every stack */
+    uint64_t mounts_second;                /* s on the monotonic clock, in which mounts_logged were logged */
+    unsigned mounts_logged;
+    struct error err; /* of the call at hand; here since 4.6 KiB need not be on every stack */
 };
 
 /* For struct rpc_config. */
@@ -60,5 +66,8 @@ void nfsd_worker_forget(struct nfsd_worker *worker);
 
 /* Log worker->err. */
 void nfsd_worker_report(struct nfsd_worker *worker);
+
+/* May one more mount be logged in this second? The first that may not is told of in its stead. */
+bool nfsd_worker_logs_mount(struct nfsd_worker *worker);
 
 #endif

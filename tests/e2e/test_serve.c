@@ -224,6 +224,29 @@ static void paths_are_quoted_in_the_log(void **state)
     stop(pid);
 }
 
+/* Asking for mounts does not fill a disk: of a thousand quick ones not all are logged, and that is said. */
+static void mounts_do_not_flood_the_log(void **state)
+{
+    enum { MOUNTS = 1000 };
+    struct client client;
+    struct fh root;
+    unsigned lines = 0;
+    (void)state;
+
+    pid_t pid = start("flood", "127.0.0.1:0", NULL, NULL);
+    client_connect(&client, wait_for_port("flood"), true);
+    for (unsigned i = 0; i < MOUNTS; i++)
+        assert_int_equal(call_mount(&root, &client, "/none"), NOENT);
+    client_close(&client);
+    stop(pid);
+    char *log = process_output("flood", "err");
+    for (const char *at = log; (at = strstr(at, " mount-refused ")); at++)
+        lines++;
+    assert_in_range(lines, 50, MOUNTS / 2);
+    assert_non_null(strstr(log, " mounts-not-logged "));
+    free(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +257,7 @@ int main(void)
         cmocka_unit_test(ipv6_is_served),
         cmocka_unit_test(a_portmap_that_cannot_be_stops_nobody),
         cmocka_unit_test(paths_are_quoted_in_the_log),
+        cmocka_unit_test(mounts_do_not_flood_the_log),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
