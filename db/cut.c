@@ -2,6 +2,13 @@
  *
  * Every level keeps one unfinished node: its canonical bytes, and for each item what its row needs besides. When a key
  * says "cut here", the node is named, looked up, written if it is new, and becomes an item of the level above.
+ *
+ *     items come in order            e.g. names; | is where the hash of a name says "cut before me"
+ *     level 0   a b c | d e | f g h i | j …       the unfinished node is "j …"
+ *     level 1   (a) (d) (f)                       finished nodes by their first key; (j) follows when its node ends
+ *     level 2                                     not there yet: nothing of level 1 was cut
+ *
+ * cutter_finish() ends the unfinished nodes from below; the first level that never handed anything up is the whole.
  */
 #include "db/cut.h"
 

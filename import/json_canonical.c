@@ -2,6 +2,14 @@
  *
  * One pass. Members go to the output as they come; only an object that turns out not to be in order is put in order
  * when it ends, by copying its finished members. So deep nesting costs no second parse.
+ *
+ * The scratch buffers are stacks: the members and keys of an object lie on top of those of the objects around it, and
+ * are taken off when it ends.
+ *
+ *     value      {"b":{"y":1,"x":2},"a":3}          while x is read:
+ *     members    b | y x                            two objects are open, the inner one begins at y
+ *     keys       "b" "y" "x"
+ *     out        {"b":{"y":1,"x":2                  x < y, so the inner object is put in order when it ends
  */
 #include "import/json.h"
 

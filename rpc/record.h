@@ -13,6 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The buffer, while the second of three fragments is being put behind the first:
+ *
+ *     bytes  start             end        next             filled          room
+ *       |      |   record so far  |  gap    |  not looked at  |    free      |
+ *       ..done.|AAAAAAAAAAAABBBBBB|(words)  |BBBBBB(word)CCCC |              |
+ *
+ * Bytes of B move from `next` down to `end`; the length words that were passed over stay in the gap between. */
 struct record_reader {
     uint8_t *bytes;
     size_t room;
