@@ -58,6 +58,7 @@ tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds
 unit_tests += tests/unit/tree/test_cache
 unit_tests += tests/unit/tree/test_features
 unit_tests += tests/unit/tree/test_follow
+unit_tests += tests/unit/tree/test_links
 unit_tests += tests/unit/tree/test_manifest
 unit_tests += tests/unit/tree/test_node
 
