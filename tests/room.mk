@@ -67,6 +67,7 @@ e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_files
 e2e_tests += tests/e2e/test_kill
 e2e_tests += tests/e2e/test_lifetimes
+e2e_tests += tests/e2e/test_links
 e2e_tests += tests/e2e/test_listings
 e2e_tests += tests/e2e/test_locks
 e2e_tests += tests/e2e/test_mounting
