@@ -58,6 +58,7 @@ tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds
 unit_tests += tests/unit/tree/test_cache
 unit_tests += tests/unit/tree/test_features
 unit_tests += tests/unit/tree/test_follow
+unit_tests += tests/unit/tree/test_links
 unit_tests += tests/unit/tree/test_manifest
 unit_tests += tests/unit/tree/test_node
 
@@ -66,6 +67,7 @@ e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_files
 e2e_tests += tests/e2e/test_kill
 e2e_tests += tests/e2e/test_lifetimes
+e2e_tests += tests/e2e/test_links
 e2e_tests += tests/e2e/test_listings
 e2e_tests += tests/e2e/test_locks
 e2e_tests += tests/e2e/test_mounting

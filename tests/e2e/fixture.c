@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "db/blob.h"
+#include "db/cut.h"
 #include "db/snapshot.h"
 #include "db/store.h"
 #include "import/builder.h"
@@ -75,6 +76,14 @@ static const struct {
     {.path = "/home", .mode = S_IFDIR | 0700, .uid = FIXTURE_USER, .gid = FIXTURE_USER},
     {.path = "/home/mine", .mode = S_IFREG | 0200, .uid = FIXTURE_USER, .gid = FIXTURE_USER, .text = "mine"},
     {.path = "/link", .mode = S_IFLNK | 0777, .text = "etc/passwd"},
+    {.path = "/linked", .mode = S_IFDIR | 0755},
+    {.path = "/linked/a", .mode = S_IFREG | 0644, .text = "linked"},
+    {.path = "/linked/alone", .mode = S_IFREG | 0644, .text = "linked"},
+    {.path = "/linked/b", .mode = S_IFREG | 0644, .text = "linked"},
+    {.path = "/linked/s", .mode = S_IFLNK | 0777, .text = "a"},
+    {.path = "/linked/sub", .mode = S_IFDIR | 0755},
+    {.path = "/linked/sub/c", .mode = S_IFREG | 0644, .text = "linked"},
+    {.path = "/linked/t", .mode = S_IFLNK | 0777, .text = "a"},
     {.path = "/listed", .mode = S_IFDIR | 0744},
     {.path = "/listed/inside", .mode = S_IFREG | 0644, .text = "in"},
     {.path = "/many", .mode = S_IFDIR | 0755},
@@ -162,13 +171,32 @@ static void add_everything(struct builder *b, struct store *store)
     add_pattern(b, store, "/small", FIXTURE_SMALL);
 }
 
-static void publish(char hex[SNAPSHOT_ID_HEX_SIZE], struct store *store, struct builder *b, const char *namespace)
+/* Names that are one file, and one that is nowhere. */
+static void add_links(struct node_ref *links, struct store *store)
+{
+    static const char files_paths[] = "linked/a\0linked/b\0linked/sub/c\0linked/nowhere";
+    static const char links_paths[] = "linked/s\0linked/t";
+    struct cutter *cutter;
+
+    ok(cutter_new(&cutter, store, NODE_LINKS, &err));
+    ok(cutter_add_group(cutter, &(struct link_group){files_paths, sizeof files_paths, 4}, &err));
+    ok(cutter_add_group(cutter, &(struct link_group){links_paths, sizeof links_paths, 2}, &err));
+    ok(cutter_finish(links, cutter, &err));
+    cutter_free(cutter);
+}
+
+/* `links` NULL: none. */
+static void publish(char hex[SNAPSHOT_ID_HEX_SIZE], struct store *store, struct builder *b, const char *namespace,
+                    const struct node_ref *links)
 {
     struct snapshot snapshot = {.namespace = namespace, .time = FIXTURE_MTIME, .format = "dir"};
     bool is_new;
 
     ok(builder_write(&snapshot.root, b, store, &err));
-    ok(node_empty(&snapshot.links, store, NODE_LINKS, &err));
+    if (links)
+        snapshot.links = *links;
+    else
+        ok(node_empty(&snapshot.links, store, NODE_LINKS, &err));
     ok(node_empty(&snapshot.features, store, NODE_FEATURES, &err));
     ok(snapshot_publish(&is_new, &snapshot, store, &err));
     assert_true(is_new);
@@ -179,11 +207,13 @@ const char *fixture_publish(const char *path)
 {
     static char hex[SNAPSHOT_ID_HEX_SIZE];
     struct builder *b = builder_new();
+    struct node_ref links;
     struct store *store;
 
     ok(store_open(&store, path, STORE_CREATE, &err));
     add_everything(b, store);
-    publish(hex, store, b, "test/everything");
+    add_links(&links, store);
+    publish(hex, store, b, "test/everything", &links);
     builder_free(b);
     store_close(store);
     return hex;
@@ -203,7 +233,7 @@ void fixture_publish_empty(const char *path, unsigned count)
         add(b, "/", &root);
         ok(builder_settle(b, no_conflict, NULL, &err));
         snprintf(namespace, sizeof namespace, "test/empty-%u", number++);
-        publish(hex, store, b, namespace);
+        publish(hex, store, b, namespace, NULL);
         builder_free(b);
     }
     store_close(store);

@@ -11,7 +11,7 @@
 #define FIXTURE_SMALL 60000 /* bytes of "/small", kept as a row; the same bytes */
 #define FIXTURE_ABSENT 1234 /* size of "/absent" */
 #define FIXTURE_USER 1000   /* uid and gid of "/home" */
-#define FIXTURE_NODES 5025  /* all that is in the tree, its root included */
+#define FIXTURE_NODES 5033  /* all that is in the tree, its root included */
 #define FIXTURE_MTIME 1700000000123456789ULL
 
 static inline uint8_t fixture_byte(uint64_t i)
@@ -22,7 +22,9 @@ static inline uint8_t fixture_byte(uint64_t i)
 /* Make a store in a directory below the scratch directory (tests/unit/scratch.h); returns its path (static). */
 const char *fixture_path(const char *name);
 
-/* Publish a snapshot of everything into the store (made if it is not there); returns its id in hex (static). */
+/* Publish a snapshot of everything into the store (made if it is not there); returns its id in hex (static). In
+ * "/linked" the files "a", "b" and "sub/c" are one file, and so are the symbolic links "s" and "t"; "alone" has
+ * the attributes and the content of "a". */
 const char *fixture_publish(const char *store);
 
 /* Publish `count` snapshots of an empty root, under names of their own. */

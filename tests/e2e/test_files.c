@@ -64,7 +64,7 @@ static void attributes_are_as_captured(void **state)
         uint64_t size, used;
         uint32_t major, minor;
     } files[] = {
-        {"", 2, 0755, 2 + 7, 0, 0, 4096, 4096, 0, 0},         {"absent", 1, 0755, 1, 0, 0, FIXTURE_ABSENT, 0, 0, 0},
+        {"", 2, 0755, 2 + 8, 0, 0, 4096, 4096, 0, 0},         {"absent", 1, 0755, 1, 0, 0, FIXTURE_ABSENT, 0, 0, 0},
         {"big", 1, 0644, 1, 0, 0, FIXTURE_BIG, 303104, 0, 0}, {"dev/fifo", 7, 0600, 1, 0, 0, 0, 0, 0, 0},
         {"dev/null", 4, 0666, 1, 0, 0, 0, 0, 1, 3},           {"dev/sda", 3, 0660, 1, 0, 6, 0, 0, 8, 0},
         {"dev/sock", 6, 0755, 1, 0, 0, 0, 0, 0, 0},           {"empty", 2, 0755, 2, 0, 0, 4096, 4096, 0, 0},

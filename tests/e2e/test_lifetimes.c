@@ -36,7 +36,7 @@ static int clean(void **state)
 /* All that a client could remember, as bytes: the replies to GETATTR and to whole listings of some directories. */
 static void remember(struct buffer *memory, struct client *client, const char *path)
 {
-    static const char *const directories[] = {"", "etc", "many", "dev"};
+    static const char *const directories[] = {"", "etc", "many", "dev", "linked"};
     struct buffer args __attribute__((cleanup(buffer_free))) = {0};
     struct fh root;
 

@@ -77,7 +77,13 @@ static const struct {
      "hello\n",
      {.mode = S_IFREG | 06755, .mtime = SECONDS, .size = 6},
      "/etc/hello\",\"type\":\"file\",\"mode\":\"6755\"," ROOTS ",\"size\":6," TIME
-     ",\"known\":\"captured\",\"sha256\":\"" HELLO "\"}"},
+     ",\"nlink\":2,\"known\":\"captured\",\"sha256\":\"" HELLO "\"}"},
+    {"/etc/hullo",
+     NULL,
+     "hello\n",
+     {.mode = S_IFREG | 06755, .mtime = SECONDS, .size = 6},
+     "/etc/hullo\",\"type\":\"file\",\"mode\":\"6755\"," ROOTS ",\"size\":6," TIME
+     ",\"nlink\":2,\"known\":\"captured\",\"sha256\":\"" HELLO "\"}"},
     {"/etc/lossy",
      NULL,
      "hello\n",
@@ -166,6 +172,17 @@ static void make_records(struct node_ref *features, struct store *store)
     cutter_free(cutter);
 }
 
+static void make_links(struct node_ref *links, struct store *store)
+{
+    static const char paths[] = "etc/hello\0etc/hullo";
+    struct cutter *cutter;
+
+    ok(cutter_new(&cutter, store, NODE_LINKS, &err));
+    ok(cutter_add_group(cutter, &(struct link_group){paths, sizeof paths, 2}, &err));
+    ok(cutter_finish(links, cutter, &err));
+    cutter_free(cutter);
+}
+
 static int compare(void *arg, const void *bytes, size_t size)
 {
     size_t *line = arg;
@@ -197,6 +214,7 @@ static void it_is_as_written_by_hand(void **state)
 
     make_tree(&snapshot.root, store);
     make_records(&snapshot.features, store);
+    make_links(&snapshot.links, store);
     ok(store_flush(store, &err));
     ok(tree_cache_new(&cache, TREE_CACHE_DEFAULT, &err));
     ok(tree_reader_new(&reader, store, cache, &err));
