@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libimport.a
 libimport_a_SOURCES = \
-    import/builder.c import/builder.h \
+    import/builder.c import/builder.h import/builder_items.h \
+    import/builder_replay.c import/builder_settle.c import/builder_write.c \
     import/configs.c import/configs.h \
     import/csv_row.c import/csv_row.h \
     import/dialect.c import/dialect.h \

@@ -32,6 +32,7 @@ unit_tests += tests/unit/db/test_frame_store
 unit_tests += tests/unit/db/test_snapshot
 unit_tests += tests/unit/db/test_store
 unit_tests += tests/unit/import/test_builder
+unit_tests += tests/unit/import/test_builder_replay
 unit_tests += tests/unit/import/test_dialect
 unit_tests += tests/unit/import/test_frame
 unit_tests += tests/unit/import/test_golden
