@@ -26,6 +26,7 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/db/test_blob
+unit_tests += tests/unit/db/test_blob_writer
 unit_tests += tests/unit/db/test_check
 unit_tests += tests/unit/db/test_cut
 unit_tests += tests/unit/db/test_frame_store
