@@ -56,8 +56,9 @@ static enum colour colour_of(const struct entry *entry)
     return entry->flags & ENTRY_ABSENT ? COLOUR_DIM : COLOUR_NONE;
 }
 
-static void print_long(const struct entry *entry)
+static void print_long(const struct tree_place *place)
 {
+    const struct entry *entry = place->entry;
     char mode[11], time[TIMESTAMP_TEXT_SIZE], size[32];
 
     format_mode(mode, entry->mode);
@@ -66,7 +67,7 @@ static void print_long(const struct entry *entry)
         snprintf(size, sizeof size, "%u,%u", entry->rdev_major, entry->rdev_minor);
     else
         snprintf(size, sizeof size, "%llu", (unsigned long long)entry->size);
-    printf("%s %3u %5u %5u %10s %s %-8s ", mode, tree_nlink(entry), entry->uid, entry->gid, size, time,
+    printf("%s %3u %5u %5u %10s %s %-8s ", mode, place->nlink, entry->uid, entry->gid, size, time,
            manifest_known(entry));
 }
 
@@ -87,7 +88,7 @@ static int show_line(void *arg, const struct tree_step *step)
     if (step->size <= l->base) /* the listed directory itself */
         return 0;
     if (long_form)
-        print_long(entry);
+        print_long(&step->place);
     fputs(colour(colour_of(entry)), stdout);
     print_text(step->path + l->base, step->size - l->base);
     fputs(colour(COLOUR_NONE), stdout);

@@ -16,7 +16,7 @@ const struct command command_manifest = {
     .arguments = "SNAP",
     .summary = "List every path of a snapshot as JSON lines, with digests and how its content is known",
     .help = "\"known\" is captured, made (nobody captured it, tools expect it), lossy (some bytes were lost on the "
-            "way) or absent.\n"
+            "way) or absent. \"nlink\" stands where a file has several names.\n"
             "Behind the paths come the notes of the import: what was left out and why, sizes that differed.\n\n"
             "    confuse manifest 0ef2e08e | jq -r 'select(.known == \"captured\") | .path'\n",
     .run = run,

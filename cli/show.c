@@ -23,7 +23,8 @@ struct summary {
     struct counted known[4]; /* regular files, by how their content is known */
     struct counted records[TYPES_MAX];
     size_t type_count, known_count, record_count;
-    uint64_t held; /* bytes of content that the snapshot has */
+    uint64_t names, linked; /* that are hard links, and of how many files */
+    uint64_t held;          /* bytes of content that the snapshot has; of a file with several names once */
 };
 
 static void count(struct counted *list, size_t *used, size_t room, const char *name, size_t size)
@@ -47,14 +48,19 @@ static void count(struct counted *list, size_t *used, size_t room, const char *n
 static int count_entry(void *arg, const struct tree_step *step)
 {
     struct summary *s = arg;
-    const struct entry *entry = step->place.entry;
+    const struct tree_place *place = &step->place;
+    const struct entry *entry = place->entry;
     const char *type = manifest_type(entry->mode), *known = manifest_known(entry);
 
     count(s->types, &s->type_count, 8, type, strlen(type));
+    if (!S_ISDIR(entry->mode) && place->nlink > 1) {
+        s->names++;
+        s->linked += place->file == place->rank;
+    }
     if (!S_ISREG(entry->mode))
         return 0;
     count(s->known, &s->known_count, 4, known, strlen(known));
-    if (entry->content)
+    if (entry->content && place->file == place->rank)
         s->held += entry->size;
     return 0;
 }
@@ -82,6 +88,15 @@ static void print_counts(const char *name, const struct counted *list, size_t us
     printf("%s\n", used ? "" : "none");
 }
 
+static void print_links(const struct summary *summary)
+{
+    label("links");
+    if (summary->names)
+        printf("%llu names of %llu files\n", (unsigned long long)summary->names, (unsigned long long)summary->linked);
+    else
+        printf("none\n");
+}
+
 static void print_plain(const struct snapshot *s, const struct summary *summary)
 {
     char id[SNAPSHOT_ID_HEX_SIZE], digest[DIGEST_HEX_SIZE], time[TIMESTAMP_TEXT_SIZE], size[SIZE_TEXT_SIZE];
@@ -100,6 +115,7 @@ static void print_plain(const struct snapshot *s, const struct summary *summary)
     label("root"), printf("sha256:%s\n", digest);
     print_counts("files", summary->types, summary->type_count);
     print_counts("content", summary->known, summary->known_count);
+    print_links(summary);
     size_format(size, summary->held);
     label("held"), printf("%s\n", size);
     print_counts("features", summary->records, summary->record_count);
@@ -132,6 +148,8 @@ static void print_json(const struct snapshot *s, const struct summary *summary)
     jsonl_hex(&line, "root", s->root.digest.bytes, DIGEST_SIZE);
     json_counts(&line, "files", summary->types, summary->type_count);
     json_counts(&line, "content", summary->known, summary->known_count);
+    jsonl_number(&line, "linked_names", summary->names);
+    jsonl_number(&line, "linked_files", summary->linked);
     jsonl_number(&line, "held", summary->held);
     json_counts(&line, "features", summary->records, summary->record_count);
     jsonl_end(&line);
@@ -146,7 +164,7 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
     int result = view_open(&view, invocation, argc, argv, err);
 
     if (result == 0)
-        result = tree_find(&root, view.reader, view.snapshot.root.id, 0, err);
+        result = tree_find(&root, view.reader, tree_of_snapshot(&view.snapshot), 0, err);
     if (result == 0)
         result = tree_visit(view.reader, &root, "/", true, count_entry, &summary, err);
     if (result == 0)
@@ -161,8 +179,10 @@ const struct command command_show = {
     .name = "show",
     .arguments = "SNAP",
     .summary = "Show where a snapshot came from and what is in it",
-    .help = "\"content\" counts regular files by how their content is known: captured, made, lossy, absent.\n\n"
-            "    confuse show prod/web-1@latest\n"
-            "    confuse show prod/web-1@2017-03      the newest one of March 2017 or before\n",
+    .help =
+        "\"content\" counts regular files by how their content is known: captured, made, lossy, absent.\n"
+        "\"links\" are names of files that have several (hard links); \"held\" counts the content of these once.\n\n"
+        "    confuse show prod/web-1@latest\n"
+        "    confuse show prod/web-1@2017-03      the newest one of March 2017 or before\n",
     .run = run,
 };

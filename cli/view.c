@@ -53,8 +53,8 @@ void view_close(struct view *view)
 int view_find(struct tree_place *place, struct view *view, struct error *err)
 {
     char resolved[FOLLOW_PATH_MAX + 1];
-    int result =
-        tree_follow(place, resolved, view->reader, view->snapshot.root.id, view->path, strlen(view->path), err);
+    int result = tree_follow(place, resolved, view->reader, tree_of_snapshot(&view->snapshot), view->path,
+                             strlen(view->path), err);
 
     switch (result) {
     case 0:

@@ -77,9 +77,11 @@ static void fill_virtual(fattr3 *out, struct nfsd_worker *worker, const struct o
     out->mtime = time_of(virtual_mtime(worker, object->directory));
 }
 
-static void fill_entry(fattr3 *out, const struct entry *entry)
+static void fill_place(fattr3 *out, const struct tree_place *place)
 {
-    out->nlink = tree_nlink(entry);
+    const struct entry *entry = place->entry;
+
+    out->nlink = place->nlink;
     out->size = size_of(entry);
     out->used = used_of(entry);
     out->rdev = (specdata3){entry->rdev_major, entry->rdev_minor};
@@ -101,7 +103,7 @@ void fattr3_fill(fattr3 *out, struct nfsd_worker *worker, const struct object *o
     if (object->kind == HANDLE_VIRTUAL)
         fill_virtual(out, worker, object);
     else
-        fill_entry(out, object->place.entry);
+        fill_place(out, &object->place);
     out->atime = out->ctime = out->mtime; /* the other two are no part of a tree */
 }
 

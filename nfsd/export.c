@@ -16,9 +16,9 @@ enum { COOKIE_SELF = 1, COOKIE_PARENT = 2, COOKIE_FIRST = 3 };
  * fileids for unique across file systems; all other fileids of a tree are ranks, which are smaller. */
 #define ROOT_FILEID 0x80000000u
 
-static uint64_t tree_fileid(const struct object *object, uint32_t rank)
+static uint64_t tree_fileid(const struct object *object, uint32_t file)
 {
-    return rank ? rank : ROOT_FILEID | (get_be32(object->id) & (ROOT_FILEID - 1));
+    return file ? file : ROOT_FILEID | (get_be32(object->id) & (ROOT_FILEID - 1));
 }
 
 int snapshot_object(struct object *object, struct nfsd_worker *worker, const uint8_t *id, uint32_t rank)
@@ -30,7 +30,7 @@ int snapshot_object(struct object *object, struct nfsd_worker *worker, const uin
         return found;
     *object = (struct object){.kind = HANDLE_SNAPSHOT, .fsid = snapshot.fsid};
     memcpy(object->id, id, SNAPSHOT_ID_SIZE);
-    return tree_find(&object->place, worker->reader, snapshot.root, rank, &worker->err);
+    return tree_find(&object->place, worker->reader, snapshot.tree, rank, &worker->err);
 }
 
 int object_resolve(struct object *object, struct nfsd_worker *worker, const void *bytes, size_t size)
@@ -51,7 +51,7 @@ size_t object_handle(uint8_t out[HANDLE_SIZE_MAX], const struct nfsd_worker *wor
 {
     struct handle handle = {
         .kind = object->kind,
-        .number = object->kind == HANDLE_VIRTUAL ? object->directory->number : object->place.rank,
+        .number = object->kind == HANDLE_VIRTUAL ? object->directory->number : object->place.file,
     };
 
     memcpy(handle.id, object->id, sizeof handle.id);
@@ -75,7 +75,7 @@ uint32_t object_gid(const struct object *object)
 
 uint64_t object_fileid(const struct object *object)
 {
-    return object->kind == HANDLE_VIRTUAL ? object->directory->number : tree_fileid(object, object->place.rank);
+    return object->kind == HANDLE_VIRTUAL ? object->directory->number : tree_fileid(object, object->place.file);
 }
 
 static bool is_name(const char *name, size_t size, const char *text)
@@ -90,7 +90,7 @@ static int tree_object_lookup(struct object *child, struct nfsd_worker *worker, 
 {
     *child = *directory;
     if (is_name(name, size, ".."))
-        return tree_find(&child->place, worker->reader, directory->place.root, directory->place.parent, &worker->err);
+        return tree_find(&child->place, worker->reader, directory->place.tree, directory->place.parent, &worker->err);
     return tree_lookup(&child->place, worker->reader, &directory->place, name, size, &worker->err);
 }
 
@@ -203,7 +203,7 @@ int object_count_nodes(uint64_t *nodes, struct nfsd_worker *worker, const struct
         *nodes = VIRTUAL_COUNT;
         return 0;
     }
-    int found = tree_find(&root, worker->reader, object->place.root, 0, &worker->err);
+    int found = tree_find(&root, worker->reader, object->place.tree, 0, &worker->err);
     if (found == 0)
         *nodes = 1 + (uint64_t)root.entry->below.nodes;
     return found;

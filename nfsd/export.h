@@ -26,7 +26,7 @@ struct object {
 /* The object that a handle names. */
 int object_resolve(struct object *object, struct nfsd_worker *worker, const void *handle, size_t size);
 
-/* The file with this rank in the tree of a snapshot; -ENOENT if there is no such snapshot or rank. */
+/* The name with this rank in the tree of a snapshot; -ENOENT if there is no such snapshot or rank. */
 int snapshot_object(struct object *object, struct nfsd_worker *worker, const uint8_t *id, uint32_t rank);
 
 /* An object's handle; returns its size. */

@@ -4,7 +4,8 @@
  *          0     1  format version
  *          1     1  kind
  *          2     2  zero
- *          4     4  number, big-endian: the rank in a tree, or which virtual directory
+ *          4     4  number, big-endian: in a tree the file's rank (the least of its names'), or which virtual
+ *                      directory
  *          8     n  id of the file system; n is the kind's
  *      8 + n     8  SipHash-2-4 of all bytes before, big-endian, keyed by the store's key
  *

@@ -23,13 +23,13 @@ int snapshots_find(struct served_snapshot *out, struct snapshot_table *table, st
     struct served_snapshot *slot = slot_of(table, id);
     struct snapshot snapshot;
 
-    if (slot->root == 0 || memcmp(slot->id, id, SNAPSHOT_ID_SIZE) != 0) {
+    if (slot->tree.root == 0 || memcmp(slot->id, id, SNAPSHOT_ID_SIZE) != 0) {
         int found = snapshot_find(&snapshot, store, id, err);
 
         if (found < 0)
             return found;
         memcpy(slot->id, id, SNAPSHOT_ID_SIZE);
-        slot->root = snapshot.root.id;
+        slot->tree = tree_of_snapshot(&snapshot);
         slot->fsid = handle_fsid(store_key(store), HANDLE_SNAPSHOT, id);
     }
     *out = *slot;

@@ -1,4 +1,4 @@
-/* snapshots.h - which snapshots exist, as one worker remembers it: from an id to the root of its tree, without SQL.
+/* snapshots.h - which snapshots exist, as one worker remembers it: from an id to its tree, without SQL.
  *
  * A direct-mapped table: two ids that fall on one slot push each other out, which costs one query and nothing else.
  * It is forgotten whole when another connection has committed; who asks sees a change at most WORKER_LOOK_MS late
@@ -11,6 +11,7 @@
 #include "base/siphash.h"
 #include "db/snapshot.h"
 #include "db/store.h"
+#include "tree/reader.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,7 +20,7 @@
 
 struct served_snapshot {
     uint8_t id[SNAPSHOT_ID_SIZE];
-    int64_t root; /* node id; 0: the slot is empty */
+    struct tree tree; /* root 0: the slot is empty */
     uint64_t fsid;
 };
 

@@ -26,6 +26,7 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/db/test_blob
+unit_tests += tests/unit/db/test_blob_writer
 unit_tests += tests/unit/db/test_check
 unit_tests += tests/unit/db/test_cut
 unit_tests += tests/unit/db/test_frame_store
@@ -59,6 +60,7 @@ tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds
 unit_tests += tests/unit/tree/test_cache
 unit_tests += tests/unit/tree/test_features
 unit_tests += tests/unit/tree/test_follow
+unit_tests += tests/unit/tree/test_links
 unit_tests += tests/unit/tree/test_manifest
 unit_tests += tests/unit/tree/test_node
 

@@ -51,6 +51,8 @@ int manifest_members(struct buffer *line, struct tree_reader *reader, const stru
         jsonl_number(line, "major", entry->rdev_major);
         jsonl_number(line, "minor", entry->rdev_minor);
     }
+    if (step->place.nlink > 1 && !S_ISDIR(entry->mode))
+        jsonl_number(line, "nlink", step->place.nlink);
     jsonl_string(line, "known", manifest_known(entry));
     if (entry->content) {
         struct blob blob;
@@ -106,7 +108,7 @@ int manifest_write(struct tree_reader *reader, const struct snapshot *snapshot,
 {
     struct writing w = {.reader = reader, .sink = sink, .arg = arg, .err = err};
     struct tree_place root;
-    int result = tree_find(&root, reader, snapshot->root.id, 0, err);
+    int result = tree_find(&root, reader, tree_of_snapshot(snapshot), 0, err);
 
     if (result == 0)
         result = tree_visit(reader, &root, "/", true, write_entry, &w, err);

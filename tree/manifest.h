@@ -3,6 +3,8 @@
  *
  *     {"path":"/etc/passwd","type":"file","mode":"0644","uid":0,"gid":0,"size":1214,"mtime":"…","known":"captured","sha256":"…"}
  *     {"path":"/etc/x","note":{"held":36,"size":37,"what":"lossy"}}
+ *
+ * "nlink" comes before "known" where a file has several names; a directory is no such file.
  */
 #ifndef TREE_MANIFEST_H
 #define TREE_MANIFEST_H

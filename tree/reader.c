@@ -2,6 +2,7 @@
 #include "tree/reader.h"
 
 #include "db/blob.h"
+#include "tree/links.h"
 #include "tree/node.h"
 
 #include <errno.h>
@@ -80,12 +81,51 @@ static int get(const struct node **node, struct tree_reader *reader, int64_t id,
     return node_get(node, reader->user, reader->store, id, err);
 }
 
+struct tree tree_of_snapshot(const struct snapshot *snapshot)
+{
+    return (struct tree){snapshot->root.id, snapshot->links.counts.entries ? snapshot->links.id : 0};
+}
+
+/* A name for itself. */
+static struct tree_place place_of(struct tree tree, uint32_t rank, uint32_t parent, const struct entry *entry)
+{
+    return (struct tree_place){
+        .tree = tree,
+        .rank = rank,
+        .parent = parent,
+        .file = rank,
+        .nlink = S_ISDIR(entry->mode) ? 2 + entry->below.dirs : 1,
+        .entry = entry,
+    };
+}
+
+static void join(struct tree_place *place, const struct link_member *member)
+{
+    if (member->rank != place->rank)
+        return;
+    place->file = member->file;
+    place->nlink = member->count;
+}
+
+/* Is the name one of several? */
+static int join_others(struct tree_place *place, struct tree_reader *reader, struct error *err)
+{
+    const struct links *links;
+
+    if (!place->tree.links || S_ISDIR(place->entry->mode))
+        return 0;
+    int result = links_get(&links, reader->user, reader->store, place->tree, err);
+    if (result == 0)
+        join(place, links_from(links, place->rank));
+    return result;
+}
+
 /* --- By rank ------------------------------------------------------------------------------------------------------ */
 
-int tree_find(struct tree_place *place, struct tree_reader *reader, int64_t root, uint32_t rank, struct error *err)
+int tree_find(struct tree_place *place, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err)
 {
     uint32_t left = rank, parent = 0; /* nodes still to pass; rank of the directory being looked into */
-    int64_t id = root;
+    int64_t id = tree.root;
     const struct node *node;
 
     for (;;) {
@@ -103,8 +143,8 @@ int tree_find(struct tree_place *place, struct tree_reader *reader, int64_t root
         left -= node->leaf[i].nodes_before;
         const struct entry *entry = &node->leaf[i].entry;
         if (left == 0) {
-            *place = (struct tree_place){root, rank, parent, entry};
-            return 0;
+            *place = place_of(tree, rank, parent, entry);
+            return join_others(place, reader, err);
         }
         parent = rank - left;
         left--;
@@ -136,8 +176,8 @@ static int find_name(struct tree_place *place, struct tree_reader *reader, const
         const struct node_leaf_item *item = &node->leaf[i];
         if (name_compare(item->entry.name, item->entry.name_size, name, size) != 0)
             return -ENOENT;
-        *place = (struct tree_place){directory->root, rank + item->nodes_before, directory->rank, &item->entry};
-        return 0;
+        *place = place_of(directory->tree, rank + item->nodes_before, directory->rank, &item->entry);
+        return join_others(place, reader, err);
     }
 }
 
@@ -151,14 +191,14 @@ int tree_lookup(struct tree_place *place, struct tree_reader *reader, const stru
         return 0;
     }
     if (size == 2 && name[0] == '.' && name[1] == '.')
-        return tree_find(place, reader, directory->root, directory->parent, err);
+        return tree_find(place, reader, directory->tree, directory->parent, err);
     return find_name(place, reader, directory, name, size, err);
 }
 
-int tree_walk(struct tree_place *place, struct tree_reader *reader, int64_t root, const char *path, size_t size,
+int tree_walk(struct tree_place *place, struct tree_reader *reader, struct tree tree, const char *path, size_t size,
               struct error *err)
 {
-    int result = tree_find(place, reader, root, 0, err);
+    int result = tree_find(place, reader, tree, 0, err);
 
     for (const char *at = path, *end = path + size; result == 0 && at < end;) {
         const char *slash = memchr(at, '/', (size_t)(end - at));
@@ -178,7 +218,7 @@ void tree_listing_begin(struct tree_listing *listing, struct tree_reader *reader
 {
     *listing = (struct tree_listing){.reader = reader,
                                      .next = ordinal,
-                                     .root = directory->root,
+                                     .tree = directory->tree,
                                      .subtree = directory->entry->subtree,
                                      .rank = directory->rank};
 }
@@ -210,28 +250,52 @@ static int find_leaf(struct tree_listing *listing, struct error *err)
     return 1;
 }
 
+/* The members of groups from that leaf on: 1. */
+static int find_members(struct tree_listing *listing, struct error *err)
+{
+    struct tree_reader *reader = listing->reader;
+
+    if (!listing->tree.links)
+        return 1;
+    int result = links_get(&listing->links, reader->user, reader->store, listing->tree, err);
+    if (result < 0) {
+        listing->leaf = NULL; /* whoever tries again looks for both */
+        return result;
+    }
+    listing->member = links_from(listing->links, listing->rank_base);
+    return 1;
+}
+
+/* Most names are before the next member: one comparison. */
+static void join_listed(struct tree_place *place, struct tree_listing *listing)
+{
+    if (!listing->member || S_ISDIR(place->entry->mode))
+        return;
+    if (listing->member->rank < place->rank)
+        listing->member = links_from(listing->links, place->rank);
+    join(place, listing->member);
+}
+
 int tree_listing_next(struct tree_place *place, struct tree_listing *listing, struct error *err)
 {
     const struct node *leaf = listing->leaf;
 
     if (!leaf || listing->rests != listing->reader->rests || listing->position == leaf->count) {
         int result = find_leaf(listing, err);
+        if (result > 0)
+            result = find_members(listing, err);
         if (result <= 0)
             return result;
         leaf = listing->leaf;
     }
     const struct node_leaf_item *item = &leaf->leaf[listing->position++];
-    *place = (struct tree_place){listing->root, listing->rank_base + item->nodes_before, listing->rank, &item->entry};
+    *place = place_of(listing->tree, listing->rank_base + item->nodes_before, listing->rank, &item->entry);
+    join_listed(place, listing);
     listing->next++;
     return 1;
 }
 
 /* --- Facts of an entry -------------------------------------------------------------------------------------------- */
-
-uint32_t tree_nlink(const struct entry *entry)
-{
-    return S_ISDIR(entry->mode) ? 2 + entry->below.dirs : 1;
-}
 
 int tree_content(struct blob *blob, struct tree_reader *reader, const struct entry *entry, struct error *err)
 {

@@ -3,7 +3,8 @@
  *
  * A file's number is its rank in the walk of its tree (a directory, then what is below it, entries in the order of
  * their names' bytes); the root's is 0. Nodes know how many file-system nodes lie below them, so a rank is found by
- * adding counts on the way down: no table.
+ * adding counts on the way down: no table. Names that are one file have a rank each, and the least of these is the
+ * file's (links.h).
  *
  * Nodes sit in a cache that all threads share, bounded in bytes. What a reader hands out is borrowed from that cache
  * and stays valid until the same thread calls tree_reader_rest().
@@ -14,6 +15,7 @@
 #include "base/error.h"
 #include "db/blob.h"
 #include "db/entry.h"
+#include "db/snapshot.h"
 #include "db/store.h"
 
 #include <stdbool.h>
@@ -39,11 +41,21 @@ struct store *tree_reader_store(struct tree_reader *reader);
 /* Nothing that was handed out before is used any more: what was evicted may be freed. */
 void tree_reader_rest(struct tree_reader *reader);
 
-/* One file of one tree. */
+/* A tree and which of its names are one file: ids of nodes. */
+struct tree {
+    int64_t root;
+    int64_t links; /* 0: there are none, so nothing is looked up for them */
+};
+
+struct tree tree_of_snapshot(const struct snapshot *snapshot);
+
+/* One name of one tree. */
 struct tree_place {
-    int64_t root;              /* node id of the tree's root */
+    struct tree tree;
     uint32_t rank;             /* 0: the root */
     uint32_t parent;           /* rank of the directory that it is in; the root's is the root */
+    uint32_t file;             /* the same for all names of one file: the least of their ranks */
+    uint32_t nlink;            /* as lstat has it: how many names; 2 + subdirectories for a directory */
     const struct entry *entry; /* until tree_reader_rest() */
 };
 
@@ -51,7 +63,7 @@ struct tree_place {
  * (the snapshot was removed meanwhile; err not filled); anything else is the store's failure. */
 
 /* The file with this rank. -ENOENT: the tree has fewer. */
-int tree_find(struct tree_place *place, struct tree_reader *reader, int64_t root, uint32_t rank, struct error *err);
+int tree_find(struct tree_place *place, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err);
 
 /* The entry `name` of a directory ("." and ".." are answered too). */
 int tree_lookup(struct tree_place *place, struct tree_reader *reader, const struct tree_place *directory,
@@ -59,7 +71,7 @@ int tree_lookup(struct tree_place *place, struct tree_reader *reader, const stru
 
 /* The file at a path below the root; empty components and "." are skipped. Symbolic links are not followed: a link on
  * the way is -ENOTDIR. */
-int tree_walk(struct tree_place *place, struct tree_reader *reader, int64_t root, const char *path, size_t size,
+int tree_walk(struct tree_place *place, struct tree_reader *reader, struct tree tree, const char *path, size_t size,
               struct error *err);
 
 /* Going along a directory. Entries have the ordinals 0, 1, 2 … in name order; starting anywhere costs one descent. A
@@ -68,10 +80,13 @@ struct tree_listing {
     struct tree_reader *reader;
     uint32_t next; /* ordinal of the next entry */
     /* The rest is the reader's own. */
-    int64_t root, subtree;
+    struct tree tree;
+    int64_t subtree;
     uint32_t rank, position, rank_base;
     uint64_t rests;
     const void *leaf;
+    const struct links *links;
+    const struct link_member *member; /* the next one of the tree, once `links` is there */
 };
 
 void tree_listing_begin(struct tree_listing *listing, struct tree_reader *reader, const struct tree_place *directory,
@@ -79,9 +94,6 @@ void tree_listing_begin(struct tree_listing *listing, struct tree_reader *reader
 
 /* The next entry: 1, or 0 at the end, or a negative errno. */
 int tree_listing_next(struct tree_place *place, struct tree_listing *listing, struct error *err);
-
-/* nlink as lstat has it: 2 + subdirectories for a directory, else 1. */
-uint32_t tree_nlink(const struct entry *entry);
 
 /* The blob that holds the content of a regular file. -EACCES (err not filled): it is absent; -ENOENT (err not filled):
  * the blob is not in the store any more. */

@@ -111,7 +111,7 @@ int tree_visit(struct tree_reader *reader, const struct tree_place *start, const
 
 struct probe {
     struct tree_reader *reader;
-    int64_t root;
+    struct tree tree;
     struct tree_place place;
     int result;
     struct error *err;
@@ -121,14 +121,14 @@ static const struct entry *probe_tree(void *arg, const char *path, size_t size)
 {
     struct probe *p = arg;
 
-    p->result = tree_walk(&p->place, p->reader, p->root, path, size, p->err);
+    p->result = tree_walk(&p->place, p->reader, p->tree, path, size, p->err);
     return p->result == 0 ? p->place.entry : NULL;
 }
 
-int tree_follow(struct tree_place *place, char *resolved, struct tree_reader *reader, int64_t root, const char *path,
-                size_t size, struct error *err)
+int tree_follow(struct tree_place *place, char *resolved, struct tree_reader *reader, struct tree tree,
+                const char *path, size_t size, struct error *err)
 {
-    struct probe p = {.reader = reader, .root = root, .err = err};
+    struct probe p = {.reader = reader, .tree = tree, .err = err};
     unsigned links = FOLLOW_LINKS_MAX;
     int result = follow_path(resolved, &links, path, size, probe_tree, &p);
 

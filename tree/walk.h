@@ -18,7 +18,7 @@ int tree_visit(struct tree_reader *reader, const struct tree_place *start, const
 
 /* Follow symbolic links in an absolute path: the file it leads to, and where that is (FOLLOW_PATH_MAX + 1 bytes).
  * -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG (err not filled). */
-int tree_follow(struct tree_place *place, char *resolved, struct tree_reader *reader, int64_t root, const char *path,
-                size_t size, struct error *err);
+int tree_follow(struct tree_place *place, char *resolved, struct tree_reader *reader, struct tree tree,
+                const char *path, size_t size, struct error *err);
 
 #endif

@@ -94,14 +94,14 @@ static void find_all(struct store *store, const struct node_ref *directory, cons
     cutter_free(cutter);
     ok(tree_cache_new(&cache, TREE_CACHE_DEFAULT, &err));
     ok(tree_reader_new(&reader, store, cache, &err));
-    ok(tree_find(&top, reader, root.id, 0, &err));
+    ok(tree_find(&top, reader, (struct tree){.root = root.id}, 0, &err));
     for (size_t i = 0; i < count; i++) {
         ok(tree_lookup(&place, reader, &top, names[i], strlen(names[i]), &err));
         assert_int_equal(place.rank, i + 1);
-        ok(tree_find(&place, reader, root.id, (uint32_t)i + 1, &err));
+        ok(tree_find(&place, reader, (struct tree){.root = root.id}, (uint32_t)i + 1, &err));
         assert_memory_equal(place.entry->name, names[i], place.entry->name_size);
     }
-    assert_int_equal(tree_find(&place, reader, root.id, (uint32_t)count + 1, &err), -ENOENT);
+    assert_int_equal(tree_find(&place, reader, (struct tree){.root = root.id}, (uint32_t)count + 1, &err), -ENOENT);
     tree_reader_free(reader);
     tree_cache_free(cache);
 }

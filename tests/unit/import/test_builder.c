@@ -124,7 +124,7 @@ static uint32_t walk(struct tree_reader *reader, const struct tree_place *direct
     while ((more = tree_listing_next(&place, &listing, &err)) == 1) {
         assert_int_equal(place.rank, ++rank);
         assert_int_equal(place.parent, directory->rank);
-        ok(tree_find(&found, reader, directory->root, rank, &err));
+        ok(tree_find(&found, reader, directory->tree, rank, &err));
         assert_ptr_equal(found.entry, place.entry);
         assert_int_equal(found.parent, directory->rank);
         ok(tree_lookup(&found, reader, directory, place.entry->name, place.entry->name_size, &err));
@@ -167,16 +167,16 @@ static void trees_are_found_again(void **state)
 
     ok(tree_cache_new(&cache, 64 << 10, &err)); /* so small that it evicts */
     ok(tree_reader_new(&reader, store, cache, &err));
-    ok(tree_find(&top, reader, root.id, 0, &err));
+    ok(tree_find(&top, reader, (struct tree){.root = root.id}, 0, &err));
     assert_int_equal(top.entry->below.dirs, 41);
-    assert_int_equal(tree_nlink(top.entry), 43);
+    assert_int_equal(top.nlink, 43);
     assert_int_equal(walk(reader, &top, 0), root.counts.nodes - 1);
     tree_reader_rest(reader);
-    assert_int_equal(tree_find(&place, reader, root.id, root.counts.nodes, &err), -ENOENT);
-    ok(tree_walk(&place, reader, root.id, "//d7/./x/../x/y7", 16, &err));
+    assert_int_equal(tree_find(&place, reader, (struct tree){.root = root.id}, root.counts.nodes, &err), -ENOENT);
+    ok(tree_walk(&place, reader, (struct tree){.root = root.id}, "//d7/./x/../x/y7", 16, &err));
     assert_int_equal(place.entry->target_size, 2);
-    assert_int_equal(tree_walk(&place, reader, root.id, "/d7/x/y7/z", 10, &err), -ENOTDIR);
-    assert_int_equal(tree_walk(&place, reader, root.id, "/d7/q", 5, &err), -ENOENT);
+    assert_int_equal(tree_walk(&place, reader, (struct tree){.root = root.id}, "/d7/x/y7/z", 10, &err), -ENOTDIR);
+    assert_int_equal(tree_walk(&place, reader, (struct tree){.root = root.id}, "/d7/q", 5, &err), -ENOENT);
     tree_reader_free(reader);
     tree_cache_free(cache);
     builder_free(b);
