@@ -28,6 +28,27 @@ void blob_path(char out[BLOB_PATH_SIZE], const struct digest *digest)
 
 /* --- Beginning ---------------------------------------------------------------------------------------------------- */
 
+static int sync_directory(struct store *store, const char *path)
+{
+    cleanup_close int fd = openat(store->directory_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* All of blobs/ab at once, since one sync covers them. Whoever made them may have been killed before he synced, so each
+ * connection does that once; before a batch, where it keeps nobody waiting. */
+static int make_directories(struct store *store)
+{
+    char path[sizeof "blobs/ab"];
+
+    for (unsigned prefix = 0; prefix < 256; prefix++) {
+        snprintf(path, sizeof path, "blobs/%02x", prefix);
+        if (mkdirat(store->directory_fd, path, 0700) < 0 && errno != EEXIST)
+            return -errno;
+    }
+    return sync_directory(store, "blobs");
+}
+
 /* Unlink a file aside if its writer lives no more. Names never come twice, so what is locked here is what was listed,
  * or has been renamed meanwhile and has no such name. */
 static void sweep_file(int directory, const char *name)
@@ -81,9 +102,13 @@ int blob_file_begin(struct blob_file *file, struct store *store, struct error *e
     *file = (struct blob_file){.store = store, .fd = -1};
     if (result < 0)
         return result;
-    if (!store->swept)
+    if (!store->began_files) {
         sweep(store);
-    store->swept = true;
+        result = make_directories(store);
+        if (result < 0)
+            return failed(store, -result, err);
+        store->began_files = true;
+    }
     while ((result = make_aside(file)) == 1)
         close(file->fd);
     if (result == 0)
@@ -159,25 +184,6 @@ int blob_file_seal(struct blob_file *file, struct error *err)
 
 /* --- Naming ------------------------------------------------------------------------------------------------------- */
 
-static int sync_directory(struct store *store, const char *path)
-{
-    cleanup_close int fd = openat(store->directory_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-/* blobs/ab, durably. Whoever made it may have been killed before he synced it, so each connection does that once. */
-static int make_directory(struct store *store, const char *directory, uint8_t prefix)
-{
-    if (store->synced_prefixes[prefix])
-        return 0;
-    if (mkdirat(store->directory_fd, directory, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    int result = sync_directory(store, "blobs");
-    store->synced_prefixes[prefix] = result == 0;
-    return result;
-}
-
 /* A crash leaves the whole file or none of that name. */
 int blob_file_keep(struct blob_file *file, const struct digest *digest, struct error *err)
 {
@@ -187,14 +193,11 @@ int blob_file_keep(struct blob_file *file, const struct digest *digest, struct e
     blob_path(path, digest);
     memcpy(directory, path, sizeof directory - 1);
     directory[sizeof directory - 1] = '\0';
-    int result = make_directory(store, directory, digest->bytes[0]);
-    if (result == 0 && renameat(store->directory_fd, file->aside, store->directory_fd, path) < 0)
-        result = -errno;
-    if (result < 0)
-        return failed(store, -result, err);
+    if (renameat(store->directory_fd, file->aside, store->directory_fd, path) < 0)
+        return failed(store, errno, err);
     close(file->fd);
     file->fd = -1;
-    result = sync_directory(store, directory);
+    int result = sync_directory(store, directory);
     return result < 0 ? failed(store, -result, err) : 0;
 }
 
