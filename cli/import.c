@@ -9,26 +9,29 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static struct {
     const char *namespace, *time, *format, *strip_prefix;
-    bool partial, strict, no_veneer;
+    bool partial, strict, cross_mounts, no_veneer;
 } given;
 
 static const struct option_spec OPTIONS[] = {
     {"namespace", 0, OPTION_TEXT, &given.namespace, "NS", "name of the history, instead of the source's own"},
     {"time", 0, OPTION_TEXT, &given.time, "T", "when it was captured (RFC 3339), instead of the source's own"},
-    {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content) or frame"},
+    {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content), frame or dir"},
     {"strip-prefix", 0, OPTION_TEXT, &given.strip_prefix, "P", "the directory P becomes the root"},
     {"partial", 0, OPTION_FLAG, &given.partial, NULL, "take what is whole of a source that is cut short"},
     {"strict", 0, OPTION_FLAG, &given.strict, NULL, "what a tree cannot hold is an error, not a note"},
+    {"cross-mounts", 0, OPTION_FLAG, &given.cross_mounts, NULL, "what is mounted inside a directory belongs to it"},
     {"no-veneer", 0, OPTION_FLAG, &given.no_veneer, NULL, "make no files from features"},
     {0},
 };
 
 struct importing {
     const struct invocation *invocation;
-    const char *name; /* of the source */
+    const char *name;  /* of the source */
+    const char *units; /* what it consists of */
     uint64_t began;
 };
 
@@ -47,7 +50,7 @@ static void progress(void *arg, uint64_t bytes_read, uint64_t records)
 
     size_format(size, bytes_read);
     size_format(rate, (uint64_t)((double)bytes_read * (double)NANOSECONDS / (double)elapsed));
-    progress_show("%.40s  %s, %llu records, %s/s", i->name, size, (unsigned long long)records, rate);
+    progress_show("%.40s  %s, %llu %s, %s/s", i->name, size, (unsigned long long)records, i->units, rate);
 }
 
 static void print_json(const struct snapshot *s, bool is_new)
@@ -85,8 +88,9 @@ static int imported(void *arg, const struct snapshot *s, bool is_new)
 
 static int check_options(struct import_options *options, struct error *err)
 {
-    if (given.format && strcmp(given.format, "auto") != 0 && strcmp(given.format, "frame") != 0)
-        return error_usage(err, "--format is auto or frame, not %s", given.format);
+    if (given.format && strcmp(given.format, "auto") != 0 && strcmp(given.format, "frame") != 0 &&
+        strcmp(given.format, "dir") != 0)
+        return error_usage(err, "--format is auto, frame or dir, not %s", given.format);
     if (given.namespace && namespace_check(given.namespace, strlen(given.namespace), err) < 0) {
         err->code = EXIT_USAGE;
         return -EINVAL;
@@ -98,22 +102,41 @@ static int check_options(struct import_options *options, struct error *err)
     options->strip_prefix = given.strip_prefix;
     options->partial = given.partial;
     options->strict = given.strict;
+    options->cross_mounts = given.cross_mounts;
     return 0;
 }
 
-static int import_source(struct import_options *options, const char *name, struct error *err)
+static int import_stream(struct import_options *options, const char *name, struct error *err)
 {
-    struct importing *i = options->arg;
     struct source *source;
     int result = source_open(&source, name, err);
 
     if (result < 0)
         return result;
-    i->name = name;
-    i->began = timestamp_now();
     result = import_frame(options, source, err);
     source_close(source);
     return result;
+}
+
+static bool is_directory(const char *name)
+{
+    struct stat st;
+
+    return strcmp(name, "-") != 0 && stat(name, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int import_source(struct import_options *options, const char *name, struct error *err)
+{
+    struct importing *i = options->arg;
+    bool told = given.format && strcmp(given.format, "auto") != 0;
+    bool dir = told ? strcmp(given.format, "dir") == 0 : is_directory(name);
+
+    i->name = name;
+    i->began = timestamp_now();
+    i->units = dir ? "files" : "records";
+    if (dir && (options->strip_prefix || options->partial))
+        return error_usage(err, "%s is a directory; --strip-prefix and --partial are for frames", name);
+    return dir ? import_dir(options, name, err) : import_stream(options, name, err);
 }
 
 static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)
@@ -141,8 +164,10 @@ const struct command command_import = {
         "more of\n"
         "them; - is standard input. Prints `ID NAMESPACE TIME` for each, once it is durable. The same source again\n"
         "gives the same id and adds nothing. Content that the frame does not hold is known to be absent, never made "
-        "up.\n\n"
+        "up.\n"
+        "A directory is taken with all that is in it, content too, but for what is mounted inside.\n\n"
         "    confuse import frame.csv.gz\n"
+        "    confuse import --namespace web-1 /srv/web-1/rootfs\n"
         "    zcat crawl/*.gz | confuse import -\n"
         "    confuse import --strip-prefix /mnt/target host-crawl.csv\n",
     .options = OPTIONS,

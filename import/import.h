@@ -17,6 +17,7 @@ struct import_options {
     uint64_t time;            /* ns, where has_time */
     const char *strip_prefix; /* NULL: none; else an absolute path that becomes the root */
     bool partial;             /* take what is complete of a source that is cut short */
+    bool cross_mounts;        /* of a directory: what is mounted inside belongs to it */
     bool strict;              /* what a tree cannot hold is an error */
     /* All may be NULL. A text for people, one line. */
     void (*warn)(void *arg, const char *text);
@@ -29,5 +30,9 @@ struct import_options {
 
 /* Import each frame of a source. A bad frame leaves nothing behind (-EBADMSG), but frames before it are imported. */
 int import_frame(const struct import_options *options, struct source *source, struct error *err);
+
+/* Import a directory. What cannot be read, vanishes or changes meanwhile is noted. Errors: it is no directory or may not
+ * be read, and those of the store. */
+int import_dir(const struct import_options *options, const char *path, struct error *err);
 
 #endif
