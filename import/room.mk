@@ -9,10 +9,12 @@ libimport_a_SOURCES = \
     import/file_record.c import/file_record.h \
     import/frame.c import/frame.h import/frame_arrange.c import/frame_store.c import/frame_stream.c \
     import/import.h import/import_frame.c \
+    import/input.c import/input.h \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
     import/logstash.c import/logstash.h \
     import/notes.c import/notes.h \
     import/prefix.c import/prefix.h \
     import/record.h import/record_key.c import/record_key.h \
     import/source.c import/source.h \
-    import/spool.c import/spool.h
+    import/spool.c import/spool.h \
+    import/xattrs.c import/xattrs.h
