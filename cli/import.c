@@ -108,8 +108,12 @@ static int check_options(struct import_options *options, struct error *err)
 
 static int import_stream(struct import_options *options, const char *name, struct error *err)
 {
+    struct input *input;
     struct source *source;
-    int result = source_open(&source, name, err);
+    int result = input_open(&input, name, err);
+
+    if (result == 0)
+        result = source_open(&source, input, err);
 
     if (result < 0)
         return result;
