@@ -5,21 +5,23 @@
 #include "base/timestamp.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
+#include "import/detect.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 static struct {
-    const char *namespace, *time, *format, *strip_prefix;
+    const char *namespace, *time, *format, *strip_prefix, *max_size;
     bool partial, strict, no_veneer;
 } given;
 
 static const struct option_spec OPTIONS[] = {
     {"namespace", 0, OPTION_TEXT, &given.namespace, "NS", "name of the history, instead of the source's own"},
     {"time", 0, OPTION_TEXT, &given.time, "T", "when it was captured (RFC 3339), instead of the source's own"},
-    {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content) or frame"},
+    {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content), frame or tar"},
     {"strip-prefix", 0, OPTION_TEXT, &given.strip_prefix, "P", "the directory P becomes the root"},
+    {"max-size", 0, OPTION_TEXT, &given.max_size, "BYTES", "of a tar, uncompressed (1T; K, M, G, T behind a number)"},
     {"partial", 0, OPTION_FLAG, &given.partial, NULL, "take what is whole of a source that is cut short"},
     {"strict", 0, OPTION_FLAG, &given.strict, NULL, "what a tree cannot hold is an error, not a note"},
     {"no-veneer", 0, OPTION_FLAG, &given.no_veneer, NULL, "make no files from features"},
@@ -28,6 +30,8 @@ static const struct option_spec OPTIONS[] = {
 
 struct importing {
     const struct invocation *invocation;
+    bool detects; /* format is told by content, for each source */
+    enum source_format format;
     const char *name; /* of the source */
     uint64_t began;
 };
@@ -85,14 +89,14 @@ static int imported(void *arg, const struct snapshot *s, bool is_new)
 
 static int check_options(struct import_options *options, struct error *err)
 {
-    if (given.format && strcmp(given.format, "auto") != 0 && strcmp(given.format, "frame") != 0)
-        return error_usage(err, "--format is auto or frame, not %s", given.format);
     if (given.namespace && namespace_check(given.namespace, strlen(given.namespace), err) < 0) {
         err->code = EXIT_USAGE;
         return -EINVAL;
     }
     if (given.time && !timestamp_parse(&options->time, given.time, strlen(given.time)))
         return error_usage(err, "--time %s is no time such as 2017-03-11T17:04:42Z", given.time);
+    if (given.max_size && (!option_size(&options->size_max, given.max_size) || !options->size_max))
+        return error_usage(err, "--max-size %s is no size such as 20G", given.max_size);
     options->has_time = given.time;
     options->namespace = given.namespace;
     options->strip_prefix = given.strip_prefix;
@@ -101,22 +105,59 @@ static int check_options(struct import_options *options, struct error *err)
     return 0;
 }
 
+/* Each takes the input over. */
+static int from_frames(const struct import_options *options, struct input *input, struct error *err)
+{
+    struct source *source;
+    int result = source_open(&source, input, err);
+
+    if (result < 0)
+        return result;
+    result = import_frame(options, source, err);
+    source_close(source);
+    return result;
+}
+
+static int from_tar(const struct import_options *options, struct input *input, struct error *err)
+{
+    int result = import_tar(options, input, err);
+
+    input_close(input);
+    return result;
+}
+
+static const struct {
+    const char *name;
+    int (*import)(const struct import_options *options, struct input *input, struct error *err);
+} FORMATS[] = {[SOURCE_FRAME] = {"frame", from_frames}, [SOURCE_TAR] = {"tar", from_tar}};
+#define FORMAT_COUNT (sizeof FORMATS / sizeof *FORMATS)
+
+static int check_format(struct importing *i, struct error *err)
+{
+    i->detects = !given.format || strcmp(given.format, "auto") == 0;
+    for (size_t f = 0; f < FORMAT_COUNT && !i->detects; f++)
+        if (strcmp(given.format, FORMATS[f].name) == 0) {
+            i->format = (enum source_format)f;
+            return 0;
+        }
+    return i->detects ? 0 : error_usage(err, "--format is auto, frame or tar, not %s", given.format);
+}
+
 static int import_source(struct import_options *options, const char *name, struct error *err)
 {
     struct importing *i = options->arg;
     struct input *input;
-    struct source *source;
     int result = input_open(&input, name, err);
-
-    if (result == 0)
-        result = source_open(&source, input, err);
 
     if (result < 0)
         return result;
     i->name = name;
     i->began = timestamp_now();
-    result = import_frame(options, source, err);
-    source_close(source);
+    if (i->detects)
+        result = detect(&i->format, input, err);
+    if (result == 0)
+        return FORMATS[i->format].import(options, input, err);
+    input_close(input);
     return result;
 }
 
@@ -127,7 +168,9 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
 
     if (argc == 0)
         return error_usage(err, "nothing to import; name files, or - for standard input");
-    int result = check_options(&options, err);
+    int result = check_format(&importing, err);
+    if (result == 0)
+        result = check_options(&options, err);
     if (result == 0)
         result = store_open(&options.store, invocation->store, STORE_CREATE, err);
     for (int i = 0; i < argc && result == 0; i++)
