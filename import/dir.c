@@ -66,7 +66,6 @@ static void dir_free(struct dir *dir)
     spool_free(dir->values);
     inodes_free(&dir->inodes);
     xattrs_free(&dir->xattrs);
-    buffer_free(&dir->canonical);
     free(dir->block);
     free(dir);
 }
@@ -155,7 +154,7 @@ int import_dir(const struct import_options *options, const char *path, struct er
     struct dir *dir = NULL;
 
     if (root < 0)
-        return error_input(err, "%s: %s", path, strerror(errno));
+        return error_system(err, errno, "%s", path);
     int result = find_namespace(&namespace, &real, options, path, err);
     if (result == 0)
         result = dir_new(&dir, options, err);

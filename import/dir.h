@@ -28,7 +28,6 @@ struct dir {
     struct blob_writer *writer;
     struct inodes inodes;
     struct xattrs xattrs;
-    struct buffer canonical; /* of a file's extended attributes */
     uint8_t *block;          /* DIR_BLOCK bytes */
     char path[BUILDER_PATH_MAX + 1];
     size_t path_size;      /* "/usr/lib"; "/" is the root */

@@ -3,7 +3,6 @@
 
 #include "base/cleanup.h"
 #include "base/timestamp.h"
-#include "db/blob.h"
 #include "import/notes.h"
 
 #include <errno.h>
@@ -95,12 +94,9 @@ static int fill_xattrs(struct entry *entry, struct digest *digest, struct dir *d
         return error_system(err, ENOMEM, "extended attributes");
     size = list_names(of, list, XATTR_LIST_MAX);
     int result = size > 0 ? collect(dir, of, list, (size_t)size, err) : 0;
-    if (size <= 0 || result < 0 || xattrs_count(&dir->xattrs) == 0)
+    if (size <= 0 || result < 0)
         return result;
-    xattrs_encode(&dir->canonical, &dir->xattrs);
-    if (dir->canonical.failed)
-        return error_system(err, ENOMEM, "extended attributes");
-    return blob_put(&entry->xattrs, digest, dir->options->store, dir->canonical.bytes, dir->canonical.size, err);
+    return xattrs_put(&entry->xattrs, digest, &dir->xattrs, dir->options->store, err);
 }
 
 /* --- Content ------------------------------------------------------------------------------------------------------ */

@@ -15,7 +15,7 @@ struct input {
     size_t room;        /* of bytes */
     size_t first, last; /* offsets into bytes */
     uint64_t skipped;
-    bool at_end;
+    bool at_end, is_stdin;
 };
 
 int input_open_fd(struct input **input, int fd, const char *name, struct error *err)
@@ -45,7 +45,10 @@ int input_open(struct input **input, const char *path, struct error *err)
 
     if (fd < 0)
         return error_system(err, errno, "%s", is_stdin ? "<stdin>" : path);
-    return input_open_fd(input, fd, is_stdin ? "<stdin>" : path, err);
+    int rc = input_open_fd(input, fd, is_stdin ? "<stdin>" : path, err);
+    if (rc == 0)
+        (*input)->is_stdin = is_stdin;
+    return rc;
 }
 
 void input_close(struct input *input)
@@ -61,6 +64,11 @@ void input_close(struct input *input)
 const char *input_name(const struct input *input)
 {
     return input->name;
+}
+
+bool input_is_stdin(const struct input *input)
+{
+    return input->is_stdin;
 }
 
 /* Room for one more block behind what is there: by moving it to the front, or by growing. */

@@ -26,6 +26,9 @@ void input_close(struct input *input);
 /* For messages: the path as it was given, or "<stdin>". */
 const char *input_name(const struct input *input);
 
+/* Was it opened as "-"? Then its name is no file's. */
+bool input_is_stdin(const struct input *input);
+
 /* All that was read and not yet skipped, which is `size` bytes at least, unless the input ends before. The bytes are
  * borrowed until the next call. */
 ssize_t input_peek(const uint8_t **bytes, struct input *input, size_t size, struct error *err);

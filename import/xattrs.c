@@ -1,6 +1,9 @@
 /* xattrs.c - sorting them, and writing them one after the other. */
 #include "import/xattrs.h"
 
+#include "db/blob.h"
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +29,21 @@ void xattrs_clear(struct xattrs *xattrs)
 size_t xattrs_count(const struct xattrs *xattrs)
 {
     return xattrs->list.size / sizeof(struct xattr);
+}
+
+const char *xattrs_problem(const struct xattrs *xattrs, const char *name, size_t name_size, size_t value_size)
+{
+    if (name_size == 0)
+        return "the name of an extended attribute is empty";
+    if (name_size > XATTRS_NAME_MAX)
+        return "the name of an extended attribute is longer than 255 bytes";
+    if (memchr(name, '\0', name_size))
+        return "the name of an extended attribute holds a NUL";
+    if (value_size > XATTRS_VALUE_MAX)
+        return "an extended attribute is larger than 64 KiB";
+    if (xattrs->bytes.size + name_size + value_size > XATTRS_BYTES_MAX)
+        return "all extended attributes together are larger than 4 MiB";
+    return NULL;
 }
 
 void xattrs_add(struct xattrs *xattrs, const char *name, size_t name_size, const void *value, size_t value_size)
@@ -85,4 +103,17 @@ void xattrs_encode(struct buffer *out, struct xattrs *xattrs)
         add_string(out, list[i].base + list[i].value, list[i].value_size);
     }
     xattrs_clear(xattrs);
+}
+
+int xattrs_put(int64_t *id, struct digest *digest, struct xattrs *xattrs, struct store *store, struct error *err)
+{
+    struct buffer canonical cleanup_buffer = {0};
+
+    *id = 0;
+    if (xattrs_count(xattrs) == 0 && !xattrs->list.failed)
+        return 0;
+    xattrs_encode(&canonical, xattrs);
+    if (canonical.failed)
+        return error_system(err, ENOMEM, "extended attributes");
+    return blob_put(id, digest, store, canonical.bytes, canonical.size, err);
 }
