@@ -120,7 +120,10 @@ done
 [ -e store ] && wrong 'looking for a store made one'
 try 4 'Permission denied|Not a directory' --store /proc/version/x import x
 try 4 'No such file' import /nonexistent
-try 4 'Is a directory' import /tmp
+try 4 'Is a directory' import --format frame /tmp
+try 4 'Not a directory' import --format dir /dev/null
+try 2 'name' import --format dir /
+try 2 'not for directories' import --partial /tmp
 same 'the rights of a new store' "$(stat -c %a store)" 700
 
 # --- Importing -------------------------------------------------------------------------------------------------------
