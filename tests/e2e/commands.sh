@@ -70,7 +70,7 @@ for command in $commands; do
     try 2 'needs an argument' "$command" --store
     try 2 'takes no argument' "$command" --json=yes
 done
-for option in namespace time format strip-prefix partial strict; do
+for option in namespace time format strip-prefix partial strict cross-mounts; do
     "$CONFUSE" import --help | grep -q -e "--$option" || wrong "import --help does not name --$option"
 done
 for option in listen allow exports portmap threads cache key-file log; do
