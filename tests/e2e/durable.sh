@@ -44,7 +44,7 @@ function broken(why) { print FILENAME ":" FNR ": " why; print; bad = 1 }
     unsynced_wal = 1
 }
 /^(fsync|fdatasync)\([0-9]+<.*\/store\/confuse.db-wal>/ { unsynced_wal = 0; wal_syncs++ }
-/^rename.*new.db/ { unsynced_store = 1; made = 1 }
+/^rename.*"new\.db"/ { unsynced_store = 1; made = 1 }
 /^fsync\([0-9]+<.*\/store>/ { unsynced_store = 0 }
 /^fsync\([0-9]+</ && path($0) == scratch { above = 1 }
 /^write\(1</ {
