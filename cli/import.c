@@ -5,30 +5,37 @@
 #include "base/timestamp.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
+#include "import/detect.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static struct {
-    const char *namespace, *time, *format, *strip_prefix;
-    bool partial, strict, no_veneer;
+    const char *namespace, *time, *format, *strip_prefix, *max_size;
+    bool partial, strict, cross_mounts, no_veneer;
 } given;
 
 static const struct option_spec OPTIONS[] = {
     {"namespace", 0, OPTION_TEXT, &given.namespace, "NS", "name of the history, instead of the source's own"},
     {"time", 0, OPTION_TEXT, &given.time, "T", "when it was captured (RFC 3339), instead of the source's own"},
-    {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content) or frame"},
+    {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content), frame, tar or dir"},
     {"strip-prefix", 0, OPTION_TEXT, &given.strip_prefix, "P", "the directory P becomes the root"},
+    {"max-size", 0, OPTION_TEXT, &given.max_size, "BYTES", "of a tar, uncompressed (1T; K, M, G, T behind a number)"},
     {"partial", 0, OPTION_FLAG, &given.partial, NULL, "take what is whole of a source that is cut short"},
     {"strict", 0, OPTION_FLAG, &given.strict, NULL, "what a tree cannot hold is an error, not a note"},
+    {"cross-mounts", 0, OPTION_FLAG, &given.cross_mounts, NULL, "what is mounted inside a directory belongs to it"},
     {"no-veneer", 0, OPTION_FLAG, &given.no_veneer, NULL, "make no files from features"},
     {0},
 };
 
 struct importing {
     const struct invocation *invocation;
-    const char *name; /* of the source */
+    bool detects; /* format is told by content, for each source */
+    enum source_format format;
+    const char *name;  /* of the source */
+    const char *units; /* what it consists of */
     uint64_t began;
 };
 
@@ -47,7 +54,7 @@ static void progress(void *arg, uint64_t bytes_read, uint64_t records)
 
     size_format(size, bytes_read);
     size_format(rate, (uint64_t)((double)bytes_read * (double)NANOSECONDS / (double)elapsed));
-    progress_show("%.40s  %s, %llu records, %s/s", i->name, size, (unsigned long long)records, rate);
+    progress_show("%.40s  %s, %llu %s, %s/s", i->name, size, (unsigned long long)records, i->units, rate);
 }
 
 static void print_json(const struct snapshot *s, bool is_new)
@@ -85,35 +92,107 @@ static int imported(void *arg, const struct snapshot *s, bool is_new)
 
 static int check_options(struct import_options *options, struct error *err)
 {
-    if (given.format && strcmp(given.format, "auto") != 0 && strcmp(given.format, "frame") != 0)
-        return error_usage(err, "--format is auto or frame, not %s", given.format);
     if (given.namespace && namespace_check(given.namespace, strlen(given.namespace), err) < 0) {
         err->code = EXIT_USAGE;
         return -EINVAL;
     }
     if (given.time && !timestamp_parse(&options->time, given.time, strlen(given.time)))
         return error_usage(err, "--time %s is no time such as 2017-03-11T17:04:42Z", given.time);
+    if (given.max_size && (!option_size(&options->size_max, given.max_size) || !options->size_max))
+        return error_usage(err, "--max-size %s is no size such as 20G", given.max_size);
     options->has_time = given.time;
     options->namespace = given.namespace;
     options->strip_prefix = given.strip_prefix;
     options->partial = given.partial;
     options->strict = given.strict;
+    options->cross_mounts = given.cross_mounts;
     return 0;
+}
+
+static int from_dir(const struct import_options *options, const char *name, struct error *err)
+{
+    if (options->strip_prefix || options->partial)
+        return error_usage(err, "%s: --strip-prefix and --partial are not for directories", name);
+    return import_dir(options, name, err);
+}
+
+/* Each takes the input over. */
+static int from_frames(const struct import_options *options, struct input *input, struct error *err)
+{
+    struct source *source;
+    int result = source_open(&source, input, err);
+
+    if (result < 0)
+        return result;
+    result = import_frame(options, source, err);
+    source_close(source);
+    return result;
+}
+
+static int from_tar(const struct import_options *options, struct input *input, struct error *err)
+{
+    int result = import_tar(options, input, err);
+
+    input_close(input);
+    return result;
+}
+
+static const struct {
+    const char *name;
+    const char *units; /* for progress */
+    int (*import)(const struct import_options *options, struct input *input, struct error *err);
+} FORMATS[] = {
+    [SOURCE_FRAME] = {"frame", "records", from_frames},
+    [SOURCE_TAR] = {"tar", "entries", from_tar},
+    [SOURCE_DIR] = {"dir", "files", NULL}, /* no stream */
+};
+#define FORMAT_COUNT (sizeof FORMATS / sizeof *FORMATS)
+
+static int check_format(struct importing *i, struct error *err)
+{
+    i->detects = !given.format || strcmp(given.format, "auto") == 0;
+    for (size_t f = 0; f < FORMAT_COUNT && !i->detects; f++)
+        if (strcmp(given.format, FORMATS[f].name) == 0) {
+            i->format = (enum source_format)f;
+            return 0;
+        }
+    return i->detects ? 0 : error_usage(err, "--format is auto, frame, tar or dir, not %s", given.format);
+}
+
+static bool is_directory(const char *name)
+{
+    struct stat st;
+
+    return strcmp(name, "-") != 0 && stat(name, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int import_stream(const struct import_options *options, const char *name, struct error *err)
+{
+    struct importing *i = options->arg;
+    struct input *input;
+    int result = input_open(&input, name, err);
+
+    if (result < 0)
+        return result;
+    if (i->detects)
+        result = detect(&i->format, input, err);
+    i->units = FORMATS[i->format].units;
+    if (result == 0)
+        return FORMATS[i->format].import(options, input, err);
+    input_close(input);
+    return result;
 }
 
 static int import_source(struct import_options *options, const char *name, struct error *err)
 {
     struct importing *i = options->arg;
-    struct source *source;
-    int result = source_open(&source, name, err);
 
-    if (result < 0)
-        return result;
     i->name = name;
     i->began = timestamp_now();
-    result = import_frame(options, source, err);
-    source_close(source);
-    return result;
+    if (i->detects ? !is_directory(name) : i->format != SOURCE_DIR)
+        return import_stream(options, name, err);
+    i->units = FORMATS[SOURCE_DIR].units;
+    return from_dir(options, name, err);
 }
 
 static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)
@@ -123,7 +202,9 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
 
     if (argc == 0)
         return error_usage(err, "nothing to import; name files, or - for standard input");
-    int result = check_options(&options, err);
+    int result = check_format(&importing, err);
+    if (result == 0)
+        result = check_options(&options, err);
     if (result == 0)
         result = store_open(&options.store, invocation->store, STORE_CREATE, err);
     for (int i = 0; i < argc && result == 0; i++)
@@ -141,8 +222,10 @@ const struct command command_import = {
         "more of\n"
         "them; - is standard input. Prints `ID NAMESPACE TIME` for each, once it is durable. The same source again\n"
         "gives the same id and adds nothing. Content that the frame does not hold is known to be absent, never made "
-        "up.\n\n"
+        "up.\n"
+        "A directory is taken with all that is in it, content too, but for what is mounted inside.\n\n"
         "    confuse import frame.csv.gz\n"
+        "    confuse import --namespace web-1 /srv/web-1/rootfs\n"
         "    zcat crawl/*.gz | confuse import -\n"
         "    confuse import --strip-prefix /mnt/target host-crawl.csv\n",
     .options = OPTIONS,

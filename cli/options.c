@@ -1,8 +1,11 @@
 /* options.c - tables to getopt_long and back. */
 #include "cli/options.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LONG_ONLY 256 /* getopt's value for row i of an option without a letter */
@@ -107,4 +110,19 @@ void options_print(const struct option_spec *table)
                  row->letter ? ", " : "  ", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
         printf("  %-28s %s\n", left, row->help);
     }
+}
+
+bool option_size(uint64_t *size, const char *text)
+{
+    static const char units[] = "KMGT";
+    char *end;
+
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    if (!isdigit((unsigned char)*text) || errno || (*end && (!unit || end[1])) || number > (uint64_t)INT64_MAX >> shift)
+        return false;
+    *size = (uint64_t)number << shift;
+    return true;
 }

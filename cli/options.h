@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum option_kind {
     OPTION_FLAG,  /* bool: set to true */
@@ -40,5 +41,8 @@ int options_parse(int *first, bool *help, const struct option_spec *const tables
 
 /* Show a table as --help does. */
 void options_print(const struct option_spec *table);
+
+/* "64M": a number, maybe with K, M, G or T behind it. False: it is none. */
+bool option_size(uint64_t *size, const char *text);
 
 #endif

@@ -56,22 +56,6 @@ struct serving {
 
 /* --- Options ------------------------------------------------------------------------------------------------------ */
 
-/* "64M": a number with K, M or G. */
-static int parse_size(size_t *size, const char *text, struct error *err)
-{
-    static const char units[] = "KMG";
-    char *end;
-
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    const char *unit = *end ? strchr(units, *end) : NULL;
-    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
-    if (errno || end == text || *text == '-' || (*end && (!unit || end[1])) || number > (SIZE_MAX >> shift) / 2)
-        return error_usage(err, "%s is no size such as " DEFAULT_CACHE, text);
-    *size = (size_t)number << shift;
-    return 0;
-}
-
 static int parse_threads(unsigned *threads, const char *text, struct error *err)
 {
     char *end = NULL;
@@ -326,9 +310,11 @@ static int serve(struct serving *s, struct error *err)
 static int prepare(struct serving *s, const struct invocation *invocation, struct error *err)
 {
     struct access_list *access = NULL;
-    size_t cache = 0;
-    int result = parse_size(&cache, given.cache ? given.cache : DEFAULT_CACHE, err);
+    uint64_t cache;
+    int result = 0;
 
+    if (!option_size(&cache, given.cache ? given.cache : DEFAULT_CACHE))
+        result = error_usage(err, "--cache %s is no size such as " DEFAULT_CACHE, given.cache ? given.cache : "");
     if (result == 0)
         result = parse_threads(&s->threads, given.threads, err);
     if (result == 0 && given.log && strcmp(given.log, "text") != 0 && strcmp(given.log, "json") != 0)

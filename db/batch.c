@@ -136,6 +136,11 @@ int sql_batch_wrote(struct store *store, size_t bytes, struct error *err)
     return store_flush(store, err);
 }
 
+int store_yield(struct store *store, struct error *err)
+{
+    return store->in_batch ? sql_batch_wrote(store, 0, err) : 0;
+}
+
 int store_flush(struct store *store, struct error *err)
 {
     if (!store->in_batch)

@@ -2,112 +2,18 @@
 #include "db/blob.h"
 
 #include "base/cleanup.h"
+#include "db/blob_file.h"
 #include "db/sql.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
 static const char FIND_DIGEST[] = "SELECT id FROM blob WHERE digest = ?1";
 static const char FIND_ID[] = "SELECT digest, size, data IS NULL FROM blob WHERE id = ?1";
 static const char INSERT[] = "INSERT INTO blob (digest, size, data) VALUES (?1, ?2, ?3)";
 
-#define BLOB_PATH_SIZE (sizeof "blobs/ab/" + DIGEST_HEX_SIZE)
-/* A file that is being written. One name is enough, since its writer holds a lock on blobs/; and what somebody left
- * there who was killed is gone with the next one. */
-#define BLOB_ASIDE "blobs/new"
-
-/* Where a blob's file stands, relative to the store's directory. */
-static void blob_path(char out[BLOB_PATH_SIZE], const struct digest *digest)
-{
-    char hex[DIGEST_HEX_SIZE];
-
-    hex_encode(hex, digest->bytes, DIGEST_SIZE);
-    snprintf(out, BLOB_PATH_SIZE, "blobs/%.2s/%s", hex, hex);
-}
-
-static int write_all(int fd, const void *bytes, size_t size)
-{
-    for (const uint8_t *p = bytes; size;) {
-        ssize_t wrote = write(fd, p, size);
-
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote < 0)
-            return -errno;
-        p += wrote;
-        size -= (size_t)wrote;
-    }
-    return 0;
-}
-
-static int sync_directory(struct store *store, const char *path)
-{
-    cleanup_close int fd = openat(store->directory_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-/* blobs/ab, durably. Whoever made it may have been killed before he synced it, so each connection does that once. */
-static int make_directory(struct store *store, const char *directory, uint8_t prefix)
-{
-    if (store->synced_prefixes[prefix])
-        return 0;
-    if (mkdirat(store->directory_fd, directory, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    int result = sync_directory(store, "blobs");
-    store->synced_prefixes[prefix] = result == 0;
-    return result;
-}
-
-/* The lock under which a file is written aside; closing it lets go. It is waited for outside of batches only. */
-static int lock_aside(struct store *store)
-{
-    int fd = openat(store->directory_fd, "blobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    while (fd >= 0 && flock(fd, LOCK_EX) < 0) {
-        if (errno == EINTR)
-            continue;
-        int failed = errno;
-        close(fd);
-        return -failed;
-    }
-    return fd < 0 ? -errno : fd;
-}
-
-/* Written aside and synced. This may take long, so it is done before the batch that others would wait for. */
-static int write_aside(struct store *store, const void *bytes, size_t size)
-{
-    unlinkat(store->directory_fd, BLOB_ASIDE, 0);
-    cleanup_close int fd = openat(store->directory_fd, BLOB_ASIDE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-    if (fd < 0)
-        return -errno;
-    int result = write_all(fd, bytes, size);
-    if (result == 0 && fsync(fd) < 0)
-        result = -errno;
-    if (result < 0)
-        unlinkat(store->directory_fd, BLOB_ASIDE, 0);
-    return result;
-}
-
-/* Renamed, and the directories synced, under the write lock: a crash leaves the whole file or none of that name. */
-static int name_file(struct store *store, const struct digest *digest)
-{
-    char path[BLOB_PATH_SIZE], directory[sizeof "blobs/ab"];
-
-    blob_path(path, digest);
-    memcpy(directory, path, sizeof directory - 1);
-    directory[sizeof directory - 1] = '\0';
-    int result = make_directory(store, directory, digest->bytes[0]);
-    if (result == 0 && renameat(store->directory_fd, BLOB_ASIDE, store->directory_fd, path) < 0)
-        result = -errno;
-    return result < 0 ? result : sync_directory(store, directory);
-}
-
 /* The row; without bytes the content is in a file. */
-static int insert(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, size_t size,
+static int insert(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, uint64_t size,
                   struct error *err)
 {
     cleanup_reset sqlite3_stmt *add = sql_statement(store, INSERT, err);
@@ -122,38 +28,49 @@ static int insert(int64_t *id, struct store *store, const struct digest *digest,
     if (result < 0)
         return result;
     *id = sqlite3_last_insert_rowid(store->db);
-    return sql_batch_wrote(store, bytes ? size : 0, err);
+    return sql_batch_wrote(store, bytes ? (size_t)size : 0, err);
 }
 
-static int put_file(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, size_t size,
-                    struct error *err)
+int blob_adopt(int64_t *id, struct store *store, const struct digest *digest, struct blob_file *file, struct error *err)
 {
-    int result = store_flush(store, err);
+    int result = sql_find_digest(id, store, FIND_DIGEST, digest, err);
 
-    if (result < 0)
-        return result;
-    cleanup_close int lock = lock_aside(store);
-    result = lock < 0 ? lock : write_aside(store, bytes, size);
-    if (result < 0)
-        return error_system(err, -result, "cannot write a blob into %s", store->directory);
-    result = sql_find_or_begin(id, store, FIND_DIGEST, digest, err);
+    if (result == 0)
+        result = blob_file_seal(file, err);
+    /* Only now a batch is begun: whoever waits for the lock waits for a rename. */
+    if (result == 0)
+        result = sql_find_or_begin(id, store, FIND_DIGEST, digest, err);
     if (result == 0) {
-        result = name_file(store, digest);
+        result = blob_file_keep(file, digest, err);
         if (result == 0)
-            return insert(id, store, digest, NULL, size, err);
-        error_system(err, -result, "cannot write a blob into %s", store->directory);
+            result = insert(id, store, digest, NULL, file->size, err);
     }
-    unlinkat(store->directory_fd, BLOB_ASIDE, 0);
+    blob_file_drop(file);
     return result < 0 ? result : 0;
+}
+
+static int put_large(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, size_t size,
+                     struct error *err)
+{
+    struct blob_file file;
+    int result = sql_find_digest(id, store, FIND_DIGEST, digest, err);
+
+    if (result == 0)
+        result = blob_file_begin(&file, store, err);
+    if (result != 0)
+        return result < 0 ? result : 0;
+    result = blob_file_write(&file, bytes, size, err);
+    if (result == 0)
+        return blob_adopt(id, store, digest, &file, err);
+    blob_file_drop(&file);
+    return result;
 }
 
 int blob_put(int64_t *id, struct digest *digest, struct store *store, const void *bytes, size_t size, struct error *err)
 {
     sha256_of(digest, store->sha, bytes, size);
-    if (size > BLOB_INLINE_MAX) {
-        int found = sql_find_digest(id, store, FIND_DIGEST, digest, err);
-        return found == 0 ? put_file(id, store, digest, bytes, size, err) : found < 0 ? found : 0;
-    }
+    if (size > BLOB_INLINE_MAX)
+        return put_large(id, store, digest, bytes, size, err);
     int found = sql_find_or_begin(id, store, FIND_DIGEST, digest, err);
     if (found != 0)
         return found < 0 ? found : 0;

@@ -14,7 +14,8 @@
 #define BLOB_INLINE_MAX 65536 /* bytes */
 
 /* Put content into the store (part of the open batch; a large one that is new ends it first, since its file is written
- * while nobody waits for the lock). Bytes that are there already cost one look-up. */
+ * while nobody waits for the lock; blob_writer.h has the same for contents that come piece by piece). Bytes that are
+ * there already cost one look-up. */
 int blob_put(int64_t *id, struct digest *digest, struct store *store, const void *bytes, size_t size,
              struct error *err);
 

@@ -2,6 +2,8 @@ noinst_LIBRARIES += libdb.a
 libdb_a_SOURCES = \
     db/batch.c \
     db/blob.c db/blob.h \
+    db/blob_file.c db/blob_file.h \
+    db/blob_writer.c db/blob_writer.h \
     db/canonical.c db/canonical.h \
     db/check.c db/check.h \
     db/cut.c db/cut.h \

@@ -27,6 +27,12 @@ static const char FIND_ID[] = "SELECT " COLUMNS TABLES " WHERE s.id = ?1";
 static const char FIND_RANGE[] = "SELECT " COLUMNS TABLES " WHERE s.id BETWEEN ?1 AND ?2 ORDER BY s.id LIMIT ?3";
 static const char FIND_SAME[] = "SELECT " COLUMNS TABLES " WHERE n.name = ?1 AND s.source IS ?2 AND s.root = ?3"
                                 " AND s.links = ?4 ORDER BY s.time DESC, s.number DESC LIMIT 1";
+/* Without a source (a directory), a namespace may come back to what it was: that is news, and only the newest counts.
+ */
+static const char FIND_SAME_NEWEST[] =
+    "SELECT " COLUMNS TABLES " WHERE s.number = (SELECT h.number FROM snapshot AS h JOIN namespace AS m"
+    " ON m.id = h.namespace WHERE m.name = ?1 ORDER BY h.time DESC, h.number DESC LIMIT 1)"
+    " AND s.source IS ?2 AND s.root = ?3 AND s.links = ?4";
 static const char FIND_NEWEST[] = "SELECT " COLUMNS TABLES " WHERE n.name = ?1 AND s.time <= ?2"
                                   " ORDER BY s.time DESC, s.number DESC LIMIT 1";
 static const char EACH[] = "SELECT " COLUMNS TABLES " WHERE s.number > ?1 ORDER BY s.number";
@@ -139,10 +145,10 @@ static int keep_row(struct snapshot *snapshot, struct store *store, sqlite3_stmt
 
 /* --- Publishing --------------------------------------------------------------------------------------------------- */
 
-/* The snapshot of this namespace with the same source, root and links, if there is one: 1, else 0. */
+/* The snapshot of this namespace that makes another one needless, if there is one: 1, else 0. */
 static int find_same(struct snapshot *same, struct store *store, const struct snapshot *snapshot, struct error *err)
 {
-    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_SAME, err);
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, snapshot->has_source ? FIND_SAME : FIND_SAME_NEWEST, err);
 
     if (!find)
         return -EIO;

@@ -36,7 +36,8 @@ int namespace_check(const char *name, size_t size, struct error *err);
 void snapshot_compute_id(uint8_t id[SNAPSHOT_ID_SIZE], const struct snapshot *snapshot);
 
 /* Publish: end the batch, then one durable transaction. Fills id, number and imported. Where the namespace already
- * holds the same source, root and links, fills them from there and writes nothing: *is_new tells. */
+ * holds the same source, root and links (without a source: if its newest does), fills them from there and writes
+ * nothing: *is_new tells. */
 int snapshot_publish(bool *is_new, struct snapshot *snapshot, struct store *store, struct error *err);
 
 /* By id. *snapshot borrows its texts from the store until the next snapshot_… call on it. -ENOENT (err not filled). */

@@ -29,7 +29,7 @@ struct store {
     sqlite3_blob *open_blob; /* blob_read's; an open read transaction */
     uint32_t data_version;
     bool writable;
-    bool synced_prefixes[256]; /* directories of blobs/ that are durable, by their name's byte */
+    bool began_files; /* blobs/00 to blobs/ff are durable, and files of killed writers were looked for */
     /* The open batch. */
     bool in_batch;
     size_t batch_bytes;

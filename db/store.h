@@ -45,6 +45,9 @@ int store_changed(bool *changed, struct store *store, struct error *err);
 /* End the open batch, if any: commit what was put since. Not yet durable; publishing makes it so. */
 int store_flush(struct store *store, struct error *err);
 
+/* Between writes, while something else takes its time: end the open batch if it is old. */
+int store_yield(struct store *store, struct error *err);
+
 /* End the open batch, if any, by taking it back. */
 void store_rollback(struct store *store);
 

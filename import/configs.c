@@ -228,7 +228,7 @@ static int add_file(struct frame *frame, const struct config *config, struct err
     };
 
     return builder_add(frame->builder, text_of(&frame->configs, config->destination), config->destination.size, &entry,
-                       0, err);
+                       NULL, 0, err);
 }
 
 /* The content's own length is what is served; how it differs from the record's is noted. */

@@ -20,7 +20,7 @@ int frame_new(struct frame **frame, const struct import_options *options, const 
         f->values = f->features.values = spool_new(directory);
         f->sha = sha256_new();
         f->again = dialect_new();
-        f->builder = builder_new();
+        f->builder = builder_new(BUILDER_FIRST_WINS);
     }
     if (!f || !f->raw || !f->values || !f->sha || !f->again || !f->builder)
         error_system(err, ENOMEM, "%s", name);
@@ -209,7 +209,7 @@ static int take_file(struct frame *frame, const struct record *record, size_t of
         prefix_add(&frame->common, path, size);
     rc = frame->file.unknown || frame->file.entry.target_size ? note_file(frame, path, size, err) : 0;
     if (rc == 0)
-        rc = builder_add(frame->builder, path, size, &frame->file.entry, frame->files.size / sizeof ref, err);
+        rc = builder_add(frame->builder, path, size, &frame->file.entry, NULL, frame->files.size / sizeof ref, err);
     buffer_add(&frame->files, &ref, sizeof ref);
     return frame->files.failed ? error_system(err, ENOMEM, "cannot hold the files") : rc;
 }

@@ -26,7 +26,7 @@ static int add_uncrawled(struct frame *frame, struct error *err)
     for (size_t i = 0; i < sizeof uncrawled / sizeof *uncrawled && rc == 0; i++) {
         struct entry entry = {.mode = S_IFDIR | uncrawled[i].mode, .flags = ENTRY_MADE};
 
-        rc = builder_add(frame->builder, uncrawled[i].path, strlen(uncrawled[i].path), &entry, TAG_MADE, err);
+        rc = builder_add(frame->builder, uncrawled[i].path, strlen(uncrawled[i].path), &entry, NULL, TAG_MADE, err);
     }
     return rc;
 }

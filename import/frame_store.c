@@ -46,11 +46,9 @@ int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, st
     if (rc == 0)
         rc = configs_store(frame, err);
     if (rc == 0)
-        rc = builder_write(&snapshot->root, frame->builder, store, err);
+        rc = builder_write(&snapshot->root, &snapshot->links, frame->builder, store, err);
     if (rc == 0)
         rc = record_set_write(&snapshot->features, &frame->features, store, err);
-    if (rc == 0)
-        rc = node_empty(&snapshot->links, store, NODE_LINKS, err);
     if (rc == 0)
         rc = snapshot_publish(is_new, snapshot, store, err);
     if (rc < 0)

@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A few kilobytes can be compressed petabytes; real systems have less than this. */
+#define IMPORT_SIZE_MAX (1ull << 40) /* bytes */
+
 struct import_options {
     struct store *store;
     const char *namespace; /* NULL: the source's own */
@@ -17,7 +20,9 @@ struct import_options {
     uint64_t time;            /* ns, where has_time */
     const char *strip_prefix; /* NULL: none; else an absolute path that becomes the root */
     bool partial;             /* take what is complete of a source that is cut short */
+    bool cross_mounts;        /* of a directory: what is mounted inside belongs to it */
     bool strict;              /* what a tree cannot hold is an error */
+    uint64_t size_max;        /* bytes of a tar when it is uncompressed; 0: IMPORT_SIZE_MAX */
     /* All may be NULL. A text for people, one line. */
     void (*warn)(void *arg, const char *text);
     /* Each snapshot as soon as it is published (or was found to be there); non-zero ends the import with that value. */
@@ -29,5 +34,13 @@ struct import_options {
 
 /* Import each frame of a source. A bad frame leaves nothing behind (-EBADMSG), but frames before it are imported. */
 int import_frame(const struct import_options *options, struct source *source, struct error *err);
+
+/* Import a tar, compressed or not. Without a namespace it takes the file's name without .tar and the like; without a
+ * time, now. A broken one publishes nothing (-EBADMSG). The input is borrowed. */
+int import_tar(const struct import_options *options, struct input *input, struct error *err);
+
+/* Import a directory. What cannot be read, vanishes or changes meanwhile is noted. Errors: it is no directory or may
+ * not be read, and those of the store. */
+int import_dir(const struct import_options *options, const char *path, struct error *err);
 
 #endif

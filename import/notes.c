@@ -96,3 +96,10 @@ int note_partial(struct record_set *features, const char *why, struct error *err
 
     return add_note(features, (struct noted){0}, members, 2, err);
 }
+
+int note_capture(struct record_set *features, struct noted noted, const char *what, const char *why, struct error *err)
+{
+    struct member members[] = {{"what", what, 0, NULL}, {"why", why, 0, NULL}};
+
+    return add_note(features, noted, members, why ? 2 : 1, err);
+}

@@ -37,4 +37,8 @@ int note_no_record(struct record_set *features, struct noted noted, struct error
 /* {"what":"partial","why":W}: the frame was cut short. */
 int note_partial(struct record_set *features, const char *why, struct error *err);
 
+/* {"what":W} or {"what":W,"why":Y} (NULL: none): what a directory could not give. W: "changed", "left-out",
+ * "not-entered", "unreadable", "vanished", "xattr-unreadable". */
+int note_capture(struct record_set *features, struct noted noted, const char *what, const char *why, struct error *err);
+
 #endif

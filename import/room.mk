@@ -1,17 +1,26 @@
 noinst_LIBRARIES += libimport.a
 libimport_a_SOURCES = \
-    import/builder.c import/builder.h \
+    import/builder.c import/builder.h import/builder_items.h \
+    import/builder_replay.c import/builder_settle.c import/builder_write.c \
     import/configs.c import/configs.h \
     import/csv_row.c import/csv_row.h \
+    import/detect.c import/detect.h \
     import/dialect.c import/dialect.h \
+    import/dir.c import/dir.h import/dir_file.c import/dir_walk.c \
     import/record_set.c import/record_set.h \
     import/file_record.c import/file_record.h \
     import/frame.c import/frame.h import/frame_arrange.c import/frame_store.c import/frame_stream.c \
-    import/import.h import/import_frame.c \
+    import/import.h import/import_frame.c import/import_tar.c \
+    import/inodes.c import/inodes.h \
+    import/input.c import/input.h \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
     import/logstash.c import/logstash.h \
+    import/member_path.c import/member_path.h \
     import/notes.c import/notes.h \
+    import/plain.c import/plain.h \
     import/prefix.c import/prefix.h \
     import/record.h import/record_key.c import/record_key.h \
     import/source.c import/source.h \
-    import/spool.c import/spool.h
+    import/spool.c import/spool.h \
+    import/tar.c import/tar.h import/tar_entry.c \
+    import/xattrs.c import/xattrs.h

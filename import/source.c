@@ -1,72 +1,63 @@
-/* source.c - zlib's gz layer reads both plain and gzip; lines are found in one block of memory that grows with the
- * longest of them. */
+/* source.c - text from an input: as it is, or inflated by zlib, which gives out all that is whole of gzip data that is
+ * cut short. Lines are found in one block of memory that grows with the longest of them. */
 #include "import/source.h"
 
 #include "base/cleanup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <zlib.h>
 
-#define SOURCE_BLOCK 262144u /* bytes read at once: fits the second-level cache */
+#define SOURCE_BLOCK INPUT_BLOCK /* bytes of text made at once */
+#define GZIP_WINDOW (15 + 16)    /* zlib: the largest window, and gzip's header */
+
+enum form { UNKNOWN, PLAIN, GZIP, ENDED };
 
 struct source {
-    char *name;
-    gzFile file;
+    struct input *input;
     char *bytes;        /* [first, last) of it are read and not yet given out */
     size_t room;        /* of bytes */
     size_t first, last; /* offsets into bytes */
-    uint64_t total;     /* bytes of text read */
     uint64_t lines;     /* given out */
-    bool at_end, cut_short, seekable;
+    z_stream gzip;
+    enum form form;
+    bool cut_short;
 };
 
-int source_open_fd(struct source **source, int fd, const char *name, struct error *err)
+int source_open(struct source **source, struct input *input, struct error *err)
 {
     struct source *s = calloc(1, sizeof *s);
 
     if (s) {
-        s->seekable = lseek(fd, 0, SEEK_CUR) >= 0;
-        s->name = strdup(name);
-        s->file = gzdopen(fd, "rb");
+        s->input = input;
         s->room = SOURCE_BLOCK;
         s->bytes = malloc(s->room);
     }
-    if (!s || !s->file)
-        close(fd);
-    if (!s || !s->file || !s->name || !s->bytes || gzbuffer(s->file, SOURCE_BLOCK) != 0) {
-        source_close(s);
-        return error_system(err, ENOMEM, "%s", name);
+    if (s && s->bytes && inflateInit2(&s->gzip, GZIP_WINDOW) == Z_OK) {
+        *source = s;
+        return 0;
     }
-    *source = s;
-    return 0;
-}
-
-int source_open(struct source **source, const char *path, struct error *err)
-{
-    bool is_stdin = strcmp(path, "-") == 0;
-    int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0)
-        return error_system(err, errno, "%s", is_stdin ? "<stdin>" : path);
-    return source_open_fd(source, fd, is_stdin ? "<stdin>" : path, err);
+    error_system(err, ENOMEM, "%s", input_name(input));
+    if (s)
+        free(s->bytes);
+    free(s);
+    input_close(input);
+    return -ENOMEM;
 }
 
 void source_close(struct source *source)
 {
     if (!source)
         return;
-    if (source->file)
-        gzclose_r(source->file);
+    inflateEnd(&source->gzip);
+    input_close(source->input);
     free(source->bytes);
-    free(source->name);
     free(source);
 }
 
 const char *source_name(const struct source *source)
 {
-    return source->name;
+    return input_name(source->input);
 }
 
 bool source_is_cut_short(const struct source *source)
@@ -76,9 +67,7 @@ bool source_is_cut_short(const struct source *source)
 
 uint64_t source_position(const struct source *source)
 {
-    z_off_t offset = source->seekable ? gzoffset(source->file) : -1;
-
-    return offset >= 0 ? (uint64_t)offset : source->total;
+    return input_position(source->input);
 }
 
 /* Room for one more block behind what is there: by moving it to the front, or by growing. */
@@ -93,37 +82,79 @@ static int make_room(struct source *s, struct error *err)
         return 0;
     char *bytes = realloc(s->bytes, 2 * s->room);
     if (!bytes)
-        return error_system(err, ENOMEM, "%s", s->name);
+        return error_system(err, ENOMEM, "%s", source_name(s));
     s->bytes = bytes;
     s->room *= 2;
     return 0;
 }
 
+/* --- Text --------------------------------------------------------------------------------------------------------- */
+
+/* At the beginning, and behind each gzip member: what comes now? Behind a member only another one counts. */
+static int find_form(struct source *s, struct error *err)
+{
+    const uint8_t *bytes;
+    ssize_t got = input_peek(&bytes, s->input, 2, err);
+
+    if (got < 0)
+        return (int)got;
+    if (got >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b)
+        s->form = GZIP;
+    else
+        s->form = s->form == UNKNOWN ? PLAIN : ENDED;
+    return 0;
+}
+
+static void take_plain(struct source *s, const uint8_t *bytes, size_t size)
+{
+    if (size > SOURCE_BLOCK)
+        size = SOURCE_BLOCK;
+    memcpy(s->bytes + s->last, bytes, size);
+    s->last += size;
+    input_skip(s->input, size);
+}
+
+static int take_gzip(struct source *s, const uint8_t *bytes, size_t size, struct error *err)
+{
+    z_stream *z = &s->gzip;
+
+    z->next_in = (Bytef *)(uintptr_t)bytes; /* zlib only reads it */
+    z->avail_in = (uInt)(size < INPUT_BLOCK ? size : INPUT_BLOCK);
+    z->next_out = (Bytef *)s->bytes + s->last;
+    z->avail_out = SOURCE_BLOCK;
+    int problem = inflate(z, Z_NO_FLUSH);
+    s->last += SOURCE_BLOCK - z->avail_out;
+    input_skip(s->input, (size_t)(z->next_in - bytes));
+    if (problem == Z_STREAM_END)
+        return inflateReset(z) == Z_OK ? find_form(s, err) : error_system(err, EIO, "%s", source_name(s));
+    if (problem == Z_MEM_ERROR)
+        return error_system(err, ENOMEM, "%s", source_name(s));
+    if (problem == Z_OK || problem == Z_BUF_ERROR)
+        return 0;
+    return error_input(err, "%s:%llu: broken gzip, %s", source_name(s), (unsigned long long)s->lines + 1,
+                       z->msg ? z->msg : "it needs a dictionary");
+}
+
 static int read_block(struct source *s, struct error *err)
 {
+    const uint8_t *bytes;
     int rc = make_room(s, err);
 
-    if (rc < 0)
+    if (rc == 0 && s->form == UNKNOWN)
+        rc = find_form(s, err);
+    if (rc < 0 || s->form == ENDED)
         return rc;
-    errno = 0;
-    int n = gzread(s->file, s->bytes + s->last, SOURCE_BLOCK);
-    if (n > 0) {
-        s->last += (size_t)n;
-        s->total += (uint64_t)n;
+    ssize_t got = input_peek(&bytes, s->input, 1, err);
+    if (got < 0)
+        return (int)got;
+    if (got == 0) {
+        s->cut_short = s->form == GZIP;
+        s->form = ENDED;
         return 0;
     }
-    int problem;
-    const char *why = gzerror(s->file, &problem);
-    if (problem == Z_ERRNO)
-        return error_system(err, errno ? errno : EIO, "%s", s->name);
-    if (n < 0 && problem != Z_BUF_ERROR) {
-        const char *reason = strstr(why, ": "); /* zlib's own name of the file stands before it */
-
-        return error_input(err, "%s:%llu: broken gzip, %s", s->name, (unsigned long long)s->lines + 1,
-                           reason ? reason + 2 : why);
-    }
-    s->at_end = true;
-    s->cut_short = problem == Z_BUF_ERROR;
+    if (s->form == GZIP)
+        return take_gzip(s, bytes, (size_t)got, err);
+    take_plain(s, bytes, (size_t)got);
     return 0;
 }
 
@@ -138,14 +169,14 @@ int source_next_line(struct line *line, struct source *s, struct error *err)
         size_t size = newline ? (size_t)(newline - start) + 1 : left;
 
         if (size > SOURCE_LINE_MAX)
-            return error_input(err, "%s:%llu: a line of more than %zu MiB", s->name, (unsigned long long)s->lines + 1,
-                               SOURCE_LINE_MAX >> 20);
-        if (newline || (s->at_end && size > 0)) {
+            return error_input(err, "%s:%llu: a line of more than %zu MiB", source_name(s),
+                               (unsigned long long)s->lines + 1, SOURCE_LINE_MAX >> 20);
+        if (newline || (s->form == ENDED && size > 0)) {
             *line = (struct line){start, size, ++s->lines};
             s->first += size;
             return 1;
         }
-        if (s->at_end)
+        if (s->form == ENDED)
             return 0;
         searched = left;
         int rc = read_block(s, err);

@@ -1,4 +1,4 @@
-/* source.h - bytes from a file or from standard input, plain or gzip, as lines.
+/* source.h - the text of an input, plain or gzip, as lines.
  *
  * What is gzip is told by its content; several members are one text, and what follows the last member (some senders
  * add a newline) is ignored.
@@ -7,6 +7,7 @@
 #define IMPORT_SOURCE_H
 
 #include "base/error.h"
+#include "import/input.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,15 +24,12 @@ struct line {
     uint64_t number;   /* from 1 */
 };
 
-/* "-" is standard input. */
-int source_open(struct source **source, const char *path, struct error *err);
-
-/* From an open file, which is the source's from now on (also when this fails). `name` is for messages; it is copied. */
-int source_open_fd(struct source **source, int fd, const char *name, struct error *err);
+/* The input is the source's from now on (also when this fails). */
+int source_open(struct source **source, struct input *input, struct error *err);
 
 void source_close(struct source *source);
 
-/* For messages: the path as it was given, or "<stdin>". */
+/* For messages. */
 const char *source_name(const struct source *source);
 
 /* The next line: 1, or 0 at the end. */
@@ -40,8 +38,7 @@ int source_next_line(struct line *line, struct source *source, struct error *err
 /* At the end: did it come in the middle of a gzip member? */
 bool source_is_cut_short(const struct source *source);
 
-/* Bytes consumed so far, of the file where that can be told (so it may be set against the file's size), else of text.
- */
+/* Bytes consumed so far, of the file: so it may be set against its size. */
 uint64_t source_position(const struct source *source);
 
 #endif

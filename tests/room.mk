@@ -26,13 +26,16 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/db/test_blob
+unit_tests += tests/unit/db/test_blob_writer
 unit_tests += tests/unit/db/test_check
 unit_tests += tests/unit/db/test_cut
 unit_tests += tests/unit/db/test_frame_store
 unit_tests += tests/unit/db/test_snapshot
 unit_tests += tests/unit/db/test_store
 unit_tests += tests/unit/import/test_builder
+unit_tests += tests/unit/import/test_builder_replay
 unit_tests += tests/unit/import/test_dialect
+unit_tests += tests/unit/import/test_dir
 unit_tests += tests/unit/import/test_frame
 unit_tests += tests/unit/import/test_golden
 unit_tests += tests/unit/import/test_json
@@ -84,8 +87,8 @@ check_PROGRAMS += $(unit_tests) $(e2e_tests)
 TESTS += $(unit_tests) $(e2e_tests)
 
 # The same from scripts, and what they need: a frame of any size, a strict reader of JSON lines.
-e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/durable.sh
-check_PROGRAMS += tests/e2e/json_lines tests/e2e/make_capture
+e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/dir.sh tests/e2e/durable.sh
+check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
 

@@ -70,7 +70,7 @@ for command in $commands; do
     try 2 'needs an argument' "$command" --store
     try 2 'takes no argument' "$command" --json=yes
 done
-for option in namespace time format strip-prefix partial strict; do
+for option in namespace time format strip-prefix partial strict cross-mounts; do
     "$CONFUSE" import --help | grep -q -e "--$option" || wrong "import --help does not name --$option"
 done
 for option in listen allow exports portmap threads cache key-file log; do
@@ -123,7 +123,10 @@ done
 [ -e store ] && wrong 'looking for a store made one'
 try 4 'Permission denied|Not a directory' --store /proc/version/x import x
 try 4 'No such file' import /nonexistent
-try 4 'Is a directory' import /tmp
+try 4 'Is a directory' import --format frame /tmp
+try 4 'Not a directory' import --format dir /dev/null
+try 2 'name' import --format dir /
+try 2 'not for directories' import --partial /tmp
 same 'the rights of a new store' "$(stat -c %a store)" 700
 
 # --- Importing -------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ function path(text) { sub(/^[^<]*</, "", text); sub(/>.*/, "", text); return tex
 function broken(why) { print FILENAME ":" FNR ": " why; print; bad = 1 }
 { sub(/^[0-9]+ +/, "") }
 /^(write|pwrite64|writev|pwritev)\([0-9]+<.*\/store\/blobs\// { unsynced_file = 1 }
-/^(fsync|fdatasync)\([0-9]+<.*\/store\/blobs\/new>/ { unsynced_file = 0 }
+/^(fsync|fdatasync)\([0-9]+<.*\/store\/blobs\/new-[0-9a-f]+>/ { unsynced_file = 0 }
 /^rename.*blobs\/new/ {
     if (unsynced_file) broken("renamed before it was synced")
     unsynced_name = 1
@@ -44,7 +44,7 @@ function broken(why) { print FILENAME ":" FNR ": " why; print; bad = 1 }
     unsynced_wal = 1
 }
 /^(fsync|fdatasync)\([0-9]+<.*\/store\/confuse.db-wal>/ { unsynced_wal = 0; wal_syncs++ }
-/^rename.*new.db/ { unsynced_store = 1; made = 1 }
+/^rename.*"new\.db"/ { unsynced_store = 1; made = 1 }
 /^fsync\([0-9]+<.*\/store>/ { unsynced_store = 0 }
 /^fsync\([0-9]+</ && path($0) == scratch { above = 1 }
 /^write\(1</ {

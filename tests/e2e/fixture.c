@@ -94,7 +94,7 @@ static const struct {
 
 static void add(struct builder *b, const char *path, const struct entry *entry)
 {
-    ok(builder_add(b, path, strlen(path), entry, 0, &err));
+    ok(builder_add(b, path, strlen(path), entry, NULL, 0, &err));
 }
 
 static void add_content(struct builder *b, struct store *store, const char *path, const void *bytes, size_t size)
@@ -185,18 +185,16 @@ static void add_links(struct node_ref *links, struct store *store)
     cutter_free(cutter);
 }
 
-/* `links` NULL: none. */
+/* `links` NULL: those of the builder, which has none. */
 static void publish(char hex[SNAPSHOT_ID_HEX_SIZE], struct store *store, struct builder *b, const char *namespace,
                     const struct node_ref *links)
 {
     struct snapshot snapshot = {.namespace = namespace, .time = FIXTURE_MTIME, .format = "dir"};
     bool is_new;
 
-    ok(builder_write(&snapshot.root, b, store, &err));
+    ok(builder_write(&snapshot.root, &snapshot.links, b, store, &err));
     if (links)
         snapshot.links = *links;
-    else
-        ok(node_empty(&snapshot.links, store, NODE_LINKS, &err));
     ok(node_empty(&snapshot.features, store, NODE_FEATURES, &err));
     ok(snapshot_publish(&is_new, &snapshot, store, &err));
     assert_true(is_new);
@@ -206,7 +204,7 @@ static void publish(char hex[SNAPSHOT_ID_HEX_SIZE], struct store *store, struct 
 const char *fixture_publish(const char *path)
 {
     static char hex[SNAPSHOT_ID_HEX_SIZE];
-    struct builder *b = builder_new();
+    struct builder *b = builder_new(BUILDER_FIRST_WINS);
     struct node_ref links;
     struct store *store;
 
@@ -228,7 +226,7 @@ void fixture_publish_empty(const char *path, unsigned count)
 
     ok(store_open(&store, path, STORE_CREATE, &err));
     for (unsigned i = 0; i < count; i++) {
-        struct builder *b = builder_new();
+        struct builder *b = builder_new(BUILDER_FIRST_WINS);
 
         add(b, "/", &root);
         ok(builder_settle(b, no_conflict, NULL, &err));

@@ -6,6 +6,8 @@
  */
 #include "import/frame.h"
 
+#include "tests/unit/import/frame_harness.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -68,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
     if (fd < 0 || write(fd, bytes + skipped, size - skipped) != (ssize_t)(size - skipped) || lseek(fd, 0, SEEK_SET) < 0)
         abort();
-    check(source_open_fd(&source, fd, "frame", &err) == 0);
+    check(harness_source(&source, fd, "frame", &err) == 0);
     int rc = frames_read(&options, "/tmp", source, arrange, NULL, &err);
     check(rc == 0 || (rc == -EBADMSG && err.code == EXIT_INPUT && err.text[0]));
     source_close(source);

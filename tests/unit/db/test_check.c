@@ -41,10 +41,10 @@ static void add_files(struct builder *builder, struct store *store)
     memset(large, 'L', sizeof large);
     for (int i = 0; i < FILES; i++) {
         snprintf(path, sizeof path, "/d%d/f%d", i % 7, i);
-        ok(builder_add(builder, path, strlen(path), &entry, 0, &err));
+        ok(builder_add(builder, path, strlen(path), &entry, NULL, 0, &err));
     }
-    ok(builder_add(builder, "/link", 5, &(struct entry){.mode = S_IFLNK | 0777, .target = "d1", .target_size = 2}, 0,
-                   &err));
+    ok(builder_add(builder, "/link", 5, &(struct entry){.mode = S_IFLNK | 0777, .target = "d1", .target_size = 2}, NULL,
+                   0, &err));
     ok(builder_settle(builder, NULL, NULL, &err));
     for (int i = 0; i < FILES; i++) {
         snprintf(path, sizeof path, "/d%d/f%d", i % 7, i);
@@ -101,13 +101,13 @@ static void add_frame(int64_t *id, struct digest *digest, struct store *store)
 static int make_store(void **state)
 {
     struct store *store = scratch_store(STORE_CREATE);
-    struct builder *builder = builder_new();
+    struct builder *builder = builder_new(BUILDER_FIRST_WINS);
     struct snapshot s = {.namespace = "check", .time = 1, .format = "frame", .has_source = true};
     bool is_new;
     (void)state;
 
     add_files(builder, store);
-    ok(builder_write(&s.root, builder, store, &err));
+    ok(builder_write(&s.root, &s.links, builder, store, &err));
     builder_free(builder);
     add_features(&s.features, store);
     add_links(&s.links, store);

@@ -93,6 +93,22 @@ static int import(struct outcome *outcome, struct import_options *options, struc
     return rc;
 }
 
+int harness_source(struct source **source, int fd, const char *name, struct error *err)
+{
+    struct input *input;
+    int rc = input_open_fd(&input, fd, name, err);
+
+    return rc < 0 ? rc : source_open(source, input, err);
+}
+
+int harness_source_file(struct source **source, const char *path, struct error *err)
+{
+    struct input *input;
+    int rc = input_open(&input, path, err);
+
+    return rc < 0 ? rc : source_open(source, input, err);
+}
+
 int harness_import(struct outcome *outcome, struct import_options *options, const void *bytes, size_t size,
                    struct error *err)
 {
@@ -102,14 +118,14 @@ int harness_import(struct outcome *outcome, struct import_options *options, cons
     assert_true(fd >= 0);
     assert_int_equal(write(fd, bytes, size), (ssize_t)size);
     lseek(fd, 0, SEEK_SET);
-    assert_int_equal(source_open_fd(&source, fd, "frame", err), 0);
+    assert_int_equal(harness_source(&source, fd, "frame", err), 0);
     return import(outcome, options, source, err);
 }
 
 int harness_import_file(struct outcome *outcome, struct import_options *options, const char *path, struct error *err)
 {
     struct source *source;
-    int rc = source_open(&source, path, err);
+    int rc = harness_source_file(&source, path, err);
 
     return rc < 0 ? rc : import(outcome, options, source, err);
 }

@@ -13,6 +13,10 @@ struct outcome {
     bool dumping;
 };
 
+/* A source from an open file, which is the source's from now on; and from a path. */
+int harness_source(struct source **source, int fd, const char *name, struct error *err);
+int harness_source_file(struct source **source, const char *path, struct error *err);
+
 /* Import bytes as a source named "frame"; the options' callbacks are the harness's. */
 int harness_import(struct outcome *outcome, struct import_options *options, const void *bytes, size_t size,
                    struct error *err);

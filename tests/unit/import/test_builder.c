@@ -35,7 +35,7 @@ static void add(struct builder *b, const char *path, uint32_t mode, const char *
     struct entry entry = {.mode = mode, .mtime = 1000, .target = target};
 
     entry.target_size = target ? (uint16_t)strlen(target) : 0;
-    ok(builder_add(b, path, strlen(path), &entry, 0, &err));
+    ok(builder_add(b, path, strlen(path), &entry, NULL, 0, &err));
 }
 
 static void settle(struct builder *b, unsigned conflicts[3])
@@ -46,7 +46,7 @@ static void settle(struct builder *b, unsigned conflicts[3])
 
 static void conflicts_are_settled(void **state)
 {
-    struct builder *b = builder_new();
+    struct builder *b = builder_new(BUILDER_FIRST_WINS);
     unsigned conflicts[3];
     (void)state;
 
@@ -91,7 +91,7 @@ static void links_are_followed(void **state)
         {"/loop", "", -ELOOP},
         {"/etc/passwd/x", "", -ENOTDIR},
     };
-    struct builder *b = builder_new();
+    struct builder *b = builder_new(BUILDER_FIRST_WINS);
     char resolved[BUILDER_PATH_MAX + 1];
     unsigned conflicts[3];
     (void)state;
@@ -141,8 +141,8 @@ static uint32_t walk(struct tree_reader *reader, const struct tree_place *direct
 static void trees_are_found_again(void **state)
 {
     struct store *store = scratch_store(STORE_CREATE);
-    struct builder *b = builder_new();
-    struct node_ref root, again;
+    struct builder *b = builder_new(BUILDER_FIRST_WINS);
+    struct node_ref root, again, links;
     struct tree_cache *cache;
     struct tree_reader *reader;
     struct tree_place top, place;
@@ -158,8 +158,8 @@ static void trees_are_found_again(void **state)
     }
     settle(b, conflicts);
     assert_int_equal(conflicts[BUILDER_DUPLICATE], 0);
-    ok(builder_write(&root, b, store, &err));
-    ok(builder_write(&again, b, store, &err));
+    ok(builder_write(&root, &links, b, store, &err));
+    ok(builder_write(&again, &links, b, store, &err));
     assert_int_equal(root.id, again.id);
     assert_true(digest_equal(&root.digest, &again.digest));
     assert_int_equal(root.counts.nodes, 1 + 1 + 3000 + 40 * 2 + 3000);

@@ -333,7 +333,7 @@ static void a_caller_can_stop(void **state)
 
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);
-    assert_int_equal(source_open(&source, path, &err), 0);
+    assert_int_equal(harness_source_file(&source, path, &err), 0);
     assert_int_equal(import_frame(&options, source, &err), -ECANCELED);
     assert_int_equal(calls, 1);
     source_close(source);

@@ -81,7 +81,7 @@ static int read_once(uint64_t *sum, const char *bytes, size_t size, struct error
     *sum = 0;
     assert_int_equal(write(fd, bytes, size), (ssize_t)size);
     lseek(fd, 0, SEEK_SET);
-    int rc = source_open_fd(&source, fd, "frame", err);
+    int rc = harness_source(&source, fd, "frame", err);
     if (rc < 0)
         return rc;
     rc = frames_read(&options, "/tmp", source, arrange, sum, err);

@@ -2,6 +2,7 @@
 #include "import/source.h"
 
 #include "import/spool.h"
+#include "tests/unit/import/frame_harness.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ static void expect_lines(const void *bytes, size_t size, const char *const *line
     struct line line;
     uint64_t number = 0;
 
-    assert_int_equal(source_open_fd(&source, memory_file(bytes, size), "it", &err), 0);
+    assert_int_equal(harness_source(&source, memory_file(bytes, size), "it", &err), 0);
     assert_string_equal(source_name(source), "it");
     for (; *lines; lines++) {
         assert_int_equal(source_next_line(&line, source, &err), 1);
@@ -101,7 +102,7 @@ static void gzip_cut_short_is_noticed(void **state)
     for (size_t cut = 3; cut < size; cut++) {
         int rc;
 
-        assert_int_equal(source_open_fd(&source, memory_file(bytes, cut), "it", &err), 0);
+        assert_int_equal(harness_source(&source, memory_file(bytes, cut), "it", &err), 0);
         while ((rc = source_next_line(&line, source, &err)) == 1)
             continue;
         assert_int_equal(rc, 0);
@@ -109,7 +110,7 @@ static void gzip_cut_short_is_noticed(void **state)
         source_close(source);
     }
     bytes[size - 6] ^= 1; /* the checksum */
-    assert_int_equal(source_open_fd(&source, memory_file(bytes, size), "it", &err), 0);
+    assert_int_equal(harness_source(&source, memory_file(bytes, size), "it", &err), 0);
     int rc;
     while ((rc = source_next_line(&line, source, &err)) == 1)
         continue;
@@ -130,7 +131,7 @@ static void long_lines_are_lines_up_to_a_limit(void **state)
     memset(text, 'x', size);
     text[0] = '\n';
     text[SOURCE_LINE_MAX] = '\n';
-    assert_int_equal(source_open_fd(&source, memory_file(text, SOURCE_LINE_MAX + 1), "it", &err), 0);
+    assert_int_equal(harness_source(&source, memory_file(text, SOURCE_LINE_MAX + 1), "it", &err), 0);
     assert_int_equal(source_next_line(&line, source, &err), 1);
     assert_int_equal(source_next_line(&line, source, &err), 1);
     assert_int_equal(line.size, SOURCE_LINE_MAX);
@@ -139,7 +140,7 @@ static void long_lines_are_lines_up_to_a_limit(void **state)
 
     text[SOURCE_LINE_MAX] = 'x';
     text[SOURCE_LINE_MAX + 1] = '\n';
-    assert_int_equal(source_open_fd(&source, memory_file(text, size), "it", &err), 0);
+    assert_int_equal(harness_source(&source, memory_file(text, size), "it", &err), 0);
     assert_int_equal(source_next_line(&line, source, &err), 1);
     assert_int_equal(source_next_line(&line, source, &err), -EBADMSG);
     assert_string_equal(err.text, "it:2: a line of more than 64 MiB");
@@ -153,10 +154,10 @@ static void what_cannot_be_read_is_told(void **state)
     struct line line;
     (void)state;
 
-    assert_int_equal(source_open(&source, "/nonexistent/frame", &err), -ENOENT);
+    assert_int_equal(harness_source_file(&source, "/nonexistent/frame", &err), -ENOENT);
     assert_string_equal(err.text, "/nonexistent/frame: No such file or directory");
     assert_int_equal(err.code, EXIT_SYSTEM);
-    assert_int_equal(source_open(&source, "/", &err), 0);
+    assert_int_equal(harness_source_file(&source, "/", &err), 0);
     assert_int_equal(source_next_line(&line, source, &err), -EISDIR);
     assert_string_equal(err.text, "/: Is a directory");
     source_close(source);

@@ -48,16 +48,16 @@ static void add(struct builder *builder, const char *path, uint32_t mode, const 
 {
     struct entry entry = {.mode = mode, .target = target, .target_size = target ? (uint16_t)strlen(target) : 0};
 
-    ok(builder_add(builder, path, strlen(path), &entry, 0, &err));
+    ok(builder_add(builder, path, strlen(path), &entry, NULL, 0, &err));
 }
 
 /* The last one: the builder goes. */
 static int64_t write_tree(struct store *store, struct builder *builder)
 {
-    struct node_ref root;
+    struct node_ref root, links;
 
     ok(builder_settle(builder, NULL, NULL, &err));
-    ok(builder_write(&root, builder, store, &err));
+    ok(builder_write(&root, &links, builder, store, &err));
     builder_free(builder);
     ok(store_flush(store, &err));
     return root.id;
@@ -110,7 +110,7 @@ struct model {
 
 static void random_files(struct model *m, struct store *store)
 {
-    struct builder *builder = builder_new();
+    struct builder *builder = builder_new(BUILDER_FIRST_WINS);
 
     m->count = 1 + below(FILES_MAX);
     for (unsigned i = 0; i < m->count; i++) {
@@ -286,7 +286,7 @@ static const struct {
 
 static int64_t make_files(struct store *store)
 {
-    struct builder *builder = builder_new();
+    struct builder *builder = builder_new(BUILDER_FIRST_WINS);
 
     add(builder, "/a", S_IFREG | 0644, NULL);
     add(builder, "/b", S_IFREG | 0644, NULL);

@@ -127,14 +127,15 @@ static const char *const notes[] = {
 
 static void make_tree(struct node_ref *root, struct store *store)
 {
-    struct builder *builder = builder_new();
+    struct builder *builder = builder_new(BUILDER_FIRST_WINS);
+    struct node_ref links;
 
     for (size_t i = FILES; i-- > 0;) {
         struct entry entry = files[i].entry;
 
         entry.target = files[i].target;
         entry.target_size = entry.target ? (uint16_t)strlen(entry.target) : 0;
-        ok(builder_add(builder, files[i].path, strlen(files[i].path), &entry, i, &err));
+        ok(builder_add(builder, files[i].path, strlen(files[i].path), &entry, NULL, i, &err));
     }
     ok(builder_settle(builder, NULL, NULL, &err));
     for (size_t i = 0; i < FILES; i++) {
@@ -147,7 +148,7 @@ static void make_tree(struct node_ref *root, struct store *store)
         ok(builder_set_content(builder, builder_find(builder, files[i].path, strlen(files[i].path)), blob, &digest,
                                &err));
     }
-    ok(builder_write(root, builder, store, &err));
+    ok(builder_write(root, &links, builder, store, &err));
     builder_free(builder);
 }
 

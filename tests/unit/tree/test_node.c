@@ -31,17 +31,17 @@ static void ok(int result)
 
 static void write_tree(struct store *store)
 {
-    struct builder *builder = builder_new();
+    struct builder *builder = builder_new(BUILDER_FIRST_WINS);
     char path[32];
 
     for (int i = 0; i < FILES; i++) {
         struct entry entry = {.mode = S_IFREG | 0644};
 
         snprintf(path, sizeof path, "/d/f%d", i);
-        ok(builder_add(builder, path, strlen(path), &entry, 0, &err));
+        ok(builder_add(builder, path, strlen(path), &entry, NULL, 0, &err));
     }
     ok(builder_settle(builder, NULL, NULL, &err));
-    ok(builder_write(&snapshot.root, builder, store, &err));
+    ok(builder_write(&snapshot.root, &snapshot.links, builder, store, &err));
     builder_free(builder);
 }
 

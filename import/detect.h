@@ -1,0 +1,16 @@
+/* detect.h - what a source is, told by its first bytes. */
+#ifndef IMPORT_DETECT_H
+#define IMPORT_DETECT_H
+
+#include "import/input.h"
+
+enum source_format {
+    SOURCE_FRAME, /* what is nothing else; lines tell which dialect, and what is none is refused there */
+    SOURCE_TAR,   /* plain, or compressed by what plain.h takes */
+    SOURCE_DIR,   /* a directory: no stream, so nothing that detect() finds */
+};
+
+/* Look ahead; nothing of the input is skipped. */
+int detect(enum source_format *format, struct input *input, struct error *err);
+
+#endif

@@ -1,0 +1,57 @@
+/* dir.h - a directory while it is imported: private to the import room.
+ *
+ *     import_dir()                 in dir.c: a snapshot of what dir_walk() finds
+ *         dir_walk()               in dir_walk.c: every directory, from the root down, mounts inside left alone
+ *             dir_add()            in dir_file.c: one file or directory with its content and attributes
+ *
+ * Nobody stops writing to a directory because it is imported. What is gone before it was read is left out, what changes
+ * meanwhile is taken as it was read, what may not be read is absent; each has a note. No symbolic link is followed, and
+ * nothing but regular files is opened, so nothing waits for the other end of a fifo.
+ */
+#ifndef IMPORT_DIR_H
+#define IMPORT_DIR_H
+
+#include "db/blob_writer.h"
+#include "import/builder.h"
+#include "import/import.h"
+#include "import/inodes.h"
+#include "import/record_set.h"
+#include "import/xattrs.h"
+
+#define DIR_BLOCK ((size_t)256 << 10) /* bytes read at once */
+
+struct dir {
+    const struct import_options *options;
+    struct builder *builder;
+    struct spool *values; /* of the notes */
+    struct record_set features;
+    struct blob_writer *writer;
+    struct inodes inodes;
+    struct xattrs xattrs;
+    uint8_t *block;          /* DIR_BLOCK bytes */
+    char path[BUILDER_PATH_MAX + 1];
+    size_t path_size;      /* "/usr/lib"; "/" is the root */
+    dev_t mount;           /* the root's */
+    struct stat store;     /* the store's directory, which is not imported into itself */
+    uint64_t bytes, files; /* read so far */
+    uint64_t notes;
+    char first_note[BUILDER_PATH_MAX + 128]; /* for people */
+};
+
+/* Walk a directory; the fd stays the caller's. */
+int dir_walk(struct dir *dir, int root, struct error *err);
+
+/* Add what stands at dir->path: `name` in the directory `parent` (NULL: that directory itself), as *st says. */
+int dir_add(struct dir *dir, int parent, const char *name, const struct stat *st, struct error *err);
+
+/* Add it by *st alone, with a note: a directory is empty, content is absent. */
+int dir_add_bare(struct dir *dir, const struct stat *st, const char *what, const char *why, struct error *err);
+
+/* What opening it answered: note that it is gone, or add it by *st alone; an error where it is the system that failed.
+ */
+int dir_add_failed(struct dir *dir, const struct stat *st, int failed, struct error *err);
+
+/* {"what":W} or {"what":W,"why":Y} on dir->path. */
+int dir_note(struct dir *dir, const char *what, const char *why, struct error *err);
+
+#endif

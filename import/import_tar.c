@@ -1,0 +1,78 @@
+/* import_tar.c - a tar into the store, and what people are told of it. */
+#include "import/tar.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+/* What a file's name loses to become the name of a history. */
+static const char *const SUFFIXES[] = {".tar",    ".tar.gz", ".tgz",     ".tar.zst", ".tzst",
+                                       ".tar.xz", ".txz",    ".tar.bz2", ".tbz2",    ".tbz"};
+
+/* The file's own name as a namespace. The caller frees it. */
+static int name_of(char **namespace, const struct input *input, struct error *err)
+{
+    const char *path = input_name(input), *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t size = strlen(name), cut = size;
+    struct error why;
+
+    for (size_t i = 0; i < sizeof SUFFIXES / sizeof *SUFFIXES; i++) {
+        size_t suffix = strlen(SUFFIXES[i]);
+
+        if (suffix < size && strcasecmp(name + size - suffix, SUFFIXES[i]) == 0)
+            cut = size - suffix;
+    }
+    if (input_is_stdin(input))
+        return error_input(err, "%s: a tar has no name of its own, --namespace is needed", path);
+    if (namespace_check(name, cut, &why) < 0)
+        return error_input(err, "%s: %s, --namespace is needed", path, why.text);
+    *namespace = strndup(name, cut);
+    return *namespace ? 0 : error_system(err, ENOMEM, "%s", path);
+}
+
+static void warn_left_out(const struct tar *tar, const struct snapshot *snapshot)
+{
+    char id[SNAPSHOT_ID_HEX_SIZE];
+    struct buffer text cleanup_buffer = {0};
+
+    if (tar->left_out == 0 || !tar->options->warn)
+        return;
+    hex_encode(id, snapshot->id, SNAPSHOT_ID_SIZE);
+    buffer_add_format(&text, "%llu %s left out (first: %s: %s); see confuse manifest %s",
+                      (unsigned long long)tar->left_out, tar->left_out == 1 ? "entry" : "entries",
+                      input_name(tar->input), tar->first_why, id);
+    buffer_add_byte(&text, '\0');
+    if (!text.failed)
+        tar->options->warn(tar->options->arg, (const char *)text.bytes);
+}
+
+int import_tar(const struct import_options *given, struct input *input, struct error *err)
+{
+    struct import_options options = *given;
+    cleanup_free char *namespace = NULL;
+    struct snapshot snapshot;
+    struct tar *tar = NULL;
+    bool is_new;
+    int rc = options.namespace ? 0 : name_of(&namespace, input, err);
+
+    if (namespace)
+        options.namespace = namespace;
+    if (!options.size_max)
+        options.size_max = IMPORT_SIZE_MAX;
+    if (rc == 0)
+        rc = tar_new(&tar, &options, input, err);
+    if (rc == 0)
+        rc = tar_read(tar, err);
+    if (rc == 0)
+        rc = tar_publish(&snapshot, &is_new, tar, err);
+    if (rc < 0)
+        store_rollback(options.store);
+    if (rc == 0 && options.imported)
+        rc = options.imported(options.arg, &snapshot, is_new);
+    if (rc == 0)
+        warn_left_out(tar, &snapshot);
+    tar_free(tar);
+    return rc;
+}

@@ -1,0 +1,45 @@
+/* input.h - the bytes of a file or of standard input, with a look ahead: what a source is has to be told by its first
+ * bytes, and they must not be lost where nothing can be read twice.
+ */
+#ifndef IMPORT_INPUT_H
+#define IMPORT_INPUT_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define INPUT_BLOCK 262144u /* bytes read at once: fits the second-level cache */
+
+struct input;
+
+/* "-" is standard input. */
+int input_open(struct input **input, const char *path, struct error *err);
+
+/* From an open file, which is the input's from now on (also when this fails). `name` is for messages; it is copied. */
+int input_open_fd(struct input **input, int fd, const char *name, struct error *err);
+
+void input_close(struct input *input);
+
+/* For messages: the path as it was given, or "<stdin>". */
+const char *input_name(const struct input *input);
+
+/* Was it opened as "-"? Then its name is no file's. */
+bool input_is_stdin(const struct input *input);
+
+/* All that was read and not yet skipped, which is `size` bytes at least, unless the input ends before. The bytes are
+ * borrowed until the next call. */
+ssize_t input_peek(const uint8_t **bytes, struct input *input, size_t size, struct error *err);
+
+/* Go on behind the first `size` bytes of those. */
+void input_skip(struct input *input, size_t size);
+
+/* Would input_peek() of one byte have to wait for somebody who writes? */
+bool input_must_wait(const struct input *input);
+
+/* Bytes skipped so far. */
+uint64_t input_position(const struct input *input);
+
+#endif

@@ -1,0 +1,238 @@
+/* tar.c - reading an archive to its end, and publishing what came of it. */
+#include "import/tar.h"
+
+#include "base/quote.h"
+#include "base/timestamp.h"
+#include "import/notes.h"
+#include "import/prefix.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROGRESS_STEP (1u << 20) /* bytes of the input between two reports */
+
+/* --- libarchive --------------------------------------------------------------------------------------------------- */
+
+static la_ssize_t feed(struct archive *archive, void *arg, const void **bytes)
+{
+    struct tar *tar = arg;
+    ssize_t got = plain_next(bytes, tar->plain, tar->err);
+
+    if (got < 0) {
+        tar->failed = (int)got;
+        archive_set_error(archive, (int)-got, "cannot read");
+    }
+    return got < 0 ? ARCHIVE_FATAL : got;
+}
+
+int tar_failed(struct tar *tar, struct error *err)
+{
+    const char *text = archive_error_string(tar->archive);
+
+    if (tar->failed)
+        return tar->failed;
+    if (archive_errno(tar->archive) == ENOMEM)
+        return error_system(err, ENOMEM, "%s", input_name(tar->input));
+    return error_input(err, "%s: %s", input_name(tar->input), text ? text : "the archive is broken");
+}
+
+static int open_archive(struct tar *tar, struct error *err)
+{
+    tar->err = err;
+    tar->archive = archive_read_new();
+    if (!tar->archive)
+        return error_system(err, ENOMEM, "%s", input_name(tar->input));
+    archive_read_support_format_tar(tar->archive);
+    if (archive_read_open(tar->archive, tar, NULL, feed, NULL) == ARCHIVE_OK)
+        return 0;
+    if (!tar->failed && plain_size(tar->plain) == 0)
+        return error_input(err, "%s: empty, where an archive was expected", input_name(tar->input));
+    return tar_failed(tar, err);
+}
+
+int tar_new(struct tar **tar, const struct import_options *options, struct input *input, struct error *err)
+{
+    struct tar *t = calloc(1, sizeof *t);
+    int rc = -ENOMEM;
+
+    if (t) {
+        t->options = options;
+        t->input = input;
+        t->builder = builder_new(BUILDER_LAST_WINS);
+        t->values = t->notes.values = spool_new(store_directory(options->store));
+    }
+    if (!t || !t->builder || !t->values)
+        error_system(err, ENOMEM, "%s", input_name(input));
+    else
+        rc = options->strip_prefix ? prefix_check(&t->prefix_size, options->strip_prefix, err) : 0;
+    if (rc == 0)
+        rc = blob_writer_new(&t->writer, options->store, err);
+    if (rc == 0)
+        rc = plain_open(&t->plain, input, options->store, options->size_max, err);
+    if (rc == 0)
+        rc = open_archive(t, err);
+    if (rc < 0)
+        tar_free(t);
+    else
+        *tar = t;
+    return rc;
+}
+
+void tar_free(struct tar *tar)
+{
+    if (!tar)
+        return;
+    if (tar->archive)
+        archive_read_free(tar->archive);
+    plain_close(tar->plain);
+    blob_writer_free(tar->writer);
+    xattrs_free(&tar->xattrs);
+    record_set_free(&tar->notes);
+    spool_free(tar->values);
+    builder_free(tar->builder);
+    free(tar);
+}
+
+/* --- What is left out --------------------------------------------------------------------------------------------- */
+
+int tar_leave_out(struct tar *tar, const char *name, size_t size, const char *why, struct error *err)
+{
+    struct buffer text cleanup_buffer = {0};
+
+    quote_text(&text, name, size);
+    buffer_add_byte(&text, '\0');
+    if (text.failed)
+        return error_system(err, ENOMEM, "%s", input_name(tar->input));
+    if (tar->options->strict)
+        return error_input(err, "%s: %.512s: an entry that no tree can hold, %s", input_name(tar->input),
+                           (const char *)text.bytes, why);
+    if (tar->left_out++ == 0)
+        snprintf(tar->first_why, sizeof tar->first_why, "%.256s: %s", (const char *)text.bytes, why);
+    return note_left_out(&tar->notes, (struct noted){name, size}, TAR_ENTRY, why, err);
+}
+
+static int leave_out_conflict(void *arg, enum builder_conflict conflict, const char *path, size_t size, uint64_t tag,
+                              struct error *err)
+{
+    static const char *const why[] = {
+        [BUILDER_BELOW_NON_DIR] = "something above it is no directory",
+        [BUILDER_ROOT_NON_DIR] = "it is the root, and no directory",
+        [BUILDER_DANGLING] = "what it is a hard link to is not there",
+    };
+    (void)tag;
+
+    return tar_leave_out(arg, path, size, why[conflict], err);
+}
+
+/* --- Reading ------------------------------------------------------------------------------------------------------ */
+
+/* libarchive warns of names that are not in the locale's characters; they come as the bytes they are, which is what is
+ * wanted. What else it warns of makes an entry that is not what the archive says. */
+static bool is_about_characters(struct archive *archive)
+{
+    const char *text = archive_error_string(archive);
+
+    return text && strstr(text, "can't be converted");
+}
+
+static void report_progress(struct tar *tar)
+{
+    const struct import_options *options = tar->options;
+    uint64_t position = input_position(tar->input);
+
+    if (!options->progress || position - tar->reported < PROGRESS_STEP)
+        return;
+    tar->reported = position;
+    options->progress(options->arg, position, tar->entries);
+}
+
+static int read_entries(struct tar *tar, struct error *err)
+{
+    struct archive_entry *entry;
+    int rc, result = 0;
+
+    while (result == 0) {
+        tar->err = err;
+        rc = archive_read_next_header(tar->archive, &entry);
+        if (rc == ARCHIVE_EOF)
+            return 0;
+        if (rc != ARCHIVE_OK && (rc != ARCHIVE_WARN || !is_about_characters(tar->archive)))
+            return tar_failed(tar, err);
+        tar->entries++;
+        result = tar_take(tar, entry, err);
+        report_progress(tar);
+    }
+    return result;
+}
+
+/* What stands behind the end of the archive is a part of the source. */
+static int read_rest(struct tar *tar, struct error *err)
+{
+    const void *bytes;
+    ssize_t got;
+
+    do
+        got = plain_next(&bytes, tar->plain, err);
+    while (got > 0);
+    return (int)got;
+}
+
+/* Two blocks of zeros end an archive. Without them it may have been cut short between two entries. */
+static int check_end(struct tar *tar, struct error *err)
+{
+    if (tar->partial || plain_ends_in_zeros(tar->plain) || !plain_at_end(tar->plain))
+        return 0;
+    if (!tar->options->partial)
+        return error_input(err, "%s: the archive has no end, so it may be cut short; --partial takes what is there",
+                           input_name(tar->input));
+    tar->partial = true;
+    return 0;
+}
+
+int tar_read(struct tar *tar, struct error *err)
+{
+    int rc = read_entries(tar, err);
+
+    if (rc == -EBADMSG && tar->options->partial && plain_at_end(tar->plain)) {
+        tar->partial = true;
+        rc = 0;
+    } else if (rc == 0) {
+        bool found_end = !plain_at_end(tar->plain);
+
+        rc = read_rest(tar, err);
+        if (rc == 0 && !found_end)
+            rc = check_end(tar, err);
+    }
+    if (rc == 0 && tar->entries == 0)
+        rc = error_input(err, "%s: the archive has no entries", input_name(tar->input));
+    if (rc == 0 && tar->prefix_size && tar->placed == 0)
+        rc = error_input(err, "%s: no entry lies below the prefix %s", input_name(tar->input),
+                         tar->options->strip_prefix);
+    if (rc == 0 && tar->partial)
+        rc = note_partial(&tar->notes, "the archive is cut short", err);
+    if (rc == 0)
+        rc = store_flush(tar->options->store, err);
+    return rc < 0 ? rc : builder_settle(tar->builder, leave_out_conflict, tar, err);
+}
+
+/* --- Publishing --------------------------------------------------------------------------------------------------- */
+
+int tar_publish(struct snapshot *snapshot, bool *is_new, struct tar *tar, struct error *err)
+{
+    struct store *store = tar->options->store;
+
+    *snapshot = (struct snapshot){
+        .namespace = tar->options->namespace,
+        .time = tar->options->has_time ? tar->options->time : timestamp_now(),
+        .format = "tar",
+        .has_source = true,
+        .partial = tar->partial,
+    };
+    plain_digest(&snapshot->source, tar->plain);
+    int rc = builder_write(&snapshot->root, &snapshot->links, tar->builder, store, err);
+    if (rc == 0)
+        rc = record_set_write(&snapshot->features, &tar->notes, store, err);
+    return rc < 0 ? rc : snapshot_publish(is_new, snapshot, store, err);
+}

@@ -1,0 +1,65 @@
+/* tar.h - one tar while it is read: private to the import room.
+ *
+ *     tar_new()
+ *     tar_read()        entry by entry; contents into the store as they come, since they may be larger than any memory
+ *     tar_publish()     the tree, links and notes, then the snapshot
+ *
+ * What a broken archive leaves in the store are contents that nothing refers to.
+ */
+#ifndef IMPORT_TAR_H
+#define IMPORT_TAR_H
+
+#include "base/buffer.h"
+#include "db/blob_writer.h"
+#include "db/snapshot.h"
+#include "import/builder.h"
+#include "import/import.h"
+#include "import/member_path.h"
+#include "import/plain.h"
+#include "import/record_set.h"
+#include "import/spool.h"
+#include "import/xattrs.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#define TAR_ENTRY "entry" /* what notes call the record that they are about */
+
+struct tar {
+    const struct import_options *options;
+    struct input *input;
+    struct plain *plain;
+    struct archive *archive;
+    struct blob_writer *writer;
+    struct builder *builder;
+    struct spool *values; /* of the notes */
+    struct record_set notes;
+    struct xattrs xattrs;
+    struct member_path path, target;
+    size_t prefix_size; /* of options->strip_prefix */
+    uint64_t entries, placed, reported;
+    uint64_t holes; /* bytes of them written so far */
+    uint64_t left_out;
+    char first_why[512]; /* name and reason of the first that was left out */
+    bool partial;
+    struct error *err; /* of the call that is being answered, while libarchive asks for bytes */
+    int failed;        /* what reading the input said */
+};
+
+/* The input is borrowed. */
+int tar_new(struct tar **tar, const struct import_options *options, struct input *input, struct error *err);
+void tar_free(struct tar *tar);
+
+int tar_read(struct tar *tar, struct error *err);
+int tar_publish(struct snapshot *snapshot, bool *is_new, struct tar *tar, struct error *err);
+
+/* Put the entry that was just read (its content is next) into the builder. */
+int tar_take(struct tar *tar, struct archive_entry *entry, struct error *err);
+
+/* Leave an entry out, with its note; an error where options->strict. The name is as the archive has it, or a path. */
+int tar_leave_out(struct tar *tar, const char *name, size_t size, const char *why, struct error *err);
+
+/* What libarchive found: a broken archive, unless the input, the store or memory failed. */
+int tar_failed(struct tar *tar, struct error *err);
+
+#endif
