@@ -68,6 +68,7 @@ e2e_tests += tests/e2e/test_kill
 e2e_tests += tests/e2e/test_lifetimes
 e2e_tests += tests/e2e/test_listings
 e2e_tests += tests/e2e/test_locks
+e2e_tests += tests/e2e/test_meta
 e2e_tests += tests/e2e/test_mounting
 
 if HAVE_LIBNFS

@@ -45,7 +45,8 @@ enum {
     STALE = 70,
     BADHANDLE = 10001,
     BAD_COOKIE = 10003,
-    TOOSMALL = 10005
+    TOOSMALL = 10005,
+    JUKEBOX = 10008
 };
 
 struct fh {
@@ -77,11 +78,11 @@ void read_handle(struct fh *fh, struct client *client);
 /* Whole procedures: status, and what they ask for. Outputs may be NULL. */
 uint32_t call_getattr(struct attr *attr, struct client *client, const struct fh *fh);
 uint32_t call_lookup(struct fh *child, struct attr *attr, struct client *client, const struct fh *directory,
-                    const char *name, size_t size);
+                     const char *name, size_t size);
 uint32_t call_access(uint32_t *granted, struct client *client, const struct fh *fh, uint32_t asked);
 /* *data is borrowed from the client until its next call. */
 uint32_t call_read(const uint8_t **data, uint32_t *count, bool *eof, struct client *client, const struct fh *fh,
-                  uint64_t offset, uint32_t asked);
+                   uint64_t offset, uint32_t asked);
 
 /* The handle at a path of plain names below a directory; fails the test if there is none. */
 struct fh call_walk(struct client *client, const struct fh *from, const char *path);
