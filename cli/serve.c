@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "mountd/program.h"
+#include "nfsd/export.h"
 #include "nfsd/program.h"
 #include "nfsd/worker.h"
 #include "rpc/rpcbind.h"
@@ -33,7 +34,8 @@ static struct {
 
 static const struct option_spec OPTIONS[] = {
     {"listen", 0, OPTION_TEXTS, &given.listen, "ADDR:PORT", "where to listen; ADDR or :PORT may be left out"},
-    {"allow", 0, OPTION_TEXTS, &given.allow, "CIDR[,OPT]…", "who may connect; OPT is insecure or root_squash"},
+    {"allow", 0, OPTION_TEXTS, &given.allow, "CIDR[,OPT]…",
+     "who may connect; OPT is insecure, root_squash, blob or meta"},
     {"exports", 0, OPTION_TEXT, &given.exports, "FILE", "rules as of --allow, one a line; SIGHUP reads it again"},
     {"portmap", 0, OPTION_TEXT, &given.portmap, "HOW", "auto (rpcbind if it runs, else builtin), builtin or off"},
     {"threads", 0, OPTION_TEXT, &given.threads, "N", "workers; as many as there are processors if not given"},
@@ -86,6 +88,9 @@ static int load_access(struct access_list **out, struct error *err)
 {
     struct access_list *list = access_list_new();
     int result = list ? 0 : error_system(err, ENOMEM, "no room for rules");
+
+    if (list)
+        access_list_take_options(list, export_options);
 
     for (size_t i = 0; i < given.allow.count && result == 0; i++)
         result = access_list_add(list, given.allow.texts[i], err);
@@ -327,6 +332,8 @@ static int prepare(struct serving *s, const struct invocation *invocation, struc
     if (result == 0)
         result = tree_cache_new(&s->app.cache, cache, err);
     if (result == 0)
+        result = renderings_new(&s->app.renderings, invocation->store, RENDERINGS_BYTES_MAX, err);
+    if (result == 0)
         result = load_access(&access, err);
     if (result < 0)
         return result;
@@ -367,6 +374,7 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
     if (result == 0)
         result = serve(&serving, err);
     rpc_server_free(serving.server);
+    renderings_free(serving.app.renderings);
     tree_cache_free(serving.app.cache);
     return result;
 }

@@ -10,7 +10,13 @@
 
 static const char FIND_DIGEST[] = "SELECT id FROM blob WHERE digest = ?1";
 static const char FIND_ID[] = "SELECT digest, size, data IS NULL FROM blob WHERE id = ?1";
+static const char NEXT_PREFIX[] = "SELECT digest FROM blob WHERE digest >= ?1 ORDER BY digest LIMIT 1";
+/* From the index of digests alone: the table holds the contents too. */
+static const char EACH_OF_PREFIX[] = "SELECT id FROM blob INDEXED BY sqlite_autoindex_blob_1"
+                                     " WHERE digest BETWEEN ?1 AND ?2 AND id > ?3 ORDER BY id LIMIT ?4";
 static const char INSERT[] = "INSERT INTO blob (digest, size, data) VALUES (?1, ?2, ?3)";
+
+#define VISIT_AT_ONCE 1024 /* ids sorted for one step of a visit: more than one READDIR reply holds */
 
 /* The row; without bytes the content is in a file. */
 static int insert(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, uint64_t size,
@@ -97,6 +103,78 @@ int blob_find(struct blob *blob, struct store *store, int64_t id, struct error *
     if (!sql_column_digest(&blob->digest, find, 0))
         return error_system(err, EIO, "blob %lld has no digest", (long long)id);
     return 0;
+}
+
+int blob_find_digest(struct blob *blob, struct store *store, const struct digest *digest, struct error *err)
+{
+    int64_t id;
+    int found = sql_find_digest(&id, store, FIND_DIGEST, digest, err);
+
+    if (found <= 0)
+        return found < 0 ? found : -ENOENT;
+    return blob_find(blob, store, id, err);
+}
+
+int blob_next_prefix(uint8_t *prefix, struct store *store, uint8_t from, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, NEXT_PREFIX, err);
+    const struct digest first = {{from}};
+    struct digest found;
+
+    if (!find)
+        return -EIO;
+    sql_bind_digest(find, 1, &first);
+    int result = sql_step(store, find, err);
+    if (result <= 0)
+        return result < 0 ? result : -ENOENT;
+    if (!sql_column_digest(&found, find, 0))
+        return error_system(err, EIO, "a blob has no digest");
+    *prefix = found.bytes[0];
+    return 0;
+}
+
+/* Up to VISIT_AT_ONCE ids behind `after`; how many. */
+static int gather_ids(int64_t ids[VISIT_AT_ONCE], struct store *store, uint8_t prefix, int64_t after, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *rows = sql_statement(store, EACH_OF_PREFIX, err);
+    struct digest first = {{prefix}}, last;
+    int count = 0, result;
+
+    if (!rows)
+        return -EIO;
+    memset(last.bytes, 0xff, sizeof last.bytes);
+    last.bytes[0] = prefix;
+    sql_bind_digest(rows, 1, &first);
+    sql_bind_digest(rows, 2, &last);
+    sqlite3_bind_int64(rows, 3, after);
+    sqlite3_bind_int(rows, 4, VISIT_AT_ONCE);
+    while ((result = sql_step(store, rows, err)) == 1)
+        ids[count++] = sqlite3_column_int64(rows, 0);
+    return result < 0 ? result : count;
+}
+
+int blob_visit(struct store *store, uint8_t prefix, int64_t after, int (*visit)(void *arg, const struct blob *blob),
+               void *arg, struct error *err)
+{
+    int64_t ids[VISIT_AT_ONCE];
+    int count = VISIT_AT_ONCE, result = 0;
+
+    while (count == VISIT_AT_ONCE && result == 0) {
+        count = gather_ids(ids, store, prefix, after, err);
+        if (count < 0)
+            return count;
+        for (int i = 0; i < count && result == 0; i++) {
+            struct blob blob;
+
+            result = blob_find(&blob, store, ids[i], err);
+            if (result == 0)
+                result = visit(arg, &blob);
+            else if (result == -ENOENT)
+                result = 0; /* removed meanwhile */
+            after = ids[i];
+        }
+    }
+    return result;
 }
 
 /* Point the incremental handle at a row; a handle that a write has expired is opened anew. */

@@ -29,6 +29,18 @@ struct blob {
 /* What is known of a blob. -ENOENT: there is no such blob (err is not filled). */
 int blob_find(struct blob *blob, struct store *store, int64_t id, struct error *err);
 
+/* The same by digest. -ENOENT as above. */
+int blob_find_digest(struct blob *blob, struct store *store, const struct digest *digest, struct error *err);
+
+/* The first byte, not below `from`, that the digest of some blob begins with; -ENOENT: there is none (err not filled).
+ * One look-up. */
+int blob_next_prefix(uint8_t *prefix, struct store *store, uint8_t from, struct error *err);
+
+/* Visit the blobs whose digests begin with this byte by rising id, those after `after`. A visitor's non-zero value ends
+ * the visit. Beginning costs a look at the digests of all of them: 1/256 of the store's. */
+int blob_visit(struct store *store, uint8_t prefix, int64_t after, int (*visit)(void *arg, const struct blob *blob),
+               void *arg, struct error *err);
+
 /* Read up to `size` bytes at `offset`; returns how many (0 at or behind the end), or a negative errno. For blobs in
  * rows an incremental handle is kept open, which is an open read transaction: see blob_rest(). */
 ssize_t blob_read(void *out, struct store *store, const struct blob *blob, uint64_t offset, size_t size,

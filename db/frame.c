@@ -26,15 +26,24 @@ static const char INSERT_FRAME[] = "INSERT INTO frame (digest, size) VALUES (?1,
 static const char INSERT_FRAME_CHUNK[] = "INSERT INTO frame_chunk (frame, position, chunk) VALUES (?1, ?2, ?3)";
 static const char READ_FRAME[] = "SELECT digest, size FROM frame WHERE id = ?1";
 static const char READ_CHUNK[] = "SELECT size, data, digest FROM chunk WHERE id = ?1";
-static const char READ_CHUNKS[] = "SELECT c.size, c.data FROM frame_chunk AS f JOIN chunk AS c ON c.id = f.chunk"
-                                  " WHERE f.frame = ?1 ORDER BY f.position";
+static const char READ_CHUNKS[] = "SELECT c.size, c.data, f.position FROM frame_chunk AS f"
+                                  " JOIN chunk AS c ON c.id = f.chunk WHERE f.frame = ?1 ORDER BY f.position";
+static const char READ_RANGE[] = "SELECT c.size, c.data, f.position FROM frame_chunk AS f"
+                                 " JOIN chunk AS c ON c.id = f.chunk WHERE f.frame = ?1 AND f.position < ?3"
+                                 " AND f.position >= (SELECT max(position) FROM frame_chunk WHERE frame = ?1"
+                                 " AND position <= ?2) ORDER BY f.position";
+
+struct piece {
+    int64_t position, chunk;
+};
 
 struct frame_writer {
     struct store *store;
     struct sha256 *whole; /* of the frame; the store's own is for each chunk */
     ZSTD_CCtx *zstd;
     uint64_t size;
-    struct buffer chunks; /* ids of the chunks so far, int64_t each */
+    struct buffer chunks; /* the chunks so far: struct piece each */
+    uint64_t cut;         /* bytes in them */
     size_t filled;
     uint8_t chunk[CHUNK_MAX];
     uint8_t packed[ZSTD_COMPRESSBOUND(CHUNK_MAX)];
@@ -119,7 +128,9 @@ static int put_chunk(struct frame_writer *writer, size_t size, struct error *err
         result = insert_chunk(&id, writer, &digest, size, err);
     if (result < 0)
         return result;
-    buffer_add(&writer->chunks, &id, sizeof id);
+    const struct piece piece = {(int64_t)writer->cut, id};
+    buffer_add(&writer->chunks, &piece, sizeof piece);
+    writer->cut += size;
     writer->filled -= size;
     memmove(writer->chunk, writer->chunk + size, writer->filled);
     return 0;
@@ -165,7 +176,7 @@ static int insert_frame(int64_t *id, struct frame_writer *writer, const struct d
     struct store *store = writer->store;
     cleanup_reset sqlite3_stmt *add = sql_statement(store, INSERT_FRAME, err);
     cleanup_reset sqlite3_stmt *row = sql_statement(store, INSERT_FRAME_CHUNK, err);
-    size_t count = writer->chunks.size / sizeof(int64_t);
+    size_t count = writer->chunks.size / sizeof(struct piece);
 
     if (!add || !row)
         return -EIO;
@@ -174,12 +185,12 @@ static int insert_frame(int64_t *id, struct frame_writer *writer, const struct d
     int result = sql_step(store, add, err);
     *id = sqlite3_last_insert_rowid(store->db);
     for (size_t i = 0; result == 0 && i < count; i++) {
-        int64_t chunk;
+        struct piece piece;
 
-        memcpy(&chunk, writer->chunks.bytes + i * sizeof chunk, sizeof chunk);
+        memcpy(&piece, writer->chunks.bytes + i * sizeof piece, sizeof piece);
         sqlite3_bind_int64(row, 1, *id);
-        sqlite3_bind_int64(row, 2, (int64_t)i);
-        sqlite3_bind_int64(row, 3, chunk);
+        sqlite3_bind_int64(row, 2, piece.position);
+        sqlite3_bind_int64(row, 3, piece.chunk);
         result = sql_step(store, row, err);
         sqlite3_reset(row);
     }
@@ -202,7 +213,7 @@ int frame_writer_finish(int64_t *id, struct digest *digest, struct frame_writer 
     if (result == 0)
         result = insert_frame(id, writer, digest, err);
     buffer_clear(&writer->chunks);
-    writer->size = 0;
+    writer->size = writer->cut = 0;
     return result < 0 ? result : 0;
 }
 
@@ -217,6 +228,11 @@ static int unpack(uint8_t raw[CHUNK_MAX], size_t *size, sqlite3_stmt *row, const
         return error_refused(err, EIO, "%s %lld is damaged", what, (long long)id);
     *size = got;
     return 0;
+}
+
+static int misplaced(int64_t id, struct error *err)
+{
+    return error_refused(err, EIO, "a chunk of frame %lld is missing or stands at the wrong place", (long long)id);
 }
 
 int frame_read(struct store *store, int64_t id, int (*sink)(void *arg, const void *bytes, size_t size), void *arg,
@@ -236,16 +252,18 @@ int frame_read(struct store *store, int64_t id, int (*sink)(void *arg, const voi
         return result;
     if (result == 0 || !sql_column_digest(&expected, find, 0))
         return error_refused(err, EIO, "frame %lld is not in the store", (long long)id);
-    uint64_t left = (uint64_t)sqlite3_column_int64(find, 1);
+    uint64_t expected_size = (uint64_t)sqlite3_column_int64(find, 1), done = 0;
     sqlite3_bind_int64(row, 1, id);
     struct sha256 *whole = sha256_new();
     if (!whole)
         return error_system(err, ENOMEM, "cannot read a frame");
     while ((result = sql_step(store, row, err)) == 1) {
         result = unpack(raw, &size, row, "a chunk of frame", id, err);
+        if (result == 0 && (uint64_t)sqlite3_column_int64(row, 2) != done)
+            result = misplaced(id, err);
         if (result == 0) {
             sha256_add(whole, raw, size);
-            left -= size;
+            done += size;
         }
         if (result == 0)
             result = sink(arg, raw, size);
@@ -254,9 +272,57 @@ int frame_read(struct store *store, int64_t id, int (*sink)(void *arg, const voi
     }
     sha256_final(&got, whole);
     sha256_free(whole);
-    if (result == 0 && (left || !digest_equal(&got, &expected)))
+    if (result == 0 && (done != expected_size || !digest_equal(&got, &expected)))
         result = error_refused(err, EIO, "frame %lld does not have its digest any more", (long long)id);
     return result;
+}
+
+int frame_size(uint64_t *size, struct store *store, int64_t id, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, READ_FRAME, err);
+
+    if (!find)
+        return -EIO;
+    sqlite3_bind_int64(find, 1, id);
+    int result = sql_step(store, find, err);
+    if (result <= 0)
+        return result < 0 ? result : -ENOENT;
+    *size = (uint64_t)sqlite3_column_int64(find, 1);
+    return 0;
+}
+
+ssize_t frame_read_range(void *out, struct store *store, int64_t id, uint64_t offset, size_t size, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *row = sql_statement(store, READ_RANGE, err);
+    uint8_t raw[CHUNK_MAX];
+    uint64_t whole;
+    size_t got, done = 0;
+
+    if (!row)
+        return -EIO;
+    int result = frame_size(&whole, store, id, err);
+    if (result < 0 || offset >= whole)
+        return result;
+    if (size > whole - offset)
+        size = (size_t)(whole - offset);
+    sqlite3_bind_int64(row, 1, id);
+    sqlite3_bind_int64(row, 2, (int64_t)offset);
+    sqlite3_bind_int64(row, 3, (int64_t)(offset + size));
+    while (done < size && (result = sql_step(store, row, err)) == 1) {
+        uint64_t at = (uint64_t)sqlite3_column_int64(row, 2);
+
+        result = unpack(raw, &got, row, "a chunk of frame", id, err);
+        if (result < 0)
+            return result;
+        if (at > offset + done || at + got <= offset + done)
+            return misplaced(id, err);
+        size_t skip = (size_t)(offset + done - at), part = got - skip < size - done ? got - skip : size - done;
+        memcpy((uint8_t *)out + done, raw + skip, part);
+        done += part;
+    }
+    if (result < 0)
+        return result;
+    return done == size ? (ssize_t)size : misplaced(id, err);
 }
 
 int frame_check_chunk(struct store *store, int64_t id, struct error *err)

@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "db/store.h"
 
+#include <sys/types.h>
+
 /* Puts a frame into the store, piece by piece (part of the open batch). */
 struct frame_writer;
 
@@ -23,6 +25,13 @@ int frame_writer_finish(int64_t *id, struct digest *digest, struct frame_writer 
 /* Hand all bytes of a frame to `sink` in order, and check its digest at the end. */
 int frame_read(struct store *store, int64_t id, int (*sink)(void *arg, const void *bytes, size_t size), void *arg,
                struct error *err);
+
+/* The size of a frame in bytes. -ENOENT: there is no such frame (err not filled). */
+int frame_size(uint64_t *size, struct store *store, int64_t id, struct error *err);
+
+/* Read up to `size` bytes at `offset`; returns how many (0 at or behind the end), or a negative errno. Costs one
+ * look-up, and unpacking the chunks that the range touches. */
+ssize_t frame_read_range(void *out, struct store *store, int64_t id, uint64_t offset, size_t size, struct error *err);
 
 /* Is a chunk what its digest says? */
 int frame_check_chunk(struct store *store, int64_t id, struct error *err);

@@ -109,7 +109,21 @@ static const char INITIAL[] =
     ") STRICT;"
     "INSERT INTO secret VALUES ('handle', randomblob(16));";
 
-static const char *const MIGRATIONS[] = {INITIAL};
+/* A chunk's position is where its first byte stands in the frame (it was its ordinal), so that a range is found. */
+static const char FRAME_OFFSETS[] =
+    "CREATE TABLE frame_chunk_2 ("
+    "  frame INTEGER NOT NULL REFERENCES frame,"
+    "  position INTEGER NOT NULL," /* bytes of the frame before this chunk */
+    "  chunk INTEGER NOT NULL REFERENCES chunk,"
+    "  PRIMARY KEY (frame, position)"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO frame_chunk_2"
+    "  SELECT f.frame, sum(c.size) OVER (PARTITION BY f.frame ORDER BY f.position) - c.size, f.chunk"
+    "  FROM frame_chunk AS f JOIN chunk AS c ON c.id = f.chunk;"
+    "DROP TABLE frame_chunk;"
+    "ALTER TABLE frame_chunk_2 RENAME TO frame_chunk;";
+
+static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS};
 
 int schema_version_newest(void)
 {

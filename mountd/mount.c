@@ -9,8 +9,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* What EXPORT names. A client may mount anything below these too. */
-static const char *const exports[] = {"/", "/snap"};
+/* What EXPORT names, to those who may see it. A client may mount anything below these too. */
+static const struct {
+    const char *path;
+    unsigned needs; /* options of a rule */
+} exports[] = {{"/", 0}, {"/snap", 0}, {"/blob", EXPORT_BLOB}, {"/meta", EXPORT_META}};
 
 /* -ENAMETOOLONG and the like for what is no path; else the directory at it. */
 static int find_directory(struct object *object, struct rpc_call *call, const dirpath *path)
@@ -21,7 +24,7 @@ static int find_directory(struct object *object, struct rpc_call *call, const di
         return -ENAMETOOLONG;
     if (memchr(path->dirpath_val, '\0', path->dirpath_len))
         return -EINVAL;
-    found = object_walk(object, call->worker, path->dirpath_val, path->dirpath_len, &call->credential);
+    found = object_walk(object, call, path->dirpath_val, path->dirpath_len);
     if (found == 0 && !S_ISDIR(object_mode(object)))
         return -ENOTDIR;
     return found;
@@ -40,6 +43,7 @@ static mountstat3 mount_status(struct nfsd_worker *worker, int error)
         {-ENOTDIR, MNT3ERR_NOTDIR},
         {-EINVAL, MNT3ERR_INVAL},
         {-ENAMETOOLONG, MNT3ERR_NAMETOOLONG},
+        {-EBUSY, MNT3ERR_SERVERFAULT}, /* MOUNT knows no "later"; only files are made on demand */
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -143,17 +147,19 @@ static enum accept_stat dump(struct rpc_call *call, const void *args, void *resu
 /* The access rules, which are still there when the reply is encoded. */
 struct export_result {
     const struct access_list *access;
+    unsigned options; /* of the caller's rule */
 };
 
 /* Request: none (RFC 1813, I.5.2.5).
  * Reply: what can be mounted, and the addresses that may.
- * Bound: ACCESS_RULES_MAX addresses for each of two paths. */
+ * Bound: ACCESS_RULES_MAX addresses for each of four paths. */
 static enum accept_stat export_list(struct rpc_call *call, const void *args, void *result)
 {
     struct export_result *out = result;
 
     (void)args;
     out->access = call->access;
+    out->options = call->options;
     return SUCCESS;
 }
 
@@ -165,6 +171,18 @@ static bool_t encode_text(XDR *xdrs, const char *text)
     return xdr_u_int(xdrs, &size) && XDR_PUTBYTES(xdrs, text, size) && XDR_PUTBYTES(xdrs, zeros, -size % 4);
 }
 
+/* The addresses of the rules that have these options. */
+static bool_t encode_groups(XDR *xdrs, const struct access_list *access, unsigned needs)
+{
+    bool_t one = TRUE;
+
+    for (size_t i = 0; i < access_list_size(access); i++)
+        if (!(needs & ~access_list_options(access, i)) &&
+            (!xdr_bool(xdrs, &one) || !encode_text(xdrs, access_list_cidr(access, i))))
+            return FALSE;
+    return TRUE;
+}
+
 /* exports: a list of paths, each with a list of groups. Encoded by a walk, since rpcgen's lists are recursion. */
 static bool_t encode_exports(XDR *xdrs, struct export_result *result)
 {
@@ -173,12 +191,10 @@ static bool_t encode_exports(XDR *xdrs, struct export_result *result)
     if (xdrs->x_op != XDR_ENCODE)
         return TRUE; /* nothing in it was allocated */
     for (size_t i = 0; i < sizeof exports / sizeof *exports; i++) {
-        if (!xdr_bool(xdrs, &one) || !encode_text(xdrs, exports[i]))
-            return FALSE;
-        for (size_t j = 0; j < access_list_size(result->access); j++)
-            if (!xdr_bool(xdrs, &one) || !encode_text(xdrs, access_list_cidr(result->access, j)))
-                return FALSE;
-        if (!xdr_bool(xdrs, &none))
+        if (exports[i].needs & ~result->options)
+            continue;
+        if (!xdr_bool(xdrs, &one) || !encode_text(xdrs, exports[i].path) ||
+            !encode_groups(xdrs, result->access, exports[i].needs) || !xdr_bool(xdrs, &none))
             return FALSE;
     }
     return xdr_bool(xdrs, &none);

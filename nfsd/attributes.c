@@ -2,7 +2,6 @@
  * attributes and the status that all other replies carry too. */
 #include "nfsd/permission.h"
 #include "nfsd/procedures.h"
-#include "nfsd/virtual.h"
 
 #include "base/timestamp.h"
 
@@ -24,7 +23,7 @@ nfsstat3 nfs3_status(struct nfsd_worker *worker, int error)
         {-ENOTDIR, NFS3ERR_NOTDIR},
         {-EACCES, NFS3ERR_ACCES},
         {-ENAMETOOLONG, NFS3ERR_NAMETOOLONG},
-        {-EBUSY, NFS3ERR_JUKEBOX}, /* the store is locked for longer than a call may wait: ask again */
+        {-EBUSY, NFS3ERR_JUKEBOX}, /* being made, or the store is locked for longer than a call may wait: ask again */
         {-ENOMEM, NFS3ERR_JUKEBOX},
         {-EMFILE, NFS3ERR_JUKEBOX}, /* no descriptor for a content just now */
         {-ENFILE, NFS3ERR_JUKEBOX},
@@ -72,11 +71,12 @@ static uint64_t used_of(const struct entry *entry)
     return (size_of(entry) + ALLOCATION_UNIT - 1) / ALLOCATION_UNIT * ALLOCATION_UNIT;
 }
 
-static void fill_virtual(fattr3 *out, struct nfsd_worker *worker, const struct object *object)
+static void fill_own(fattr3 *out, const struct own_file *own)
 {
-    out->nlink = object->directory->nlink;
-    out->size = out->used = ENTRY_DIRECTORY_SIZE;
-    out->mtime = time_of(virtual_mtime(worker, object->directory));
+    out->nlink = own->nlink;
+    out->size = own->size;
+    out->used = (own->size + ALLOCATION_UNIT - 1) / ALLOCATION_UNIT * ALLOCATION_UNIT;
+    out->mtime = time_of(own->mtime);
 }
 
 static void fill_place(fattr3 *out, const struct tree_place *place)
@@ -90,7 +90,7 @@ static void fill_place(fattr3 *out, const struct tree_place *place)
     out->mtime = time_of(entry->mtime);
 }
 
-void fattr3_fill(fattr3 *out, struct nfsd_worker *worker, const struct object *object)
+void fattr3_fill(fattr3 *out, const struct object *object)
 {
     uint32_t mode = object_mode(object);
 
@@ -102,29 +102,29 @@ void fattr3_fill(fattr3 *out, struct nfsd_worker *worker, const struct object *o
         .fsid = object->fsid,
         .fileid = object_fileid(object),
     };
-    if (object->kind == HANDLE_VIRTUAL)
-        fill_virtual(out, worker, object);
-    else
+    if (object->place.entry)
         fill_place(out, &object->place);
+    else
+        fill_own(out, &object->own);
     out->atime = out->ctime = out->mtime; /* the other two are no part of a tree */
 }
 
-post_op_attr fattr3_after(struct nfsd_worker *worker, const struct object *object)
+post_op_attr fattr3_after(const struct object *object)
 {
     post_op_attr after = {.attributes_follow = TRUE};
 
-    fattr3_fill(&after.post_op_attr_u.attributes, worker, object);
+    fattr3_fill(&after.post_op_attr_u.attributes, object);
     return after;
 }
 
 nfsstat3 nfs3_object(struct object *object, post_op_attr *attributes, struct rpc_call *call, const nfs_fh3 *handle)
 {
     struct nfsd_worker *worker = call->worker;
-    int found = object_resolve(object, worker, handle->data.data_val, handle->data.data_len);
+    int found = object_resolve(object, call, handle->data.data_val, handle->data.data_len);
 
     attributes->attributes_follow = FALSE;
     if (found == 0)
-        *attributes = fattr3_after(worker, object);
+        *attributes = fattr3_after(object);
     return nfs3_status(worker, found);
 }
 

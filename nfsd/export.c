@@ -1,7 +1,8 @@
-/* export.c - objects of snapshots' trees, and the doors to those of virtual directories (virtual.c). */
+/* export.c - objects of snapshots' trees, and the table of all kinds of objects. */
 #include "nfsd/export.h"
 
 #include "base/bytes.h"
+#include "nfsd/kind.h"
 #include "nfsd/permission.h"
 #include "nfsd/virtual.h"
 
@@ -15,6 +16,17 @@ enum { COOKIE_SELF = 1, COOKIE_PARENT = 2, COOKIE_FIRST = 3 };
 /* A root's fileid is this and 31 bits of its id, so that the roots below "/snap" differ even where a client takes
  * fileids for unique across file systems; all other fileids of a tree are ranks, which are smaller. */
 #define ROOT_FILEID 0x80000000u
+
+const struct access_option export_options[] = {{"blob", EXPORT_BLOB}, {"meta", EXPORT_META}, {NULL, 0}};
+
+static const struct export_kind kind_snapshot;
+
+static const struct export_kind *const kinds[] = {
+    [HANDLE_VIRTUAL] = &kind_virtual, [HANDLE_SNAPSHOT] = &kind_snapshot, [HANDLE_BLOBS] = &kind_blobs,
+    [HANDLE_BLOB] = &kind_blob,       [HANDLE_META] = &kind_meta,
+};
+
+/* --- Trees of snapshots ------------------------------------------------------------------------------------------- */
 
 static uint64_t tree_fileid(const struct object *object, uint32_t file)
 {
@@ -33,54 +45,11 @@ int snapshot_object(struct object *object, struct nfsd_worker *worker, const uin
     return tree_find(&object->place, worker->reader, snapshot.tree, rank, &worker->err);
 }
 
-int object_resolve(struct object *object, struct nfsd_worker *worker, const void *bytes, size_t size)
+static int tree_resolve(struct object *object, struct nfsd_worker *worker, const struct handle *handle)
 {
-    struct handle handle;
-    int found;
+    int found = snapshot_object(object, worker, handle->id, handle->number);
 
-    nfsd_worker_look(worker);
-    if (!handle_decode(&handle, store_key(worker->store), bytes, size))
-        return -EBADF;
-    if (handle.kind == HANDLE_VIRTUAL)
-        return virtual_object(object, worker, handle.number) ? 0 : -EBADF;
-    found = snapshot_object(object, worker, handle.id, handle.number);
     return found == -ENOENT ? -ESTALE : found;
-}
-
-size_t object_handle(uint8_t out[HANDLE_SIZE_MAX], const struct nfsd_worker *worker, const struct object *object)
-{
-    struct handle handle = {
-        .kind = object->kind,
-        .number = object->kind == HANDLE_VIRTUAL ? object->directory->number : object->place.file,
-    };
-
-    memcpy(handle.id, object->id, sizeof handle.id);
-    return handle_encode(out, store_key(worker->store), &handle);
-}
-
-uint32_t object_mode(const struct object *object)
-{
-    return object->kind == HANDLE_VIRTUAL ? S_IFDIR | 0555 : object->place.entry->mode;
-}
-
-uint32_t object_uid(const struct object *object)
-{
-    return object->kind == HANDLE_VIRTUAL ? 0 : object->place.entry->uid;
-}
-
-uint32_t object_gid(const struct object *object)
-{
-    return object->kind == HANDLE_VIRTUAL ? 0 : object->place.entry->gid;
-}
-
-uint64_t object_fileid(const struct object *object)
-{
-    return object->kind == HANDLE_VIRTUAL ? object->directory->number : tree_fileid(object, object->place.file);
-}
-
-static bool is_name(const char *name, size_t size, const char *text)
-{
-    return size == strlen(text) && memcmp(name, text, size) == 0;
 }
 
 /* Above the root of a snapshot is that root again: each snapshot is a file system of its own, and all that a client
@@ -89,52 +58,9 @@ static int tree_object_lookup(struct object *child, struct nfsd_worker *worker, 
                               const char *name, size_t size)
 {
     *child = *directory;
-    if (is_name(name, size, ".."))
+    if (name_is(name, size, ".."))
         return tree_find(&child->place, worker->reader, directory->place.tree, directory->place.parent, &worker->err);
     return tree_lookup(&child->place, worker->reader, &directory->place, name, size, &worker->err);
-}
-
-int object_lookup(struct object *child, struct nfsd_worker *worker, const struct object *directory, const char *name,
-                  size_t size)
-{
-    if (!S_ISDIR(object_mode(directory)))
-        return -ENOTDIR;
-    if (size > ENTRY_NAME_MAX)
-        return -ENAMETOOLONG;
-    if (size == 0 || memchr(name, '/', size) || memchr(name, '\0', size))
-        return -ENOENT; /* LOOKUP has no better word for what cannot exist (RFC 1813, 3.3.3) */
-    if (is_name(name, size, ".")) {
-        *child = *directory;
-        return 0;
-    }
-    return directory->kind == HANDLE_VIRTUAL ? virtual_lookup(child, worker, directory, name, size)
-                                             : tree_object_lookup(child, worker, directory, name, size);
-}
-
-int object_walk(struct object *object, struct nfsd_worker *worker, const char *path, size_t size,
-                const struct rpc_credential *who)
-{
-    const char *end = path + size;
-
-    nfsd_worker_look(worker);
-    if (size == 0 || *path != '/')
-        return -ENOENT;
-    virtual_object(object, worker, VIRTUAL_ROOT);
-    while (path < end) {
-        const char *slash = memchr(path, '/', (size_t)(end - path));
-        const char *next = slash ? slash : end;
-        struct object directory = *object;
-
-        if (next > path) {
-            if (S_ISDIR(object_mode(&directory)) && !(object_permits(&directory, who) & PERMIT_EXECUTE))
-                return -EACCES;
-            int found = object_lookup(object, worker, &directory, path, (size_t)(next - path));
-            if (found < 0)
-                return found;
-        }
-        path = slash ? slash + 1 : end;
-    }
-    return 0;
 }
 
 static int tree_list(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
@@ -164,6 +90,156 @@ static int tree_list(struct nfsd_worker *worker, const struct object *directory,
     return result;
 }
 
+static ssize_t read_row(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset,
+                        size_t size)
+{
+    return blob_read(out, worker->store, &content->blob, offset, size, &worker->err);
+}
+
+int content_of_blob(struct content *content, struct nfsd_worker *worker, int64_t id)
+{
+    const struct open_file *file = files_find(&worker->files, id);
+    struct blob blob;
+
+    if (!file) {
+        int result = blob_find(&blob, worker->store, id, &worker->err);
+        if (result < 0)
+            return result;
+        if (!blob.in_file) {
+            *content = (struct content){.size = blob.size, .fd = -1, .read = read_row, .blob = blob};
+            return 0;
+        }
+        int fd = blob_open(worker->store, &blob, &worker->err);
+        if (fd < 0)
+            return fd;
+        file = files_keep(&worker->files, blob.id, blob.size, fd);
+    }
+    *content = (struct content){.size = file->size, .fd = file->fd};
+    return 0;
+}
+
+static int tree_open(struct content *content, struct nfsd_worker *worker, const struct object *file)
+{
+    int64_t id = file->place.entry->content;
+
+    return id ? content_of_blob(content, worker, id) : -EACCES;
+}
+
+static const struct export_kind kind_snapshot = {
+    .resolve = tree_resolve,
+    .lookup = tree_object_lookup,
+    .list = tree_list,
+    .open = tree_open,
+};
+
+/* --- Objects of any kind ------------------------------------------------------------------------------------------ */
+
+int object_resolve(struct object *object, const struct rpc_call *call, const void *bytes, size_t size)
+{
+    struct nfsd_worker *worker = call->worker;
+    struct handle handle;
+
+    worker->options = call->options;
+    nfsd_worker_look(worker);
+    if (!handle_decode(&handle, store_key(worker->store), bytes, size))
+        return -EBADF;
+    if (kinds[handle.kind]->needs & ~worker->options)
+        return -EACCES;
+    return kinds[handle.kind]->resolve(object, worker, &handle);
+}
+
+static struct handle handle_of(const struct object *object)
+{
+    struct handle handle = {.kind = object->kind,
+                            .number = object->place.entry ? object->place.file : object->own.number};
+
+    memcpy(handle.id, object->id, sizeof handle.id);
+    return handle;
+}
+
+size_t object_handle(uint8_t out[HANDLE_SIZE_MAX], const struct nfsd_worker *worker, const struct object *object)
+{
+    struct handle handle = handle_of(object);
+
+    return handle_encode(out, store_key(worker->store), &handle);
+}
+
+uint32_t object_mode(const struct object *object)
+{
+    return object->place.entry ? object->place.entry->mode : object->own.mode;
+}
+
+uint32_t object_uid(const struct object *object)
+{
+    return object->place.entry ? object->place.entry->uid : 0;
+}
+
+uint32_t object_gid(const struct object *object)
+{
+    return object->place.entry ? object->place.entry->gid : 0;
+}
+
+uint64_t object_fileid(const struct object *object)
+{
+    return object->place.entry ? tree_fileid(object, object->place.file) : object->own.fileid;
+}
+
+bool name_is(const char *name, size_t size, const char *text)
+{
+    return size == strlen(text) && memcmp(name, text, size) == 0;
+}
+
+bool name_is_hex(void *out, size_t count, const char *name, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (name[i] >= 'A' && name[i] <= 'F')
+            return false;
+    return size == 2 * count && hex_decode(out, count, name, size);
+}
+
+int object_lookup(struct object *child, struct nfsd_worker *worker, const struct object *directory, const char *name,
+                  size_t size)
+{
+    if (!S_ISDIR(object_mode(directory)))
+        return -ENOTDIR;
+    if (size > ENTRY_NAME_MAX)
+        return -ENAMETOOLONG;
+    if (size == 0 || memchr(name, '/', size) || memchr(name, '\0', size))
+        return -ENOENT; /* LOOKUP has no better word for what cannot exist (RFC 1813, 3.3.3) */
+    if (name_is(name, size, ".")) {
+        *child = *directory;
+        return 0;
+    }
+    return kinds[directory->kind]->lookup(child, worker, directory, name, size);
+}
+
+int object_walk(struct object *object, const struct rpc_call *call, const char *path, size_t size)
+{
+    struct nfsd_worker *worker = call->worker;
+    const char *end = path + size;
+
+    worker->options = call->options;
+    nfsd_worker_look(worker);
+    if (size == 0 || *path != '/')
+        return -ENOENT;
+    virtual_object(object, worker, VIRTUAL_ROOT);
+    while (path < end) {
+        const char *slash = memchr(path, '/', (size_t)(end - path));
+        const char *next = slash ? slash : end;
+        struct object directory = *object;
+
+        if (next > path) {
+            if (S_ISDIR(object_mode(&directory)) && !(object_permits(&directory, &call->credential) & PERMIT_EXECUTE))
+                return -EACCES;
+            int found = object_lookup(object, worker, &directory, path, (size_t)(next - path));
+            if (found < 0)
+                return found;
+        }
+        path = slash ? slash + 1 : end;
+    }
+    return 0;
+}
+
 static int list_dots(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
                      void *arg)
 {
@@ -191,17 +267,18 @@ int object_list(struct nfsd_worker *worker, const struct object *directory, uint
 
     if (result != 0)
         return result;
-    return directory->kind == HANDLE_VIRTUAL ? virtual_list(worker, directory, cookie, visit, arg)
-                                             : tree_list(worker, directory, cookie, visit, arg);
+    return kinds[directory->kind]->list(worker, directory, cookie, visit, arg);
 }
 
 int object_count_nodes(uint64_t *nodes, struct nfsd_worker *worker, const struct object *object)
 {
     struct tree_place root;
+    struct object slash;
 
-    if (object->kind == HANDLE_VIRTUAL) {
-        *nodes = VIRTUAL_COUNT;
-        return 0;
+    if (!object->place.entry) {
+        int found = virtual_object(&slash, worker, VIRTUAL_ROOT);
+        *nodes = found < 0 ? 0 : slash.own.nlink - 1;
+        return found;
     }
     int found = tree_find(&root, worker->reader, object->place.tree, 0, &worker->err);
     if (found == 0)
@@ -211,10 +288,14 @@ int object_count_nodes(uint64_t *nodes, struct nfsd_worker *worker, const struct
 
 bool object_still_exported(struct nfsd_worker *worker, const struct object *object)
 {
-    struct served_snapshot snapshot;
+    const struct handle handle = handle_of(object);
+    struct object again;
 
-    if (object->kind == HANDLE_VIRTUAL)
-        return true;
     nfsd_worker_forget(worker);
-    return snapshots_find(&snapshot, &worker->snapshots, worker->store, object->id, &worker->err) == 0;
+    return kinds[object->kind]->resolve(&again, worker, &handle) != -ESTALE;
+}
+
+int object_open(struct content *content, struct nfsd_worker *worker, const struct object *file)
+{
+    return kinds[file->kind]->open(content, worker, file);
 }

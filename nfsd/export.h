@@ -1,10 +1,12 @@
 /* export.h - what is exported: objects, found by handle, by name or by path, and the listings of directories.
  *
- * An object is a file or directory of a tree (HANDLE_SNAPSHOT), or a virtual directory. Here the kinds of handles are
- * told apart; the procedures above see objects only.
+ * An object is a file of a tree (HANDLE_SNAPSHOT), or one of the store's own file system: virtual directories, "/blob",
+ * "/meta". Each kind of handle is a row of functions (kind.h), and only export.c looks at which one it is; the
+ * procedures above see objects.
  *
  * Errors are negative errno: -EBADF not a handle of ours; -ESTALE its file system was removed; -ENOENT; -ENOTDIR;
- * -ENAMETOOLONG; -EACCES; anything else is the store's failure and is described in worker->err.
+ * -ENAMETOOLONG; -EACCES; -EBUSY it is being made, ask again; anything else is the store's failure and is described in
+ * worker->err.
  */
 #ifndef NFSD_EXPORT_H
 #define NFSD_EXPORT_H
@@ -13,18 +15,34 @@
 #include "nfsd/worker.h"
 #include "tree/reader.h"
 
-struct virtual_directory;
+/* Options of an access rule that let its peers see more: without them the names do not exist. */
+#define EXPORT_BLOB ACCESS_OWN
+#define EXPORT_META (ACCESS_OWN << 1)
+
+/* Their names in rules, for access_list_take_options(). */
+extern const struct access_option export_options[];
+
+/* What is known of an object that no tree holds. It is root's. */
+struct own_file {
+    uint32_t number; /* in its handle */
+    uint32_t mode;   /* whole st_mode */
+    uint32_t nlink;
+    uint64_t size;  /* bytes */
+    uint64_t mtime; /* ns */
+    uint64_t fileid;
+    int64_t row; /* in the store, of a blob or a frame */
+};
 
 struct object {
     enum handle_kind kind;
-    uint8_t id[HANDLE_ID_MAX]; /* of its file system */
+    uint8_t id[HANDLE_ID_MAX]; /* of its file system, or of itself: as in its handle */
     uint64_t fsid;
-    const struct virtual_directory *directory; /* HANDLE_VIRTUAL */
-    struct tree_place place;                   /* else; valid until the worker rests */
+    struct tree_place place; /* of a tree: valid until the worker rests; else its entry is NULL */
+    struct own_file own;     /* else */
 };
 
-/* The object that a handle names. */
-int object_resolve(struct object *object, struct nfsd_worker *worker, const void *handle, size_t size);
+/* The object that a handle names, for the peer of a call. -EACCES: it is one of those that its rule does not show. */
+int object_resolve(struct object *object, const struct rpc_call *call, const void *handle, size_t size);
 
 /* The name with this rank in the tree of a snapshot; -ENOENT if there is no such snapshot or rank. */
 int snapshot_object(struct object *object, struct nfsd_worker *worker, const uint8_t *id, uint32_t rank);
@@ -32,7 +50,7 @@ int snapshot_object(struct object *object, struct nfsd_worker *worker, const uin
 /* An object's handle; returns its size. */
 size_t object_handle(uint8_t out[HANDLE_SIZE_MAX], const struct nfsd_worker *worker, const struct object *object);
 
-/* Whole st_mode, the owner and the group. Virtual directories are root's, 0555. */
+/* Whole st_mode, the owner and the group. */
 uint32_t object_mode(const struct object *object);
 uint32_t object_uid(const struct object *object);
 uint32_t object_gid(const struct object *object);
@@ -44,17 +62,16 @@ uint64_t object_fileid(const struct object *object);
 int object_lookup(struct object *child, struct nfsd_worker *worker, const struct object *directory, const char *name,
                   size_t size);
 
-/* The object at a path from "/"; empty components are skipped, links are not followed. `who` needs the permission to
- * search each directory on the way, as for a row of LOOKUPs: else a MNT would be a way around them. */
-int object_walk(struct object *object, struct nfsd_worker *worker, const char *path, size_t size,
-                const struct rpc_credential *who);
+/* The object at a path from "/"; empty components are skipped, links are not followed. The caller needs the permission
+ * to search each directory on the way, as for a row of LOOKUPs: else a MNT would be a way around them. */
+int object_walk(struct object *object, const struct rpc_call *call, const char *path, size_t size);
 
 /* One entry of a listing. Cookies: "." is 1, ".." is 2, the rest rise from 3. */
 struct listing_entry {
     const char *name;
     size_t size;
     uint64_t cookie, fileid;
-    const struct object *object; /* NULL: it is the root of another file system */
+    const struct object *object; /* NULL: it is the root of another file system, or still being made */
 };
 
 typedef int (*listing_visit)(void *arg, const struct listing_entry *entry);
@@ -64,7 +81,22 @@ typedef int (*listing_visit)(void *arg, const struct listing_entry *entry);
 int object_list(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
                 void *arg);
 
-/* File-system nodes of the file system that it is in; of the virtual directories' own, how many directories. */
+/* Where the bytes of a file are: behind a descriptor, or to be had from the store. */
+struct content {
+    uint64_t size; /* bytes */
+    int fd;        /* or -1 */
+    bool close_fd; /* whoever opened the content closes it; else it is borrowed until the worker rests */
+    /* Without a descriptor: up to `size` bytes at `offset` into `out`; how many, or a negative errno. */
+    ssize_t (*read)(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset, size_t size);
+    struct blob blob;
+    int64_t frame;
+};
+
+/* The content of a regular file that is not absent. */
+int object_open(struct content *content, struct nfsd_worker *worker, const struct object *file);
+
+/* File-system nodes of the file system that it is in; of the store's own, the
+ * virtual directories that the caller sees. */
 int object_count_nodes(uint64_t *nodes, struct nfsd_worker *worker, const struct object *object);
 
 /* Is its file system still there? Asks the store, not the worker's memory. */

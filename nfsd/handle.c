@@ -13,8 +13,7 @@ enum {
 
 /* By kind: bytes of an id; 0: there is no such kind. */
 static const uint8_t id_sizes[] = {
-    [HANDLE_VIRTUAL] = 16,
-    [HANDLE_SNAPSHOT] = 16,
+    [HANDLE_VIRTUAL] = 16, [HANDLE_SNAPSHOT] = 16, [HANDLE_BLOBS] = 16, [HANDLE_BLOB] = 32, [HANDLE_META] = 16,
 };
 
 _Static_assert(PREFIX_SIZE + HANDLE_ID_MAX + CHECK_SIZE <= HANDLE_SIZE_MAX, "the longest id fits");

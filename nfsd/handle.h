@@ -4,8 +4,8 @@
  *          0     1  format version
  *          1     1  kind
  *          2     2  zero
- *          4     4  number, big-endian: in a tree the file's rank (the least of its names'), or which virtual
- *                      directory
+ *          4     4  number, big-endian: in a tree the file's rank (the least of its names'), else which one of
+ *                      its kind
  *          8     n  id of the file system; n is the kind's
  *      8 + n     8  SipHash-2-4 of all bytes before, big-endian, keyed by the store's key
  *
@@ -29,6 +29,9 @@
 enum handle_kind {
     HANDLE_VIRTUAL = 1,  /* a directory that no tree holds ("/", "/snap"); its id is 16 zero bytes */
     HANDLE_SNAPSHOT = 2, /* a snapshot, by its 16-byte id */
+    HANDLE_BLOBS = 3,    /* "/blob/ab"; the number is the byte 0xab, its id 16 zero bytes */
+    HANDLE_BLOB = 4,     /* a content, by its digest */
+    HANDLE_META = 5,     /* "/meta/<id>" and what is below it; its id is the snapshot's */
 };
 
 struct handle {

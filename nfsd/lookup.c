@@ -38,7 +38,7 @@ enum accept_stat nfs3_lookup(struct rpc_call *call, const void *args, void *resu
     out->LOOKUP3res_u.resok = (LOOKUP3resok){
         .object.data.data_val = (char *)handle,
         .object.data.data_len = (unsigned)object_handle(handle, call->worker, &child),
-        .obj_attributes = fattr3_after(call->worker, &child),
+        .obj_attributes = fattr3_after(&child),
         .dir_attributes = after,
     };
     return SUCCESS;

@@ -15,7 +15,7 @@
 static nlm4_stats check_handle(struct rpc_call *call, const nlm4_netobj *handle)
 {
     struct object object;
-    int found = object_resolve(&object, call->worker, handle->nlm4_netobj_val, handle->nlm4_netobj_len);
+    int found = object_resolve(&object, call, handle->nlm4_netobj_val, handle->nlm4_netobj_len);
 
     if (found == 0)
         return NLM4_GRANTED;

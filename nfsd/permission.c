@@ -25,8 +25,7 @@ unsigned mode_permits(uint32_t mode, uint32_t uid, uint32_t gid, const struct rp
 
 bool object_is_absent(const struct object *object)
 {
-    return object->kind != HANDLE_VIRTUAL && !S_ISDIR(object->place.entry->mode) &&
-           (object->place.entry->flags & ENTRY_ABSENT);
+    return object->place.entry && !S_ISDIR(object->place.entry->mode) && (object->place.entry->flags & ENTRY_ABSENT);
 }
 
 unsigned object_permits(const struct object *object, const struct rpc_credential *who)

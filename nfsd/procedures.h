@@ -16,8 +16,8 @@
 nfsstat3 nfs3_status(struct nfsd_worker *worker, int error);
 
 /* All attributes (RFC 1813, 2.6). */
-void fattr3_fill(fattr3 *attributes, struct nfsd_worker *worker, const struct object *object);
-post_op_attr fattr3_after(struct nfsd_worker *worker, const struct object *object);
+void fattr3_fill(fattr3 *attributes, const struct object *object);
+post_op_attr fattr3_after(const struct object *object);
 
 /* The object of a handle and its attributes, which every reply carries, failed or not. */
 nfsstat3 nfs3_object(struct object *object, post_op_attr *attributes, struct rpc_call *call, const nfs_fh3 *handle);

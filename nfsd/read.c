@@ -1,7 +1,8 @@
 /* read.c - READ and READLINK: contents.
  *
  * Small contents are rows and are copied into the reply. Large ones are files: small pieces of them are copied too, so
- * that the replies of one wake-up leave in one write, and large pieces go from the page cache by sendfile.
+ * that the replies of one wake-up leave in one write, and large pieces go from the page cache by sendfile. A frame as
+ * received is unpacked, as much of it as is asked for.
  */
 #include "db/blob.h"
 #include "nfsd/permission.h"
@@ -71,21 +72,10 @@ static uint32_t clip(bool *eof, uint64_t size, uint64_t offset, uint32_t count)
     return *eof ? (uint32_t)left : count;
 }
 
-static int read_file(struct read_result *out, struct rpc_call *call, const struct open_file *file, uint64_t offset,
-                     uint32_t count)
+static int copy_file(struct read_result *out, const struct content *content, uint64_t offset)
 {
-    out->count = clip(&out->eof, file->size, offset, count);
-    if (out->count > COPY_MAX && call->stream) {
-        int sent = rpc_call_send_file(call, file->fd, offset, out->count);
-
-        if (sent != -EMFILE && sent != -ENFILE)
-            return sent; /* else no descriptor is left for it, and it is copied */
-    }
-    out->data = rpc_call_alloc(call, out->count);
-    if (!out->data)
-        return -ENOMEM;
     for (uint32_t done = 0; done < out->count;) {
-        ssize_t n = pread(file->fd, out->data + done, out->count - done, (off_t)(offset + done));
+        ssize_t n = pread(content->fd, out->data + done, out->count - done, (off_t)(offset + done));
 
         if (n < 0 && errno != EINTR)
             return -errno;
@@ -96,42 +86,41 @@ static int read_file(struct read_result *out, struct rpc_call *call, const struc
     return 0;
 }
 
-static int read_row(struct read_result *out, struct rpc_call *call, const struct blob *blob, uint64_t offset,
-                    uint32_t count)
+static int read_content(struct read_result *out, struct rpc_call *call, const struct content *content, uint64_t offset,
+                        uint32_t count)
 {
-    struct nfsd_worker *worker = call->worker;
+    out->count = clip(&out->eof, content->size, offset, count);
+    if (content->fd >= 0 && out->count > COPY_MAX && call->stream) {
+        int sent = rpc_call_send_file(call, content->fd, offset, out->count);
 
-    out->count = clip(&out->eof, blob->size, offset, count);
+        if (sent != -EMFILE && sent != -ENFILE)
+            return sent; /* else no descriptor is left for it, and it is copied */
+    }
     out->data = rpc_call_alloc(call, out->count);
     if (!out->data)
         return -ENOMEM;
+    if (content->fd >= 0)
+        return copy_file(out, content, offset);
     if (out->count == 0)
         return 0;
-    ssize_t n = blob_read(out->data, worker->store, blob, offset, out->count, &worker->err);
+    ssize_t n = content->read(out->data, call->worker, content, offset, out->count);
     if (n < 0)
         return (int)n;
     return (uint32_t)n == out->count ? 0 : -ENOENT;
 }
 
-static int read_content(struct read_result *out, struct rpc_call *call, const struct entry *entry, uint64_t offset,
-                        uint32_t count)
+static int read_object(struct read_result *out, struct rpc_call *call, const struct object *file, uint64_t offset,
+                       uint32_t count)
 {
-    struct nfsd_worker *worker = call->worker;
-    const struct open_file *file = files_find(&worker->files, entry->content);
-    struct blob blob;
-    int result;
+    struct content content;
+    int result = object_open(&content, call->worker, file);
 
-    if (file)
-        return read_file(out, call, file, offset, count);
-    result = tree_content(&blob, worker->reader, entry, &worker->err);
     if (result < 0)
         return result;
-    if (!blob.in_file)
-        return read_row(out, call, &blob, offset, count);
-    int fd = blob_open(worker->store, &blob, &worker->err);
-    if (fd < 0)
-        return fd;
-    return read_file(out, call, files_keep(&worker->files, blob.id, blob.size, fd), offset, count);
+    result = read_content(out, call, &content, offset, count);
+    if (content.close_fd)
+        close(content.fd);
+    return result;
 }
 
 /* Content that should be there cannot be read: because its snapshot was removed meanwhile, or the store is damaged. */
@@ -140,13 +129,15 @@ static nfsstat3 why_unreadable(struct nfsd_worker *worker, const struct object *
     if (!object_still_exported(worker, file))
         return NFS3ERR_STALE;
     if (error == -ENOENT)
-        error = error_system(&worker->err, EIO, "content %lld is missing", (long long)file->place.entry->content);
+        error = error_system(&worker->err, EIO, "content %lld is missing",
+                             (long long)(file->place.entry ? file->place.entry->content : file->own.row));
     return nfs3_status(worker, error);
 }
 
 /* Request: a regular file's handle, an offset and a count (RFC 1813, 3.3.6).
  * Reply: the bytes, at most READ_SIZE_MAX, and whether they are the last; ACCES when they were not captured.
- * Bound: one descent in a tree; one query for what is no open file; one copy of at most 64 KiB, or sendfile. */
+ * Bound: one descent in a tree; one query for what is no open file; one copy of at most 64 KiB, or sendfile; of a
+ *   frame, unpacking at most READ_SIZE_MAX and two chunks. */
 enum accept_stat nfs3_read(struct rpc_call *call, const void *args, void *result)
 {
     const READ3args *in = args;
@@ -159,7 +150,7 @@ enum accept_stat nfs3_read(struct rpc_call *call, const void *args, void *result
         out->status = check(&file, &call->credential);
     if (out->status != NFS3_OK)
         return SUCCESS;
-    error = read_content(out, call, file.place.entry, in->offset, in->count);
+    error = read_object(out, call, &file, in->offset, in->count);
     if (error < 0)
         out->status = why_unreadable(call->worker, &file, error);
     return SUCCESS;

@@ -144,7 +144,7 @@ static uint8_t *put_object(uint8_t *p, const struct readdir_result *result, cons
 
     if (!object || !result->attached)
         return put32(put32(p, FALSE), FALSE);
-    fattr3_fill(&attributes, result->worker, object);
+    fattr3_fill(&attributes, object);
     p = put_fattr3(put32(p, TRUE), &attributes);
     return put_opaque(put32(p, TRUE), handle, (uint32_t)object_handle(handle, result->worker, object));
 }

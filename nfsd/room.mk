@@ -11,10 +11,13 @@ EXTRA_DIST += nfsd/nfs3.x nfsd/nlm4.x mountd/mount.x mountd/rpcb.x
 noinst_LIBRARIES += libnfsd.a
 libnfsd_a_SOURCES = \
     nfsd/attributes.c \
+    nfsd/blobs.c nfsd/blobs.h \
     nfsd/export.c nfsd/export.h \
     nfsd/files.c nfsd/files.h \
     nfsd/handle.c nfsd/handle.h \
+    nfsd/kind.h \
     nfsd/lookup.c \
+    nfsd/meta.c nfsd/meta.h \
     nfsd/nlm.c \
     nfsd/permission.c nfsd/permission.h \
     nfsd/procedures.h \
@@ -22,6 +25,7 @@ libnfsd_a_SOURCES = \
     nfsd/read.c \
     nfsd/readdir.c \
     nfsd/readonly.c \
+    nfsd/renderings.c nfsd/renderings.h \
     nfsd/snapshots.c nfsd/snapshots.h \
     nfsd/virtual.c nfsd/virtual.h \
     nfsd/worker.c nfsd/worker.h

@@ -30,6 +30,10 @@ int snapshots_find(struct served_snapshot *out, struct snapshot_table *table, st
             return found;
         memcpy(slot->id, id, SNAPSHOT_ID_SIZE);
         slot->tree = tree_of_snapshot(&snapshot);
+        slot->number = snapshot.number;
+        slot->imported = snapshot.imported;
+        slot->features = snapshot.features.id;
+        slot->frame = snapshot.frame;
         slot->fsid = handle_fsid(store_key(store), HANDLE_SNAPSHOT, id);
     }
     *out = *slot;

@@ -16,12 +16,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SNAPSHOT_SLOTS 1024 /* 40 bytes each; a power of two */
+#define SNAPSHOT_SLOTS 1024 /* 72 bytes each; a power of two */
 
 struct served_snapshot {
     uint8_t id[SNAPSHOT_ID_SIZE];
     struct tree tree; /* root 0: the slot is empty */
     uint64_t fsid;
+    int64_t number;    /* of its commit */
+    uint64_t imported; /* ns: when that was */
+    int64_t features;  /* node id */
+    int64_t frame;     /* as received; 0: none */
 };
 
 struct snapshot_table {

@@ -2,31 +2,35 @@
 #include "nfsd/virtual.h"
 
 #include "db/snapshot.h"
+#include "nfsd/blobs.h"
+#include "nfsd/kind.h"
+#include "nfsd/meta.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Cookies are 2 + the number of a virtual directory, or VIRTUAL_FIXED_MAX + the number of a row: both rise in the order
  * of the listing, and stay what they are while rows come and go. */
 enum { FIXED_COOKIE = 2 };
 
-static bool lower_hex(const char *text, size_t size)
-{
-    return strspn(text, "0123456789abcdef") >= size;
-}
+struct virtual_directory {
+    uint32_t number, parent;
+    const char *name;
+    const char *touched; /* the path whose time the store keeps for it */
+    uint32_t mode, nlink;
+    unsigned needs; /* options of the peer's rule; without them it does not exist */
+    /* What it holds beside other virtual directories; NULL: nothing. */
+    int (*lookup)(struct object *child, struct nfsd_worker *worker, const char *name, size_t size);
+    int (*list)(struct nfsd_worker *worker, int64_t after, listing_visit visit, void *arg);
+};
 
 /* Full ids in lower case only, as they are listed: a name has one spelling. */
 static int snap_lookup(struct object *child, struct nfsd_worker *worker, const char *name, size_t size)
 {
-    char text[SNAPSHOT_ID_HEX_SIZE] = "";
     uint8_t id[SNAPSHOT_ID_SIZE];
 
-    if (size != 2 * SNAPSHOT_ID_SIZE)
-        return -ENOENT;
-    memcpy(text, name, size);
-    if (!lower_hex(text, size) || !hex_decode(id, sizeof id, text, size))
-        return -ENOENT;
-    return snapshot_object(child, worker, id, 0);
+    return name_is_hex(id, sizeof id, name, size) ? snapshot_object(child, worker, id, 0) : -ENOENT;
 }
 
 struct snap_listing {
@@ -43,88 +47,124 @@ static int snap_visit(void *arg, const struct snapshot *snapshot)
     struct listing_entry entry = {
         .name = name,
         .size = 2 * SNAPSHOT_ID_SIZE,
-        .cookie = VIRTUAL_FIXED_MAX + (uint64_t)snapshot->number,
-        .fileid = VIRTUAL_FIXED_MAX + (uint64_t)snapshot->number,
+        .cookie = listing_cookie(snapshot->number),
+        .fileid = FILEID_SNAPSHOT(snapshot->number),
     };
     return listing->visit(listing->arg, &entry);
 }
 
-static int snap_list(struct nfsd_worker *worker, uint64_t after, listing_visit visit, void *arg)
+static int snap_list(struct nfsd_worker *worker, int64_t after, listing_visit visit, void *arg)
 {
     struct snap_listing listing = {visit, arg};
 
-    return snapshot_visit(worker->store, (int64_t)after, snap_visit, &listing, &worker->err);
+    return snapshot_visit(worker->store, after, snap_visit, &listing, &worker->err);
 }
 
-/* By number - 1. "/snap" does not count its subdirectories: they may be 100,000. 1 is how directories say so (btrfs
- * does too); 2 would tell find(1) that there are none. */
+/* By number - 1. Those with very many subdirectories do not count them: 1 is how directories say so (btrfs does too); 2
+ * would tell find(1) that there are none. "/blob" and "/meta" move when "/snap" does: blobs.c, meta.c. */
 static const struct virtual_directory directories[VIRTUAL_COUNT] = {
-    {VIRTUAL_ROOT, VIRTUAL_ROOT, "", "/", .nlink = 2 + 1},
-    {VIRTUAL_SNAP, VIRTUAL_ROOT, "snap", "/snap", .nlink = 1, .lookup = snap_lookup, .list = snap_list},
+    {VIRTUAL_ROOT, VIRTUAL_ROOT, "", "/", 0555, .nlink = 2},
+    {VIRTUAL_SNAP, VIRTUAL_ROOT, "snap", "/snap", 0555, .nlink = 1, .lookup = snap_lookup, .list = snap_list},
+    {VIRTUAL_BLOB, VIRTUAL_ROOT, "blob", "/snap", 0500, 1, EXPORT_BLOB, blobs_lookup, blobs_list},
+    {VIRTUAL_META, VIRTUAL_ROOT, "meta", "/snap", 0500, 1, EXPORT_META, meta_lookup_snapshot, meta_list_snapshots},
 };
 
-bool virtual_object(struct object *object, struct nfsd_worker *worker, uint32_t number)
+static bool is_shown(const struct virtual_directory *directory, const struct nfsd_worker *worker)
 {
-    if (number - 1 >= VIRTUAL_COUNT)
-        return false;
-    *object = (struct object){
-        .kind = HANDLE_VIRTUAL,
-        .fsid = worker->virtual_fsid,
-        .directory = &directories[number - 1],
-    };
-    return true;
+    return !(directory->needs & ~worker->options);
 }
 
 /* Is it listed in the other one? */
-static bool stands_in(const struct virtual_directory *directory, const struct virtual_directory *above)
+static bool stands_in(const struct virtual_directory *directory, const struct virtual_directory *above,
+                      const struct nfsd_worker *worker)
 {
-    return directory != above && directory->parent == above->number;
+    return directory != above && directory->parent == above->number && is_shown(directory, worker);
 }
 
-int virtual_lookup(struct object *child, struct nfsd_worker *worker, const struct object *above, const char *name,
-                   size_t size)
+static uint32_t count_shown(const struct virtual_directory *above, const struct nfsd_worker *worker)
 {
-    const struct virtual_directory *directory = above->directory;
+    uint32_t count = 0;
 
-    if (size == 2 && memcmp(name, "..", 2) == 0)
-        return virtual_object(child, worker, directory->parent) ? 0 : -ENOENT;
-    for (size_t i = 0; i < VIRTUAL_COUNT; i++) {
-        const struct virtual_directory *below = &directories[i];
+    for (size_t i = 0; i < VIRTUAL_COUNT; i++)
+        count += stands_in(&directories[i], above, worker);
+    return count;
+}
 
-        if (stands_in(below, directory) && strlen(below->name) == size && memcmp(below->name, name, size) == 0)
-            return virtual_object(child, worker, below->number) ? 0 : -ENOENT;
-    }
+static void fill(struct object *object, struct nfsd_worker *worker, const struct virtual_directory *directory)
+{
+    *object = (struct object){
+        .kind = HANDLE_VIRTUAL,
+        .fsid = worker->virtual_fsid,
+        .own = {.number = directory->number,
+                .mode = S_IFDIR | directory->mode,
+                .nlink = directory->nlink + count_shown(directory, worker),
+                .size = ENTRY_DIRECTORY_SIZE,
+                .mtime = virtual_mtime(worker, directory->number),
+                .fileid = directory->number},
+    };
+}
+
+int virtual_object(struct object *object, struct nfsd_worker *worker, uint32_t number)
+{
+    if (number - 1 >= VIRTUAL_COUNT)
+        return -EBADF;
+    if (!is_shown(&directories[number - 1], worker))
+        return -EACCES;
+    fill(object, worker, &directories[number - 1]);
+    return 0;
+}
+
+static int virtual_resolve(struct object *object, struct nfsd_worker *worker, const struct handle *handle)
+{
+    return virtual_object(object, worker, handle->number);
+}
+
+static int virtual_lookup(struct object *child, struct nfsd_worker *worker, const struct object *above,
+                          const char *name, size_t size)
+{
+    const struct virtual_directory *directory = &directories[above->own.number - 1];
+
+    if (name_is(name, size, ".."))
+        return virtual_object(child, worker, directory->parent);
+    for (size_t i = 0; i < VIRTUAL_COUNT; i++)
+        if (stands_in(&directories[i], directory, worker) && name_is(name, size, directories[i].name))
+            return virtual_object(child, worker, directories[i].number);
     return directory->lookup ? directory->lookup(child, worker, name, size) : -ENOENT;
 }
 
-int virtual_list(struct nfsd_worker *worker, const struct object *above, uint64_t cookie, listing_visit visit,
-                 void *arg)
+static int virtual_list(struct nfsd_worker *worker, const struct object *above, uint64_t cookie, listing_visit visit,
+                        void *arg)
 {
-    const struct virtual_directory *directory = above->directory;
+    const struct virtual_directory *directory = &directories[above->own.number - 1];
     struct object object;
 
     for (uint32_t i = 0; i < VIRTUAL_COUNT; i++) {
         const struct virtual_directory *below = &directories[i];
 
-        if (!stands_in(below, directory) || FIXED_COOKIE + below->number <= cookie)
+        if (!stands_in(below, directory, worker) || FIXED_COOKIE + below->number <= cookie)
             continue;
-        virtual_object(&object, worker, below->number);
-        struct listing_entry entry = {below->name, strlen(below->name), FIXED_COOKIE + below->number, below->number,
-                                      &object};
+        fill(&object, worker, below);
+        const struct listing_entry entry = {below->name, strlen(below->name), FIXED_COOKIE + below->number,
+                                            below->number, &object};
         int result = visit(arg, &entry);
         if (result != 0)
             return result;
     }
-    if (!directory->list || cookie > INT64_MAX)
-        return 0;
-    return directory->list(worker, cookie > VIRTUAL_FIXED_MAX ? cookie - VIRTUAL_FIXED_MAX : 0, visit, arg);
+    return directory->list ? directory->list(worker, listing_row(cookie), visit, arg) : 0;
 }
 
-uint64_t virtual_mtime(struct nfsd_worker *worker, const struct virtual_directory *directory)
-{
-    uint64_t *mtime = &worker->virtual_mtime[directory->number - 1];
+const struct export_kind kind_virtual = {
+    .resolve = virtual_resolve,
+    .lookup = virtual_lookup,
+    .list = virtual_list,
+};
 
-    if (*mtime == UINT64_MAX && store_directory_mtime(mtime, worker->store, directory->path, &worker->err) < 0) {
+uint64_t virtual_mtime(struct nfsd_worker *worker, uint32_t number)
+{
+    uint64_t *mtime = &worker->virtual_mtime[number - 1];
+
+    if (*mtime == UINT64_MAX &&
+        store_directory_mtime(mtime, worker->store, directories[number - 1].touched, &worker->err) < 0) {
         nfsd_worker_report(worker);
         *mtime = UINT64_MAX;
         return 0;

@@ -1,35 +1,33 @@
-/* virtual.h - directories that no tree holds: "/" and "/snap". They share one file system, the store's own. */
+/* virtual.h - directories that no tree holds: "/", "/snap", "/blob", "/meta". They share one file system, the store's
+ * own, with what kinds of objects beside trees there are (kind.h). */
 #ifndef NFSD_VIRTUAL_H
 #define NFSD_VIRTUAL_H
 
 #include "nfsd/export.h"
 
 /* Numbers of virtual directories, in handles: they never change. Also their fileids. */
-enum { VIRTUAL_ROOT = 1, VIRTUAL_SNAP = 2 };
+enum { VIRTUAL_ROOT = 1, VIRTUAL_SNAP = 2, VIRTUAL_BLOB = 3, VIRTUAL_META = 4 };
 
-/* Fileids up to this are for such numbers; what a table of the store lists has its row's number added to it. */
+/* Fileids and cookies up to this are for such numbers; what a table of the store lists has its row's number added. */
 #define VIRTUAL_FIXED_MAX 64
 
-struct virtual_directory {
-    uint32_t number, parent;
-    const char *name, *path;
-    uint32_t nlink;
-    /* What it holds beside other virtual directories; NULL: nothing. */
-    int (*lookup)(struct object *child, struct nfsd_worker *worker, const char *name, size_t size);
-    int (*list)(struct nfsd_worker *worker, uint64_t after, listing_visit visit, void *arg);
-};
+/* From a cookie to the row behind which a listing goes on, and back. */
+static inline int64_t listing_row(uint64_t cookie)
+{
+    if (cookie > INT64_MAX)
+        return INT64_MAX;
+    return cookie > VIRTUAL_FIXED_MAX ? (int64_t)cookie - VIRTUAL_FIXED_MAX : 0;
+}
 
-/* False: no directory has this number. */
-bool virtual_object(struct object *object, struct nfsd_worker *worker, uint32_t number);
+static inline uint64_t listing_cookie(int64_t row)
+{
+    return VIRTUAL_FIXED_MAX + (uint64_t)row;
+}
 
-int virtual_lookup(struct object *child, struct nfsd_worker *worker, const struct object *directory, const char *name,
-                   size_t size);
-
-/* The entries behind a cookie, "." and ".." left out. */
-int virtual_list(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
-                 void *arg);
+/* -EBADF: no directory has this number; -EACCES: the caller's rule does not show it. */
+int virtual_object(struct object *object, struct nfsd_worker *worker, uint32_t number);
 
 /* ns: the last commit that added or removed a child. One query after each commit, else none. */
-uint64_t virtual_mtime(struct nfsd_worker *worker, const struct virtual_directory *directory);
+uint64_t virtual_mtime(struct nfsd_worker *worker, uint32_t number);
 
 #endif

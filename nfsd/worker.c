@@ -59,6 +59,7 @@ void nfsd_worker_end(void *worker_of_config)
     struct nfsd_worker *worker = worker_of_config;
 
     files_close(&worker->files);
+    feature_types_free(&worker->types);
     if (worker->reader)
         tree_reader_free(worker->reader);
     if (worker->store)

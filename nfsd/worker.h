@@ -1,15 +1,17 @@
 /* worker.h - what one worker thread of the server has for itself, and what all of them share.
  *
  * The transport makes one by nfsd_worker_begin() for each thread and hands it to every handler as call->worker. Nothing
- * in it is shared but the node cache, so handlers take no lock.
+ * in it is shared but the node cache, read without a lock, and the renderings, which only "/meta" takes a lock for.
  */
 #ifndef NFSD_WORKER_H
 #define NFSD_WORKER_H
 
 #include "base/error.h"
 #include "nfsd/files.h"
+#include "nfsd/renderings.h"
 #include "nfsd/snapshots.h"
 #include "rpc/server.h"
+#include "tree/features.h"
 #include "tree/reader.h"
 
 /* A worker looks for changes of the store at most this often; so late a new or a forgotten snapshot may show. */
@@ -33,11 +35,12 @@ struct served {
 struct nfsd_app {
     const char *store_directory;
     struct tree_cache *cache;
+    struct renderings *renderings;
     const struct siphash_key *key; /* of handles; NULL: the store's own */
     struct served served;          /* set before rpc_server_run() */
 };
 
-#define VIRTUAL_COUNT 2 /* directories that no tree holds; virtual.c has their table */
+#define VIRTUAL_COUNT 4 /* directories that no tree holds; virtual.c has their table */
 
 struct nfsd_worker {
     const struct nfsd_app *app;
@@ -50,7 +53,9 @@ struct nfsd_worker {
     uint64_t looked, reported;             /* ms on the monotonic clock */
     uint64_t mounts_second;                /* s on the monotonic clock, in which mounts_logged were logged */
     unsigned mounts_logged;
-    struct error err; /* of the call at hand; here since 4.6 KiB need not be on every stack */
+    unsigned options;           /* of the rule for the peer of the call at hand */
+    struct feature_types types; /* of the features that were listed last */
+    struct error err;           /* of the call at hand; here since 4.6 KiB need not be on every stack */
 };
 
 /* For struct rpc_config. */

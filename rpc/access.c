@@ -28,14 +28,13 @@ struct access_list {
     atomic_uint users;
     size_t size, room;
     struct rule *rules;
+    const struct access_option *own; /* the programs' options; NULL: none */
 };
 
-static const struct {
-    const char *name;
-    unsigned bit;
-} options[] = {
+static const struct access_option options[] = {
     {"insecure", ACCESS_INSECURE},
     {"root_squash", ACCESS_ROOT_SQUASH},
+    {NULL, 0},
 };
 
 struct access_list *access_list_new(void)
@@ -45,6 +44,11 @@ struct access_list *access_list_new(void)
     if (list)
         atomic_init(&list->users, 1);
     return list;
+}
+
+void access_list_take_options(struct access_list *list, const struct access_option *own)
+{
+    list->own = own;
 }
 
 struct access_list *access_list_use(struct access_list *list)
@@ -119,14 +123,22 @@ static int parse_cidr(struct rule *rule, char *text, struct error *err)
     return 0;
 }
 
-static int parse_option(struct rule *rule, const char *name, struct error *err)
+/* The bit of an option, or 0. */
+static unsigned find_option(const struct access_option *table, const char *name)
 {
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        if (strcmp(options[i].name, name) == 0) {
-            rule->options |= options[i].bit;
-            return 0;
-        }
-    }
+    for (; table && table->name; table++)
+        if (strcmp(table->name, name) == 0)
+            return table->bit;
+    return 0;
+}
+
+static int parse_option(struct rule *rule, const struct access_list *list, const char *name, struct error *err)
+{
+    unsigned bit = find_option(options, name) | find_option(list->own, name);
+
+    rule->options |= bit;
+    if (bit)
+        return 0;
     return error_usage(err, "\"%s\" is no option of a rule", name);
 }
 
@@ -164,7 +176,7 @@ int access_list_add(struct access_list *list, const char *text, struct error *er
         return error_system(err, ENOMEM, "access rule");
     int r = parse_cidr(&rule, strsep(&rest, ","), err);
     while (r == 0 && rest)
-        r = parse_option(&rule, strsep(&rest, ","), err);
+        r = parse_option(&rule, list, strsep(&rest, ","), err);
     return r == 0 ? insert(list, &rule, err) : r;
 }
 
@@ -229,4 +241,9 @@ size_t access_list_size(const struct access_list *list)
 const char *access_list_cidr(const struct access_list *list, size_t i)
 {
     return list->rules[i].cidr;
+}
+
+unsigned access_list_options(const struct access_list *list, size_t i)
+{
+    return list->rules[i].options;
 }

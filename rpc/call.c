@@ -241,6 +241,7 @@ static ssize_t dispatch(uint8_t *reply, size_t room, struct rpc_transport *trans
                             .version = header->version,
                             .procedure = header->procedure,
                             .peer = transport->peer,
+                            .options = transport->options,
                             .stream = transport->stream,
                             .worker = transport->worker,
                             .access = transport->access,

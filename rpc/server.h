@@ -30,6 +30,7 @@ struct rpc_call {
     uint32_t xid, program, version, procedure;
     struct rpc_credential credential; /* who the caller is, after the access rule's options were applied */
     const struct sockaddr *peer;
+    unsigned options;                 /* of the access rule that let the peer in: access.h */
     bool stream;                      /* came by TCP */
     void *worker;                     /* what worker_begin made for this thread */
     const struct access_list *access; /* the rules in force, valid until the handler returns */

@@ -7,4 +7,5 @@ libtree_a_SOURCES = \
     tree/manifest.c tree/manifest.h \
     tree/node.c tree/node.h \
     tree/reader.c tree/reader.h \
+    tree/sums.c tree/sums.h \
     tree/walk.c tree/walk.h

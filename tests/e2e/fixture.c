@@ -9,6 +9,7 @@
 #include "db/store.h"
 #include "import/builder.h"
 #include "mountd/program.h"
+#include "nfsd/export.h"
 #include "nfsd/program.h"
 #include "nfsd/worker.h"
 #include "rpc/server.h"
@@ -276,8 +277,9 @@ static void on_signal(int signal_number)
     rpc_server_stop(running);
 }
 
-static int serve(const char *store, int report_fd)
+static int serve(const char *store, const char *options, uint64_t renderings_limit, int report_fd)
 {
+    char rule[64];
     const struct rpc_program *programs[] = {&nfs_program, &mount_program, &nlm_program, &portmap_program};
     struct access_list *access = access_list_new();
     struct nfsd_app app = {.store_directory = store};
@@ -292,8 +294,10 @@ static int serve(const char *store, int report_fd)
     };
     uint16_t port;
 
+    snprintf(rule, sizeof rule, "127.0.0.0/8,%s", options);
+    access_list_take_options(access, export_options);
     app.served = (struct served){.programs = programs, .program_count = config.program_count};
-    if (access_list_add(access, "127.0.0.0/8,insecure", &err) < 0 ||
+    if (access_list_add(access, rule, &err) < 0 || renderings_new(&app.renderings, store, renderings_limit, &err) < 0 ||
         tree_cache_new(&app.cache, TREE_CACHE_DEFAULT, &err) < 0 ||
         rpc_server_new(&running, &config, access, &err) < 0 ||
         rpc_server_listen(&port, running, "127.0.0.1", 0, RPC_LISTEN_TCP | RPC_LISTEN_UDP, 0, &err) < 0)
@@ -305,11 +309,17 @@ static int serve(const char *store, int report_fd)
     close(report_fd);
     int result = rpc_server_run(running, &err);
     rpc_server_free(running);
+    renderings_free(app.renderings);
     tree_cache_free(app.cache);
     return result < 0;
 }
 
 void server_start(struct server *server, const char *store)
+{
+    server_start_with(server, store, "insecure", RENDERINGS_BYTES_MAX);
+}
+
+void server_start_with(struct server *server, const char *store, const char *options, uint64_t renderings_limit)
 {
     int ends[2];
 
@@ -320,7 +330,7 @@ void server_start(struct server *server, const char *store)
     if (server->pid == 0) {
         close(ends[0]);
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that crashes leaves no server behind */
-        int status = serve(store, ends[1]);
+        int status = serve(store, options, renderings_limit, ends[1]);
         if (status)
             fprintf(stderr, "server: %s\n", err.text);
         exit(status);

@@ -44,6 +44,10 @@ struct server {
 /* Serve a store on a free port of 127.0.0.1. */
 void server_start(struct server *server, const char *store);
 
+/* The same with a rule of one's own for 127.0.0.0/8 ("insecure,blob,meta"; the other one is "insecure"), and with
+ * rendered files bounded to some bytes. */
+void server_start_with(struct server *server, const char *store, const char *options, uint64_t renderings_limit);
+
 /* SIGTERM; fails the test when the server does not leave with 0. */
 void server_stop(struct server *server);
 

@@ -1,4 +1,5 @@
 /* A client of somebody else's making, libnfs: it mounts, walks, reads, and is refused what it should be. */
+#include "nfsd/renderings.h"
 #include "tests/e2e/fixture.h"
 #include "tests/unit/scratch.h"
 
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -172,6 +174,33 @@ static void the_top_leads_into_snapshots(void **state)
     nfs_destroy_context(top);
 }
 
+/* A file that is made on demand: libnfs hands JUKEBOX to the program, which asks again (Linux does so itself). */
+static void what_is_being_made_is_asked_for_again(void **state)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    char path[64], line[16] = "";
+    struct server served = server;
+    struct nfs_context *meta;
+    struct nfsfh *file;
+    int opened, tries = 0;
+    (void)state;
+
+    server_start_with(&server, fixture_path("libnfs"), "insecure,meta", RENDERINGS_BYTES_MAX);
+    snprintf(path, sizeof path, "/meta/%s", id);
+    meta = mount_as(path, 0);
+    while ((opened = nfs_open(meta, "/manifest.jsonl", O_RDONLY, &file)) != 0) {
+        assert_int_equal(opened, -EAGAIN);
+        assert_true(tries++ < 1000);
+        nanosleep(&pause, NULL);
+    }
+    assert_int_equal(nfs_read(meta, file, 12, line), 12);
+    assert_memory_equal(line, "{\"path\":\"/\",", 12);
+    nfs_close(meta, file);
+    nfs_destroy_context(meta);
+    server_stop(&server);
+    server = served;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +210,7 @@ int main(void)
         cmocka_unit_test(refusals_have_the_right_names),
         cmocka_unit_test(others_see_what_modes_let_them),
         cmocka_unit_test(the_top_leads_into_snapshots),
+        cmocka_unit_test(what_is_being_made_is_asked_for_again),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

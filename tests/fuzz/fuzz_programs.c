@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "mountd/program.h"
+#include "nfsd/export.h"
 #include "nfsd/handle.h"
 #include "nfsd/program.h"
 #include "nfsd/worker.h"
@@ -21,7 +22,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { HANDLE_SIZE = 32 }; /* of both kinds */
+enum { HANDLE_SIZE = 32 }; /* of those with an id of 16 bytes */
 
 static const struct rpc_program *const programs[] = {&nfs_program, &mount_program, &nlm_program, &portmap_program};
 static const struct siphash_key key = {1, 2};
@@ -36,15 +37,21 @@ static void must(bool good)
         abort();
 }
 
+/* All kinds but blobs, whose handles are longer. */
+static bool is_signed(unsigned kind)
+{
+    return kind >= HANDLE_VIRTUAL && kind <= HANDLE_META && kind != HANDLE_BLOB;
+}
+
 static void sign(uint8_t *record, size_t size)
 {
     for (size_t at = 0; at + 4 + HANDLE_SIZE <= size; at += 4) {
         uint8_t *p = record + at + 4, bytes[HANDLE_SIZE_MAX];
         struct handle handle = {.kind = p[1], .number = get_be32(p + 4)};
 
-        if (get_be32(record + at) != HANDLE_SIZE || p[0] != 1 || (p[1] != HANDLE_VIRTUAL && p[1] != HANDLE_SNAPSHOT))
+        if (get_be32(record + at) != HANDLE_SIZE || p[0] != 1 || !is_signed(handle.kind))
             continue;
-        if (handle.kind == HANDLE_SNAPSHOT)
+        if (handle.kind == HANDLE_SNAPSHOT || handle.kind == HANDLE_META)
             memcpy(handle.id, snapshot, sizeof snapshot);
         memcpy(p, bytes, handle_encode(bytes, &key, &handle));
     }
@@ -58,7 +65,7 @@ static void answer(const uint8_t *record, size_t size, bool stream, const struct
                                       .program_count = app.served.program_count,
                                       .stream = stream,
                                       .peer = (const struct sockaddr *)&peer,
-                                      .options = ACCESS_INSECURE,
+                                      .options = ACCESS_INSECURE | EXPORT_BLOB | EXPORT_META,
                                       .access = access,
                                       .worker = worker,
                                       .arena = &arena,
@@ -84,6 +91,7 @@ static struct access_list *begin(void)
     app.store_directory = store;
     must(access && access_list_add(access, "127.0.0.0/8", &err) == 0);
     must(tree_cache_new(&app.cache, TREE_CACHE_DEFAULT, &err) == 0);
+    must(renderings_new(&app.renderings, store, RENDERINGS_BYTES_MAX, &err) == 0);
     must(nfsd_worker_begin(&worker, &app, &err) == 0);
     must(region_reserve(&arena, RPC_ARENA_MAX) == 0);
     region_reset(&arena);

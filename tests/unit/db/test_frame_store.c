@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "tests/unit/scratch.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -111,6 +112,55 @@ static void like_frames_share(void **state)
     store_close(store);
 }
 
+/* Whatever range is asked for, and whatever was the store's version when it was made. */
+static void ranges_come_back(void **state)
+{
+    /* Version 1: a chunk's position was its ordinal. */
+    static const char *const to_version_1[] = {
+        "CREATE TABLE old AS SELECT frame, row_number() OVER (PARTITION BY frame ORDER BY position) - 1, chunk"
+        " FROM frame_chunk",
+        "DELETE FROM frame_chunk",
+        "INSERT INTO frame_chunk SELECT * FROM old",
+        "DROP TABLE old",
+        "PRAGMA user_version = 1",
+    };
+    struct store *store = scratch_store(STORE_CREATE);
+    size_t size = 1000000;
+    cleanup_free uint8_t *bytes = malloc(size), *got = malloc(size);
+    uint64_t told;
+    (void)state;
+
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = random_byte();
+    int64_t other = put(store, bytes + 1000, 300000, 65536), id = put(store, bytes, size, 65536);
+    for (unsigned i = 0; i < 400; i++) {
+        uint64_t offset = (uint64_t)random_byte() << 12 | random_byte();
+        size_t asked = i % 3 ? random_byte() : (size_t)random_byte() << 11;
+        size_t left = offset < size ? size - offset : 0, expected = asked < left ? asked : left;
+
+        if (i == 200) {
+            store_close(store);
+            for (size_t k = 0; k < sizeof to_version_1 / sizeof *to_version_1; k++)
+                scratch_sql(to_version_1[k]);
+            store = scratch_store(STORE_WRITE);
+        }
+        assert_int_equal(frame_read_range(got, store, id, offset, asked, &err), expected);
+        assert_memory_equal(got, bytes + (expected ? offset : 0), expected);
+    }
+    assert_int_equal(frame_read_range(got, store, id, 0, size, &err), size);
+    assert_memory_equal(got, bytes, size);
+    check(store, other, bytes + 1000, 300000);
+    ok(frame_size(&told, store, id, &err));
+    assert_int_equal(told, size);
+    assert_int_equal(frame_size(&told, store, id + 100, &err), -ENOENT);
+    assert_int_equal(frame_read_range(got, store, id + 100, 0, 1, &err), -ENOENT);
+    scratch_sql("DELETE FROM frame_chunk WHERE (frame, position) IN"
+                " (SELECT frame, min(position) FROM frame_chunk WHERE position > 0 GROUP BY frame)");
+    assert_true(frame_read_range(got, store, other, 0, 300000, &err) < 0);
+    assert_true(strlen(err.text) > 10);
+    store_close(store);
+}
+
 static int count_only(void *arg, const void *bytes, size_t size)
 {
     (void)bytes;
@@ -134,7 +184,7 @@ static void damage_is_noticed(void **state)
         "UPDATE chunk SET size = size + 1",
         "UPDATE frame SET size = size + 1",
         "UPDATE frame SET digest = zeroblob(32)",
-        "DELETE FROM frame_chunk WHERE position = 1",
+        "DELETE FROM frame_chunk WHERE position = (SELECT min(position) FROM frame_chunk WHERE position > 0)",
         "UPDATE frame_chunk SET position = 100 WHERE position = 0",
         "DELETE FROM chunk WHERE id = (SELECT chunk FROM frame_chunk ORDER BY position DESC LIMIT 1)",
         "UPDATE frame SET digest = x'00'",
@@ -171,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_bytes_come_back),
         cmocka_unit_test(like_frames_share),
+        cmocka_unit_test(ranges_come_back),
         cmocka_unit_test(damage_is_noticed),
     };
 

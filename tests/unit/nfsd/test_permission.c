@@ -79,7 +79,7 @@ static void open_files_stay_readable(void **state)
 
 static void virtual_directories_are_everybodys(void **state)
 {
-    const struct object object = {.kind = HANDLE_VIRTUAL};
+    const struct object object = {.kind = HANDLE_VIRTUAL, .own.mode = S_IFDIR | 0555};
     (void)state;
 
     assert_int_equal(object_permits(&object, &other), PERMIT_READ | PERMIT_EXECUTE);

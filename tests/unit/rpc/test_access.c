@@ -103,6 +103,25 @@ static void test_host_bits_and_repeats(void **state)
     access_list_free(list);
 }
 
+/* A program's options are known where it gave a table of them, and nowhere else. */
+static void test_own_options(void **state)
+{
+    static const struct access_option own[] = {{"one", ACCESS_OWN}, {"two", ACCESS_OWN << 1}, {NULL, 0}};
+    struct access_list *list = access_list_new();
+    struct error err;
+
+    (void)state;
+    assert_int_equal(access_list_add(list, "10.0.0.0/8,one", &err), -EINVAL);
+    access_list_take_options(list, own);
+    assert_int_equal(access_list_add(list, "10.0.0.0/8,one", &err), 0);
+    assert_int_equal(access_list_add(list, "10.1.0.0/16,two,insecure,one", &err), 0);
+    assert_int_equal(access_list_add(list, "10.2.0.0/16,three", &err), -EINVAL);
+    assert_int_equal(find(list, "10.9.0.1"), ACCESS_OWN);
+    assert_int_equal(find(list, "10.1.0.1"), ACCESS_OWN << 1 | ACCESS_OWN | ACCESS_INSECURE);
+    assert_int_equal(access_list_options(list, 0), ACCESS_OWN);
+    access_list_free(list);
+}
+
 static void test_bad_rules(void **state)
 {
     static const char *const bad[] = {
@@ -171,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_longest_prefix),
         cmocka_unit_test(test_families),
         cmocka_unit_test(test_host_bits_and_repeats),
+        cmocka_unit_test(test_own_options),
         cmocka_unit_test(test_bad_rules),
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_peer_text),

@@ -126,12 +126,57 @@ static void a_visit_can_be_ended(void **state)
     store_close(store);
 }
 
+/* Each type once, in order, an empty one too; no more than there is room for. */
+static void types_are_told_apart(void **state)
+{
+    struct store *store = scratch_store(STORE_CREATE);
+    struct node_ref node = make(store), many;
+    struct feature_types found = {0};
+    struct cutter *cutter;
+    char type[8] = "";
+    size_t size;
+    (void)state;
+
+    ok(feature_types_get(&found, store, node.id, &err));
+    assert_int_equal(found.count, TYPES);
+    for (unsigned i = 0; i < TYPES; i++) {
+        const char *name = feature_types_name(&size, &found, i);
+
+        assert_int_equal(size, strlen(types[i]));
+        assert_memory_equal(name, types[i], size);
+    }
+    ok(cutter_new(&cutter, store, NODE_FEATURES, &err));
+    for (unsigned i = 0; i < FEATURE_TYPES_MAX + 50; i++) {
+        if (i)
+            snprintf(type, sizeof type, "t%03u", i);
+        for (unsigned k = 0; k < 3; k++)
+            ok(cutter_add_feature(
+                cutter, &(struct feature){type, "k", "0\0001\0002" + 2 * k, (uint32_t)strlen(type), 1, 1}, &err));
+    }
+    ok(cutter_finish(&many, cutter, &err));
+    cutter_free(cutter);
+    ok(store_flush(store, &err));
+    ok(feature_types_get(&found, store, many.id, &err));
+    assert_int_equal(found.count, FEATURE_TYPES_MAX);
+    feature_types_name(&size, &found, 0);
+    assert_int_equal(size, 0);
+    for (unsigned i = 1; i < FEATURE_TYPES_MAX; i++) {
+        snprintf(type, sizeof type, "t%03u", i);
+        assert_memory_equal(feature_types_name(&size, &found, i), type, 4);
+        assert_int_equal(size, 4);
+    }
+    feature_types_free(&found);
+    assert_true(feature_types_get(&found, store, INT64_MAX / 64, &err) < 0);
+    store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_come_in_order),
         cmocka_unit_test(one_type_comes_alone),
         cmocka_unit_test(a_visit_can_be_ended),
+        cmocka_unit_test(types_are_told_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, scratch_tear_down);

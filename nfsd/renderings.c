@@ -1,0 +1,351 @@
+/* renderings.c - a table of results, and the threads that make them. One lock guards the table; nothing is rendered or
+ * written while it is held. */
+#include "nfsd/renderings.h"
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "db/snapshot.h"
+#include "db/store.h"
+#include "nfsd/meta.h"
+#include "tree/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Nodes that a thread keeps while it walks. Not the workers' cache: one pass over a large tree would empty that. */
+#define RENDER_CACHE (4u << 20) /* bytes */
+#define WRITE_SIZE 65536u       /* bytes gathered for one write */
+
+enum state { FREE, WAITING, RUNNING, DONE, FAILED };
+
+struct rendering {
+    enum state state;
+    uint8_t id[SNAPSHOT_ID_SIZE];
+    uint32_t file;
+    uint64_t used; /* when it was asked for last, by the table's count; while it waits, when it was asked for first */
+    uint64_t size;
+    int fd;    /* DONE */
+    int error; /* FAILED: negative errno … */
+    char *why; /* … and its text, if there was memory for it */
+};
+
+struct renderer {
+    struct renderings *all;
+    struct store *store;
+    struct tree_cache *cache;
+    struct tree_reader *reader;
+    pthread_t thread;
+    bool started;
+    struct error err;
+};
+
+struct renderings {
+    char *directory;
+    uint64_t limit;
+    pthread_mutex_t lock;
+    pthread_cond_t wanted; /* something waits, or the end has come */
+    atomic_bool ending;
+    uint64_t clock, bytes; /* bytes: of all that are DONE */
+    struct rendering table[RENDERINGS_MAX];
+    struct renderer renderers[RENDER_THREADS];
+};
+
+/* --- One file ----------------------------------------------------------------------------------------------------- */
+
+struct output {
+    struct renderings *all;
+    int fd;
+    uint64_t size;
+    struct buffer gathered;
+};
+
+static int write_gathered(struct output *output)
+{
+    const uint8_t *from = output->gathered.bytes;
+
+    for (size_t left = output->gathered.size; left;) {
+        ssize_t wrote = write(output->fd, from, left);
+
+        if (wrote < 0 && errno != EINTR)
+            return -errno;
+        from += wrote > 0 ? wrote : 0;
+        left -= wrote > 0 ? (size_t)wrote : 0;
+    }
+    output->size += output->gathered.size;
+    buffer_clear(&output->gathered);
+    return 0;
+}
+
+static int add(void *arg, const void *bytes, size_t size)
+{
+    struct output *output = arg;
+
+    if (atomic_load_explicit(&output->all->ending, memory_order_relaxed))
+        return -ECANCELED;
+    buffer_add(&output->gathered, bytes, size);
+    if (output->gathered.failed)
+        return -ENOMEM;
+    return output->gathered.size < WRITE_SIZE ? 0 : write_gathered(output);
+}
+
+/* A file without a name; where the file system has no such thing, one whose name is removed at once. */
+static int open_unnamed(const char *directory)
+{
+    char path[PATH_MAX];
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+        return fd < 0 ? -errno : fd;
+    if ((size_t)snprintf(path, sizeof path, "%s/rendering-XXXXXX", directory) >= sizeof path)
+        return -ENAMETOOLONG;
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    unlink(path);
+    return fd;
+}
+
+/* The descriptor of the finished file and its size, or why not. */
+static int render(uint64_t *size, struct renderer *r, const uint8_t *id, uint32_t file)
+{
+    struct output output = {.all = r->all, .fd = open_unnamed(r->all->directory)};
+    int result;
+
+    if (output.fd < 0)
+        return error_system(&r->err, -output.fd, "cannot render into %s", r->all->directory);
+    r->err.text[0] = '\0';
+    result = meta_render(r->reader, id, file, add, &output, &r->err);
+    if (result == 0)
+        result = write_gathered(&output);
+    buffer_free(&output.gathered);
+    tree_reader_rest(r->reader);
+    *size = output.size;
+    if (result == 0)
+        return output.fd;
+    close(output.fd);
+    if (!r->err.text[0]) /* it was the sink that failed */
+        error_system(&r->err, -result, "cannot render into %s", r->all->directory);
+    return result;
+}
+
+/* --- The table; under its lock ------------------------------------------------------------------------------------ */
+
+static struct rendering *find(struct renderings *all, const uint8_t *id, uint32_t file)
+{
+    for (size_t i = 0; i < RENDERINGS_MAX; i++) {
+        struct rendering *each = &all->table[i];
+
+        if (each->state != FREE && each->file == file && memcmp(each->id, id, SNAPSHOT_ID_SIZE) == 0)
+            return each;
+    }
+    return NULL;
+}
+
+/* The one in one of two states that was used first, other than `except`. */
+static struct rendering *oldest(struct renderings *all, enum state a, enum state b, const struct rendering *except)
+{
+    struct rendering *found = NULL;
+
+    for (size_t i = 0; i < RENDERINGS_MAX; i++) {
+        struct rendering *each = &all->table[i];
+
+        if ((each->state == a || each->state == b) && each != except && (!found || each->used < found->used))
+            found = each;
+    }
+    return found;
+}
+
+static void let_go(struct renderings *all, struct rendering *rendering)
+{
+    if (rendering->state == DONE) {
+        close(rendering->fd);
+        all->bytes -= rendering->size;
+    }
+    free(rendering->why);
+    *rendering = (struct rendering){.state = FREE};
+}
+
+static void shrink(struct renderings *all, const struct rendering *except)
+{
+    struct rendering *victim;
+
+    while (all->bytes > all->limit && (victim = oldest(all, DONE, DONE, except)))
+        let_go(all, victim);
+}
+
+/* Not when as many as there is room for are wanted already: who asks again later may find a place. */
+static void want(struct renderings *all, const uint8_t *id, uint32_t file)
+{
+    struct rendering *slot = oldest(all, FREE, FREE, NULL);
+
+    if (!slot)
+        slot = oldest(all, DONE, FAILED, NULL);
+    if (!slot)
+        return;
+    let_go(all, slot);
+    slot->state = WAITING;
+    slot->file = file;
+    slot->used = ++all->clock;
+    memcpy(slot->id, id, SNAPSHOT_ID_SIZE);
+    pthread_cond_signal(&all->wanted);
+}
+
+static int tell_failure(struct renderings *all, struct rendering *failed, struct error *err)
+{
+    int error = failed->error;
+
+    error_refused(err, -error, "%s", failed->why ? failed->why : "cannot render");
+    let_go(all, failed);
+    return error == -EBUSY || error == -ENOENT || error == -ESTALE ? -EIO : error; /* these would mean something else */
+}
+
+static int look(uint64_t *size, int *fd, struct renderings *all, const uint8_t *id, uint32_t file, struct error *err)
+{
+    struct rendering *found = find(all, id, file);
+
+    if (!found)
+        want(all, id, file);
+    if (!found || found->state == WAITING || found->state == RUNNING)
+        return -EBUSY;
+    if (found->state == FAILED)
+        return tell_failure(all, found, err);
+    found->used = ++all->clock;
+    *size = found->size;
+    if (!fd)
+        return 0;
+    *fd = fcntl(found->fd, F_DUPFD_CLOEXEC, 0);
+    return *fd < 0 ? error_system(err, errno, "a rendered file") : 0;
+}
+
+int renderings_find(uint64_t *size, int *fd, struct renderings *all, const uint8_t *id, uint32_t file,
+                    struct error *err)
+{
+    pthread_mutex_lock(&all->lock);
+    int result = look(size, fd, all, id, file, err);
+    pthread_mutex_unlock(&all->lock);
+    return result;
+}
+
+/* --- Threads ------------------------------------------------------------------------------------------------------ */
+
+/* Under the lock, which is let go while the file is made. */
+static void make(struct renderer *r, struct rendering *rendering)
+{
+    struct renderings *all = r->all;
+    uint8_t id[SNAPSHOT_ID_SIZE];
+    uint32_t file = rendering->file;
+    uint64_t size = 0;
+
+    rendering->state = RUNNING;
+    memcpy(id, rendering->id, sizeof id);
+    pthread_mutex_unlock(&all->lock);
+    int fd = render(&size, r, id, file);
+    pthread_mutex_lock(&all->lock);
+    rendering->used = ++all->clock;
+    if (fd < 0) {
+        rendering->state = FAILED;
+        rendering->error = fd;
+        rendering->why = strdup(r->err.text);
+        return;
+    }
+    rendering->state = DONE;
+    rendering->fd = fd;
+    rendering->size = size;
+    all->bytes += size;
+    shrink(all, rendering);
+}
+
+static void *renderer_run(void *arg)
+{
+    struct renderer *r = arg;
+    struct renderings *all = r->all;
+
+    pthread_mutex_lock(&all->lock);
+    while (!atomic_load_explicit(&all->ending, memory_order_relaxed)) {
+        struct rendering *next = oldest(all, WAITING, WAITING, NULL);
+
+        if (next)
+            make(r, next);
+        else
+            pthread_cond_wait(&all->wanted, &all->lock);
+    }
+    pthread_mutex_unlock(&all->lock);
+    return NULL;
+}
+
+static int renderer_start(struct renderer *r, struct renderings *all, struct error *err)
+{
+    sigset_t every, before;
+    int result;
+
+    r->all = all;
+    result = store_open(&r->store, all->directory, STORE_READ, err);
+    if (result == 0)
+        result = tree_cache_new(&r->cache, RENDER_CACHE, err);
+    if (result == 0)
+        result = tree_reader_new(&r->reader, r->store, r->cache, err);
+    if (result < 0)
+        return result;
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &before);
+    int failed = pthread_create(&r->thread, NULL, renderer_run, r);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    r->started = failed == 0;
+    return failed ? error_system(err, failed, "cannot start a thread") : 0;
+}
+
+static void renderer_end(struct renderer *r)
+{
+    if (r->started)
+        pthread_join(r->thread, NULL);
+    tree_reader_free(r->reader);
+    tree_cache_free(r->cache);
+    store_close(r->store);
+}
+
+int renderings_new(struct renderings **out, const char *store_directory, uint64_t limit, struct error *err)
+{
+    struct renderings *all = calloc(1, sizeof *all);
+    int result = 0;
+
+    if (!all)
+        return error_system(err, ENOMEM, "cannot render files");
+    pthread_mutex_init(&all->lock, NULL);
+    pthread_cond_init(&all->wanted, NULL);
+    all->limit = limit;
+    all->directory = strdup(store_directory);
+    if (!all->directory)
+        result = error_system(err, ENOMEM, "cannot render files");
+    for (size_t i = 0; i < RENDER_THREADS && result == 0; i++)
+        result = renderer_start(&all->renderers[i], all, err);
+    if (result < 0) {
+        renderings_free(all);
+        return result;
+    }
+    *out = all;
+    return 0;
+}
+
+void renderings_free(struct renderings *all)
+{
+    if (!all)
+        return;
+    pthread_mutex_lock(&all->lock);
+    atomic_store_explicit(&all->ending, true, memory_order_relaxed);
+    pthread_cond_broadcast(&all->wanted);
+    pthread_mutex_unlock(&all->lock);
+    for (size_t i = 0; i < RENDER_THREADS; i++)
+        renderer_end(&all->renderers[i]);
+    for (size_t i = 0; i < RENDERINGS_MAX; i++)
+        let_go(all, &all->table[i]);
+    pthread_cond_destroy(&all->wanted);
+    pthread_mutex_destroy(&all->lock);
+    free(all->directory);
+    free(all);
+}
