@@ -117,8 +117,8 @@ static void ranges_come_back(void **state)
 {
     /* Version 1: a chunk's position was its ordinal. */
     static const char *const to_version_1[] = {
-        "CREATE TABLE old AS SELECT frame, row_number() OVER (PARTITION BY frame ORDER BY position) - 1, chunk"
-        " FROM frame_chunk",
+        ("CREATE TABLE old AS SELECT frame, row_number() OVER (PARTITION BY frame ORDER BY position) - 1, chunk"
+         " FROM frame_chunk"),
         "DELETE FROM frame_chunk",
         "INSERT INTO frame_chunk SELECT * FROM old",
         "DROP TABLE old",
