@@ -215,9 +215,11 @@ ssize_t plain_next(const void **bytes, struct plain *plain, struct error *err)
     if (got <= 0)
         return got;
     plain->size += (uint64_t)got;
-    if (plain->size > plain->size_max)
+    if (plain->size > plain->size_max) {
+        plain->at_end = false; /* wherever the input is, it is not cut short */
         return error_input(err, "%s: more than %llu bytes uncompressed; --max-size allows more",
                            input_name(plain->input), (unsigned long long)plain->size_max);
+    }
     hasher_add(plain->hasher, *bytes, (size_t)got);
     keep_tail(plain, *bytes, (size_t)got);
     return got;

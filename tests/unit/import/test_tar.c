@@ -366,6 +366,9 @@ static void bad_ones_are_refused(void **state)
     end();
     refused((struct import_options){.strict = true},
             "some.tar: ../f: an entry that no tree can hold, a component of the path is \"..\"");
+    member('0', "../f", NULL, "abc");
+    refused((struct import_options){.strict = true, .partial = true},
+            "some.tar: ../f: an entry that no tree can hold, a component of the path is \"..\"");
     member('0', "a/f", NULL, "abc");
     end();
     refused((struct import_options){.strip_prefix = "/b"}, "some.tar: no entry lies below the prefix /b");
