@@ -3,6 +3,7 @@
 #include "import/plain.h"
 
 #include "import/gunzip.h"
+#include "import/hasher.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -20,7 +21,7 @@ struct plain {
     struct gunzip *gunzip;   /* gzip: this one, and its bytes */
     uint8_t *block;          /* of INPUT_BLOCK bytes */
     struct archive *archive; /* zstd, xz, bzip2 */
-    struct sha256 *sha;
+    struct hasher *hasher;
     struct error *err; /* of the call that is being answered, while libarchive asks for bytes */
     int failed;        /* what reading the input said */
     size_t given;      /* bytes of the input that are being used */
@@ -132,8 +133,8 @@ int plain_open(struct plain **plain, struct input *input, uint64_t size_max, str
     struct plain *p = calloc(1, sizeof *p);
 
     if (p)
-        p->sha = sha256_new();
-    if (!p || !p->sha) {
+        p->hasher = hasher_new();
+    if (!p || !p->hasher) {
         plain_close(p);
         return error_system(err, ENOMEM, "%s", input_name(input));
     }
@@ -151,11 +152,11 @@ void plain_close(struct plain *plain)
 {
     if (!plain)
         return;
+    hasher_free(plain->hasher); /* first: it may be at work on what the others hold */
     if (plain->archive)
         archive_read_free(plain->archive);
     gunzip_free(plain->gunzip);
     free(plain->block);
-    sha256_free(plain->sha);
     free(plain);
 }
 
@@ -201,6 +202,7 @@ ssize_t plain_next(const void **bytes, struct plain *plain, struct error *err)
     const uint8_t *next = NULL;
     ssize_t got;
 
+    hasher_wait(plain->hasher); /* the last bytes are about to go */
     if (plain->archive) {
         got = next_unpacked(bytes, plain, err);
     } else if (plain->gunzip) {
@@ -213,17 +215,19 @@ ssize_t plain_next(const void **bytes, struct plain *plain, struct error *err)
     if (got <= 0)
         return got;
     plain->size += (uint64_t)got;
-    if (plain->size > plain->size_max)
+    if (plain->size > plain->size_max) {
+        plain->at_end = false; /* wherever the input is, it is not cut short */
         return error_input(err, "%s: more than %llu bytes uncompressed; --max-size allows more",
                            input_name(plain->input), (unsigned long long)plain->size_max);
-    sha256_add(plain->sha, *bytes, (size_t)got);
+    }
+    hasher_add(plain->hasher, *bytes, (size_t)got);
     keep_tail(plain, *bytes, (size_t)got);
     return got;
 }
 
 void plain_digest(struct digest *digest, struct plain *plain)
 {
-    sha256_final(digest, plain->sha);
+    hasher_final(digest, plain->hasher);
 }
 
 uint64_t plain_size(const struct plain *plain)

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libimport.a
 libimport_a_SOURCES = \
+    import/acl.c import/acl.h \
     import/builder.c import/builder.h import/builder_items.h \
     import/builder_replay.c import/builder_settle.c import/builder_write.c \
     import/configs.c import/configs.h \
@@ -13,6 +14,7 @@ libimport_a_SOURCES = \
     import/import.h import/import_frame.c import/import_tar.c \
     import/inodes.c import/inodes.h \
     import/gunzip.c import/gunzip.h \
+    import/hasher.c import/hasher.h \
     import/input.c import/input.h \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
     import/logstash.c import/logstash.h \

@@ -31,6 +31,7 @@ int tar_failed(struct tar *tar, struct error *err)
 {
     const char *text = archive_error_string(tar->archive);
 
+    tar->broken = true;
     if (tar->failed)
         return tar->failed;
     if (archive_errno(tar->archive) == ENOMEM)
@@ -203,7 +204,7 @@ int tar_read(struct tar *tar, struct error *err)
 {
     int rc = read_entries(tar, err);
 
-    if (rc == -EBADMSG && tar->options->partial && plain_at_end(tar->plain)) {
+    if (rc == -EBADMSG && tar->broken && tar->options->partial && plain_at_end(tar->plain)) {
         tar->partial = true;
         rc = 0;
     } else if (rc == 0) {

@@ -42,6 +42,7 @@ struct tar {
     uint64_t left_out;
     char first_why[512]; /* name and reason of the first that was left out */
     bool partial;
+    bool broken;       /* the archive is, whatever else may be wrong */
     struct error *err; /* of the call that is being answered, while libarchive asks for bytes */
     int failed;        /* what reading the input said */
 };

@@ -53,6 +53,9 @@ for format in ustar v7; do
 done
 same ustar ustar.tar
 
+"$CONFUSE" show pax@latest >out 2>err
+grep -q "sha256:$(sha256sum <pax.tar | cut -d' ' -f1)" out || wrong 'the source is not what sha256sum says'
+
 # However it is compressed and comes in, it is the same source: one snapshot, and the same id.
 for compress in 'cat' 'gzip' 'xz' 'bzip2' 'zstd -q'; do
     command -v ${compress%% *} >/dev/null || continue
