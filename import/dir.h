@@ -35,7 +35,7 @@ struct dir {
     struct stat store;     /* the store's directory, which is not imported into itself */
     uint64_t bytes, files; /* read so far */
     uint64_t notes;
-    char first_note[BUILDER_PATH_MAX + 128]; /* for people */
+    char first_note[512]; /* for people */
 };
 
 /* Walk a directory; the fd stays the caller's. */
