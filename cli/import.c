@@ -220,13 +220,17 @@ const struct command command_import = {
     .help =
         "A SOURCE is a frame of agentless-system-crawler: csv, json, logstash or fluentd form, plain or gzip, one or "
         "more of\n"
-        "them; - is standard input. Prints `ID NAMESPACE TIME` for each, once it is durable. The same source again\n"
-        "gives the same id and adds nothing. Content that the frame does not hold is known to be absent, never made "
-        "up.\n"
+        "them; or a tar, plain or compressed. They are told apart by content; - is standard input. Prints `ID "
+        "NAMESPACE "
+        "TIME`\n"
+        "for each, once it is durable. The same source again gives the same id and adds nothing. Content that a frame "
+        "does\n"
+        "not hold is known to be absent, never made up.\n"
         "A directory is taken with all that is in it, content too, but for what is mounted inside.\n\n"
         "    confuse import frame.csv.gz\n"
         "    confuse import --namespace web-1 /srv/web-1/rootfs\n"
         "    zcat crawl/*.gz | confuse import -\n"
+        "    docker export web-1 | confuse import --namespace prod/web-1 -\n"
         "    confuse import --strip-prefix /mnt/target host-crawl.csv\n",
     .options = OPTIONS,
     .run = run,

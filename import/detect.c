@@ -53,10 +53,11 @@ static bool is_tar(const uint8_t *header)
 int detect(enum source_format *format, struct input *input, struct error *err)
 {
     uint8_t header[TAR_BLOCK];
-    ssize_t got = plain_peek(header, input, TAR_BLOCK, err);
+    bool is_packed = false;
+    ssize_t got = plain_peek(header, &is_packed, input, TAR_BLOCK, err);
 
     if (got < 0)
         return (int)got;
-    *format = got == TAR_BLOCK && is_tar(header) ? SOURCE_TAR : SOURCE_FRAME;
+    *format = is_packed || (got == TAR_BLOCK && is_tar(header)) ? SOURCE_TAR : SOURCE_FRAME;
     return 0;
 }

@@ -28,7 +28,7 @@ struct dir {
     struct blob_writer *writer;
     struct inodes inodes;
     struct xattrs xattrs;
-    uint8_t *block;          /* DIR_BLOCK bytes */
+    uint8_t *block; /* DIR_BLOCK bytes */
     char path[BUILDER_PATH_MAX + 1];
     size_t path_size;      /* "/usr/lib"; "/" is the root */
     dev_t mount;           /* the root's */

@@ -15,6 +15,8 @@ struct input {
     size_t room;        /* of bytes */
     size_t first, last; /* offsets into bytes */
     uint64_t skipped;
+    int (*hook)(void *arg, struct error *err); /* before waiting; may be NULL */
+    void *hook_arg;
     bool at_end, is_stdin;
 };
 
@@ -89,11 +91,20 @@ static int make_room(struct input *in, struct error *err)
     return 0;
 }
 
+static bool must_wait(const struct input *in)
+{
+    struct pollfd pollfd = {.fd = in->fd, .events = POLLIN};
+
+    return poll(&pollfd, 1, 0) == 0;
+}
+
 static int read_block(struct input *in, struct error *err)
 {
     int rc = make_room(in, err);
     ssize_t got;
 
+    if (rc == 0 && in->hook && must_wait(in))
+        rc = in->hook(in->hook_arg, err);
     if (rc < 0)
         return rc;
     do
@@ -123,11 +134,10 @@ void input_skip(struct input *input, size_t size)
     input->skipped += size;
 }
 
-bool input_must_wait(const struct input *input)
+void input_before_wait(struct input *input, int (*hook)(void *arg, struct error *err), void *arg)
 {
-    struct pollfd pollfd = {.fd = input->fd, .events = POLLIN};
-
-    return input->first == input->last && !input->at_end && poll(&pollfd, 1, 0) == 0;
+    input->hook = hook;
+    input->hook_arg = arg;
 }
 
 uint64_t input_position(const struct input *input)

@@ -36,8 +36,8 @@ ssize_t input_peek(const uint8_t **bytes, struct input *input, size_t size, stru
 /* Go on behind the first `size` bytes of those. */
 void input_skip(struct input *input, size_t size);
 
-/* Would input_peek() of one byte have to wait for somebody who writes? */
-bool input_must_wait(const struct input *input);
+/* Before bytes are waited for that somebody has not written yet, `hook` is called. */
+void input_before_wait(struct input *input, int (*hook)(void *arg, struct error *err), void *arg);
 
 /* Bytes skipped so far. */
 uint64_t input_position(const struct input *input);

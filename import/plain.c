@@ -1,6 +1,8 @@
-/* plain.c - libarchive's filters undo compression, with its "raw" format behind them, which is no format at all; what
- * is not compressed goes past it. */
+/* plain.c - libarchive's filters undo compression, with its "raw" format behind them, which is no format at all. gzip
+ * is zlib's (gunzip.h), and what is not compressed goes past both. */
 #include "import/plain.h"
+
+#include "import/gunzip.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -15,25 +17,27 @@
 
 struct plain {
     struct input *input;
-    struct store *store;
-    struct archive *archive; /* NULL: nothing is compressed */
+    struct gunzip *gunzip;   /* gzip: this one, and its bytes */
+    uint8_t *block;          /* of INPUT_BLOCK bytes */
+    struct archive *archive; /* zstd, xz, bzip2 */
     struct sha256 *sha;
     struct error *err; /* of the call that is being answered, while libarchive asks for bytes */
     int failed;        /* what reading the input said */
     size_t given;      /* bytes of the input that are being used */
     uint64_t size, size_max;
     uint8_t tail[TAIL_SIZE];
-    bool at_end;
+    bool at_end, is_done;
 };
 
 /* --- Compression -------------------------------------------------------------------------------------------------- */
 
-static bool is_compressed(const uint8_t *bytes, size_t size)
+/* By what libarchive undoes. */
+static bool is_packed_by_others(const uint8_t *bytes, size_t size)
 {
     static const struct {
         const char *bytes;
         size_t size;
-    } magics[] = {{"\x1f\x8b", 2}, {"\x28\xb5\x2f\xfd", 4}, {"\xfd\x37zXZ\0", 6}, {"BZh", 3}};
+    } magics[] = {{"\x28\xb5\x2f\xfd", 4}, {"\xfd\x37zXZ\0", 6}, {"BZh", 3}};
 
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
         if (size >= magics[i].size && memcmp(bytes, magics[i].bytes, magics[i].size) == 0)
@@ -47,7 +51,6 @@ static struct archive *new_filters(void)
 
     if (!archive)
         return NULL;
-    archive_read_support_filter_gzip(archive);
     archive_read_support_filter_zstd(archive);
     archive_read_support_filter_xz(archive);
     archive_read_support_filter_bzip2(archive);
@@ -62,8 +65,7 @@ static ssize_t next_input(const uint8_t **bytes, struct plain *plain, struct err
 {
     input_skip(plain->input, plain->given);
     plain->given = 0;
-    int rc = plain->store && input_must_wait(plain->input) ? store_flush(plain->store, err) : 0;
-    ssize_t got = rc < 0 ? rc : input_peek(bytes, plain->input, 1, err);
+    ssize_t got = input_peek(bytes, plain->input, 1, err);
     if (got < 0)
         return got;
     plain->given = (size_t)got;
@@ -94,14 +96,40 @@ static int archive_failed(struct plain *plain, struct error *err)
         return plain->failed;
     if (archive_errno(plain->archive) == ENOMEM)
         return error_system(err, ENOMEM, "%s", input_name(plain->input));
-    return error_input(err, "%s: %s", input_name(plain->input), text ? text : "it cannot be uncompressed");
+    return error_input(err, "%s: %s%s", input_name(plain->input),
+                       plain->at_end ? "the compressed data is cut short: " : "",
+                       text ? text : "it cannot be uncompressed");
 }
 
-int plain_open(struct plain **plain, struct input *input, struct store *store, uint64_t size_max, struct error *err)
+/* The bytes at the input's beginning tell which way they go. */
+static int choose_way(struct plain *plain, struct error *err)
+{
+    const uint8_t *bytes;
+    struct archive_entry *entry;
+    ssize_t got = input_peek(&bytes, plain->input, 6, err);
+
+    if (got < 0)
+        return (int)got;
+    if (gunzip_likes(bytes, (size_t)got)) {
+        plain->gunzip = gunzip_new(plain->input);
+        plain->block = malloc(INPUT_BLOCK);
+        return plain->gunzip && plain->block ? 0 : error_system(err, ENOMEM, "%s", input_name(plain->input));
+    }
+    if (!is_packed_by_others(bytes, (size_t)got))
+        return 0;
+    plain->archive = new_filters();
+    if (!plain->archive)
+        return error_system(err, ENOMEM, "%s", input_name(plain->input));
+    plain->err = err;
+    if (archive_read_open(plain->archive, plain, NULL, feed, NULL) == ARCHIVE_OK &&
+        archive_read_next_header(plain->archive, &entry) == ARCHIVE_OK)
+        return 0;
+    return archive_failed(plain, err);
+}
+
+int plain_open(struct plain **plain, struct input *input, uint64_t size_max, struct error *err)
 {
     struct plain *p = calloc(1, sizeof *p);
-    struct archive_entry *entry;
-    const uint8_t *bytes;
 
     if (p)
         p->sha = sha256_new();
@@ -110,19 +138,8 @@ int plain_open(struct plain **plain, struct input *input, struct store *store, u
         return error_system(err, ENOMEM, "%s", input_name(input));
     }
     p->input = input;
-    p->store = store;
     p->size_max = size_max;
-    p->err = err;
-    ssize_t got = input_peek(&bytes, input, 6, err);
-    int rc = got < 0 ? (int)got : 0;
-    if (rc == 0 && is_compressed(bytes, (size_t)got)) {
-        p->archive = new_filters();
-        if (!p->archive)
-            rc = error_system(err, ENOMEM, "%s", input_name(input));
-        else if (archive_read_open(p->archive, p, NULL, feed, NULL) != ARCHIVE_OK ||
-                 archive_read_next_header(p->archive, &entry) != ARCHIVE_OK)
-            rc = archive_failed(p, err);
-    }
+    int rc = choose_way(p, err);
     if (rc < 0)
         plain_close(p);
     else
@@ -136,6 +153,8 @@ void plain_close(struct plain *plain)
         return;
     if (plain->archive)
         archive_read_free(plain->archive);
+    gunzip_free(plain->gunzip);
+    free(plain->block);
     sha256_free(plain->sha);
     free(plain);
 }
@@ -155,6 +174,20 @@ static ssize_t next_unpacked(const void **bytes, struct plain *plain, struct err
     return rc == ARCHIVE_OK ? (ssize_t)size : archive_failed(plain, err);
 }
 
+static ssize_t next_gzip(const void **bytes, struct plain *plain, struct error *err)
+{
+    const char *why = NULL;
+    ssize_t got = gunzip_read(plain->block, &why, plain->gunzip, INPUT_BLOCK, err);
+
+    *bytes = plain->block;
+    if (got < 0)
+        return why ? error_input(err, "%s: broken gzip, %s", input_name(plain->input), why) : got;
+    plain->at_end = got == 0;
+    if (got == 0 && gunzip_is_cut_short(plain->gunzip))
+        return error_input(err, "%s: the gzip data is cut short", input_name(plain->input));
+    return got;
+}
+
 static void keep_tail(struct plain *plain, const uint8_t *bytes, size_t size)
 {
     size_t fresh = size < TAIL_SIZE ? size : TAIL_SIZE;
@@ -170,10 +203,13 @@ ssize_t plain_next(const void **bytes, struct plain *plain, struct error *err)
 
     if (plain->archive) {
         got = next_unpacked(bytes, plain, err);
+    } else if (plain->gunzip) {
+        got = next_gzip(bytes, plain, err);
     } else {
         got = next_input(&next, plain, err);
         *bytes = next;
     }
+    plain->is_done = got == 0;
     if (got <= 0)
         return got;
     plain->size += (uint64_t)got;
@@ -200,6 +236,11 @@ bool plain_ends_in_zeros(const struct plain *plain)
     static const uint8_t zeros[TAIL_SIZE];
 
     return plain->size >= TAIL_SIZE && memcmp(plain->tail, zeros, TAIL_SIZE) == 0;
+}
+
+bool plain_is_done(const struct plain *plain)
+{
+    return plain->is_done;
 }
 
 bool plain_at_end(const struct plain *plain)
@@ -253,7 +294,24 @@ static ssize_t peek_unpacked(uint8_t *out, struct look *look, size_t size, struc
     return got > 0 ? got : 0;
 }
 
-ssize_t plain_peek(uint8_t *out, struct input *input, size_t size, struct error *err)
+/* As much of the input as is needed. */
+static ssize_t peek_gzip(uint8_t *out, struct input *input, size_t size, struct error *err)
+{
+    const uint8_t *bytes;
+    size_t before = 0, got = 0;
+
+    for (;;) {
+        ssize_t there = before < PEEK_MAX ? input_peek(&bytes, input, before + 1, err) : 0;
+        if (there < 0)
+            return there;
+        if ((size_t)there <= before || got == size)
+            return (ssize_t)got;
+        before = (size_t)there;
+        got = gunzip_begin(out, size, bytes, before);
+    }
+}
+
+ssize_t plain_peek(uint8_t *out, bool *is_packed, struct input *input, size_t size, struct error *err)
 {
     struct look look = {.input = input, .err = err};
     const uint8_t *bytes;
@@ -261,8 +319,11 @@ ssize_t plain_peek(uint8_t *out, struct input *input, size_t size, struct error 
 
     if (got < 0)
         return got;
-    if (is_compressed(bytes, (size_t)got))
+    *is_packed = is_packed_by_others(bytes, (size_t)got);
+    if (*is_packed)
         return peek_unpacked(out, &look, size, err);
+    if (gunzip_likes(bytes, (size_t)got))
+        return peek_gzip(out, input, size, err);
     if ((size_t)got > size)
         got = (ssize_t)size;
     memcpy(out, bytes, (size_t)got);

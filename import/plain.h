@@ -5,14 +5,12 @@
 #define IMPORT_PLAIN_H
 
 #include "base/digest.h"
-#include "db/store.h"
 #include "import/input.h"
 
 struct plain;
 
-/* The input is borrowed. More than `size_max` bytes are an error: a few kilobytes can be compressed petabytes. Before
- * anybody's bytes are waited for, the batch of `store` is ended, so that nobody waits for the lock meanwhile. */
-int plain_open(struct plain **plain, struct input *input, struct store *store, uint64_t size_max, struct error *err);
+/* The input is borrowed. More than `size_max` bytes are an error: a few kilobytes can be compressed petabytes. */
+int plain_open(struct plain **plain, struct input *input, uint64_t size_max, struct error *err);
 void plain_close(struct plain *plain);
 
 /* The next bytes, borrowed until the next call; 0 at the end. -EBADMSG: broken, cut short, or too many. */
@@ -25,10 +23,12 @@ void plain_digest(struct digest *digest, struct plain *plain);
 uint64_t plain_size(const struct plain *plain);
 bool plain_ends_in_zeros(const struct plain *plain);
 
-/* Did the input end (whether it should or not)? */
+/* Was the last byte given out? Did the input end, so that what is broken may only be cut short? */
+bool plain_is_done(const struct plain *plain);
 bool plain_at_end(const struct plain *plain);
 
-/* Look at the first `size` bytes without skipping anything of the input. Fewer: there are no more, or it is broken. */
-ssize_t plain_peek(uint8_t *out, struct input *input, size_t size, struct error *err);
+/* Look at the first `size` bytes without skipping anything of the input. Fewer: there are no more, or it is broken.
+ * *is_packed: it is compressed by something else than gzip, which no frame is. */
+ssize_t plain_peek(uint8_t *out, bool *is_packed, struct input *input, size_t size, struct error *err);
 
 #endif

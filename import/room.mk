@@ -11,6 +11,7 @@ libimport_a_SOURCES = \
     import/file_record.c import/file_record.h \
     import/frame.c import/frame.h import/frame_arrange.c import/frame_store.c import/frame_stream.c \
     import/import.h import/import_frame.c import/import_tar.c \
+    import/gunzip.c import/gunzip.h \
     import/inodes.c import/inodes.h \
     import/input.c import/input.h \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \

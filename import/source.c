@@ -1,27 +1,24 @@
-/* source.c - text from an input: as it is, or inflated by zlib, which gives out all that is whole of gzip data that is
- * cut short. Lines are found in one block of memory that grows with the longest of them. */
+/* source.c - text from an input, as it is or behind gzip. Lines are found in one block of memory that grows with the
+ * longest of them. */
 #include "import/source.h"
 
-#include "base/cleanup.h"
+#include "import/gunzip.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #define SOURCE_BLOCK INPUT_BLOCK /* bytes of text made at once */
-#define GZIP_WINDOW (15 + 16)    /* zlib: the largest window, and gzip's header */
-
-enum form { UNKNOWN, PLAIN, GZIP, ENDED };
 
 struct source {
     struct input *input;
-    char *bytes;        /* [first, last) of it are read and not yet given out */
-    size_t room;        /* of bytes */
-    size_t first, last; /* offsets into bytes */
-    uint64_t lines;     /* given out */
-    z_stream gzip;
-    enum form form;
-    bool cut_short;
+    char *bytes;           /* [first, last) of it are read and not yet given out */
+    size_t room;           /* of bytes */
+    size_t first, last;    /* offsets into bytes */
+    uint64_t lines;        /* given out */
+    struct gunzip *gunzip; /* NULL: the text is plain */
+    bool known;            /* which of the two */
+    bool at_end;
 };
 
 int source_open(struct source **source, struct input *input, struct error *err)
@@ -33,13 +30,11 @@ int source_open(struct source **source, struct input *input, struct error *err)
         s->room = SOURCE_BLOCK;
         s->bytes = malloc(s->room);
     }
-    if (s && s->bytes && inflateInit2(&s->gzip, GZIP_WINDOW) == Z_OK) {
+    if (s && s->bytes) {
         *source = s;
         return 0;
     }
     error_system(err, ENOMEM, "%s", input_name(input));
-    if (s)
-        free(s->bytes);
     free(s);
     input_close(input);
     return -ENOMEM;
@@ -49,7 +44,7 @@ void source_close(struct source *source)
 {
     if (!source)
         return;
-    inflateEnd(&source->gzip);
+    gunzip_free(source->gunzip);
     input_close(source->input);
     free(source->bytes);
     free(source);
@@ -62,7 +57,7 @@ const char *source_name(const struct source *source)
 
 bool source_is_cut_short(const struct source *source)
 {
-    return source->cut_short;
+    return source->gunzip && gunzip_is_cut_short(source->gunzip);
 }
 
 uint64_t source_position(const struct source *source)
@@ -90,7 +85,6 @@ static int make_room(struct source *s, struct error *err)
 
 /* --- Text --------------------------------------------------------------------------------------------------------- */
 
-/* At the beginning, and behind each gzip member: what comes now? Behind a member only another one counts. */
 static int find_form(struct source *s, struct error *err)
 {
     const uint8_t *bytes;
@@ -98,63 +92,50 @@ static int find_form(struct source *s, struct error *err)
 
     if (got < 0)
         return (int)got;
-    if (got >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b)
-        s->form = GZIP;
-    else
-        s->form = s->form == UNKNOWN ? PLAIN : ENDED;
-    return 0;
-}
-
-static void take_plain(struct source *s, const uint8_t *bytes, size_t size)
-{
-    if (size > SOURCE_BLOCK)
-        size = SOURCE_BLOCK;
-    memcpy(s->bytes + s->last, bytes, size);
-    s->last += size;
-    input_skip(s->input, size);
-}
-
-static int take_gzip(struct source *s, const uint8_t *bytes, size_t size, struct error *err)
-{
-    z_stream *z = &s->gzip;
-
-    z->next_in = (Bytef *)(uintptr_t)bytes; /* zlib only reads it */
-    z->avail_in = (uInt)(size < INPUT_BLOCK ? size : INPUT_BLOCK);
-    z->next_out = (Bytef *)s->bytes + s->last;
-    z->avail_out = SOURCE_BLOCK;
-    int problem = inflate(z, Z_NO_FLUSH);
-    s->last += SOURCE_BLOCK - z->avail_out;
-    input_skip(s->input, (size_t)(z->next_in - bytes));
-    if (problem == Z_STREAM_END)
-        return inflateReset(z) == Z_OK ? find_form(s, err) : error_system(err, EIO, "%s", source_name(s));
-    if (problem == Z_MEM_ERROR)
-        return error_system(err, ENOMEM, "%s", source_name(s));
-    if (problem == Z_OK || problem == Z_BUF_ERROR)
+    s->known = true;
+    if (!gunzip_likes(bytes, (size_t)got))
         return 0;
-    return error_input(err, "%s:%llu: broken gzip, %s", source_name(s), (unsigned long long)s->lines + 1,
-                       z->msg ? z->msg : "it needs a dictionary");
+    s->gunzip = gunzip_new(s->input);
+    return s->gunzip ? 0 : error_system(err, ENOMEM, "%s", source_name(s));
+}
+
+static ssize_t take_plain(char *out, struct source *s, struct error *err)
+{
+    const uint8_t *bytes;
+    ssize_t got = input_peek(&bytes, s->input, 1, err);
+
+    if (got <= 0)
+        return got;
+    if (got > SOURCE_BLOCK)
+        got = SOURCE_BLOCK;
+    memcpy(out, bytes, (size_t)got);
+    input_skip(s->input, (size_t)got);
+    return got;
+}
+
+static ssize_t take_gzip(char *out, struct source *s, struct error *err)
+{
+    const char *why = NULL;
+    ssize_t got = gunzip_read(out, &why, s->gunzip, SOURCE_BLOCK, err);
+
+    return got < 0 && why
+               ? error_input(err, "%s:%llu: broken gzip, %s", source_name(s), (unsigned long long)s->lines + 1, why)
+               : got;
 }
 
 static int read_block(struct source *s, struct error *err)
 {
-    const uint8_t *bytes;
     int rc = make_room(s, err);
 
-    if (rc == 0 && s->form == UNKNOWN)
+    if (rc == 0 && !s->known)
         rc = find_form(s, err);
-    if (rc < 0 || s->form == ENDED)
+    if (rc < 0)
         return rc;
-    ssize_t got = input_peek(&bytes, s->input, 1, err);
+    ssize_t got = s->gunzip ? take_gzip(s->bytes + s->last, s, err) : take_plain(s->bytes + s->last, s, err);
     if (got < 0)
         return (int)got;
-    if (got == 0) {
-        s->cut_short = s->form == GZIP;
-        s->form = ENDED;
-        return 0;
-    }
-    if (s->form == GZIP)
-        return take_gzip(s, bytes, (size_t)got, err);
-    take_plain(s, bytes, (size_t)got);
+    s->last += (size_t)got;
+    s->at_end = got == 0;
     return 0;
 }
 
@@ -171,12 +152,12 @@ int source_next_line(struct line *line, struct source *s, struct error *err)
         if (size > SOURCE_LINE_MAX)
             return error_input(err, "%s:%llu: a line of more than %zu MiB", source_name(s),
                                (unsigned long long)s->lines + 1, SOURCE_LINE_MAX >> 20);
-        if (newline || (s->form == ENDED && size > 0)) {
+        if (newline || (s->at_end && size > 0)) {
             *line = (struct line){start, size, ++s->lines};
             s->first += size;
             return 1;
         }
-        if (s->form == ENDED)
+        if (s->at_end)
             return 0;
         searched = left;
         int rc = read_block(s, err);

@@ -1,7 +1,6 @@
 /* source.h - the text of an input, plain or gzip, as lines.
  *
- * What is gzip is told by its content; several members are one text, and what follows the last member (some senders
- * add a newline) is ignored.
+ * What is gzip is told by its content (gunzip.h).
  */
 #ifndef IMPORT_SOURCE_H
 #define IMPORT_SOURCE_H

@@ -52,6 +52,12 @@ static int open_archive(struct tar *tar, struct error *err)
     return tar_failed(tar, err);
 }
 
+/* Nobody should wait for the store's lock while bytes are waited for. */
+static int end_batch(void *store, struct error *err)
+{
+    return store_flush(store, err);
+}
+
 int tar_new(struct tar **tar, const struct import_options *options, struct input *input, struct error *err)
 {
     struct tar *t = calloc(1, sizeof *t);
@@ -68,9 +74,11 @@ int tar_new(struct tar **tar, const struct import_options *options, struct input
     else
         rc = options->strip_prefix ? prefix_check(&t->prefix_size, options->strip_prefix, err) : 0;
     if (rc == 0)
+        input_before_wait(input, end_batch, options->store);
+    if (rc == 0)
         rc = blob_writer_new(&t->writer, options->store, err);
     if (rc == 0)
-        rc = plain_open(&t->plain, input, options->store, options->size_max, err);
+        rc = plain_open(&t->plain, input, options->size_max, err);
     if (rc == 0)
         rc = open_archive(t, err);
     if (rc < 0)
@@ -182,7 +190,7 @@ static int read_rest(struct tar *tar, struct error *err)
 /* Two blocks of zeros end an archive. Without them it may have been cut short between two entries. */
 static int check_end(struct tar *tar, struct error *err)
 {
-    if (tar->partial || plain_ends_in_zeros(tar->plain) || !plain_at_end(tar->plain))
+    if (tar->partial || plain_ends_in_zeros(tar->plain))
         return 0;
     if (!tar->options->partial)
         return error_input(err, "%s: the archive has no end, so it may be cut short; --partial takes what is there",
@@ -199,7 +207,7 @@ int tar_read(struct tar *tar, struct error *err)
         tar->partial = true;
         rc = 0;
     } else if (rc == 0) {
-        bool found_end = !plain_at_end(tar->plain);
+        bool found_end = !plain_is_done(tar->plain);
 
         rc = read_rest(tar, err);
         if (rc == 0 && !found_end)

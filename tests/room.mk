@@ -43,6 +43,8 @@ unit_tests += tests/unit/import/test_memory
 # Memory ends when the test says so.
 tests_unit_import_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 unit_tests += tests/unit/import/test_source
+unit_tests += tests/unit/import/test_tar
+unit_tests += tests/unit/import/test_xattrs
 unit_tests += tests/unit/nfsd/test_handle
 unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_access
@@ -87,6 +89,8 @@ TESTS += $(unit_tests) $(e2e_tests)
 # The same from scripts, and what they need: a frame of any size, a strict reader of JSON lines.
 e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/dir.sh tests/e2e/durable.sh
 check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
+e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/durable.sh tests/e2e/tar.sh
+check_PROGRAMS += tests/e2e/json_lines tests/e2e/make_capture
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
 
@@ -111,7 +115,8 @@ tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 endif
 
-EXTRA_DIST += tests/fuzz/corpus tests/golden/frame tests/should-fail/frame
+EXTRA_DIST += tests/fuzz/corpus tests/golden/frame tests/should-fail/frame tests/should-fail/tar
+EXTRA_DIST += tests/e2e/make_tree.py tests/e2e/tree_oracle.py
 
 # The format once more, from its document alone.
 TESTS += tests/golden/second.sh

@@ -76,7 +76,7 @@ refused elf 1 ''
 printf 'hello\nworld\n' >text
 refused text 1 ''
 tar cf some.tar good.csv
-refused some.tar 1 ''
+refused some.tar 1 '' --format frame
 printf '10_0_2_15.cpu-0.idle 97.1 1489251869\n10_0_2_15.cpu-0.user 1.1 1489251869\n' >metrics.graphite
 refused metrics.graphite 1 graphite
 printf '\37\213\10\0garbage that is no deflate stream' >garbage.gz

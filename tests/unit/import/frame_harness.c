@@ -80,16 +80,26 @@ static int imported(void *arg, const struct snapshot *snapshot, bool is_new)
     return 0;
 }
 
-static int import(struct outcome *outcome, struct import_options *options, struct source *source, struct error *err)
+static void begin(struct outcome *outcome, struct import_options *options)
 {
     current = options;
     options->warn = warn;
     options->imported = imported;
     options->arg = outcome;
-    int rc = import_frame(options, source, err);
-    source_close(source);
+}
+
+static void end(struct outcome *outcome)
+{
     if (outcome->warnings.size)
         buffer_add(&outcome->dump, outcome->warnings.bytes, outcome->warnings.size);
+}
+
+static int import(struct outcome *outcome, struct import_options *options, struct source *source, struct error *err)
+{
+    begin(outcome, options);
+    int rc = import_frame(options, source, err);
+    source_close(source);
+    end(outcome);
     return rc;
 }
 
@@ -120,6 +130,23 @@ int harness_import(struct outcome *outcome, struct import_options *options, cons
     lseek(fd, 0, SEEK_SET);
     assert_int_equal(harness_source(&source, fd, "frame", err), 0);
     return import(outcome, options, source, err);
+}
+
+int harness_import_tar(struct outcome *outcome, struct import_options *options, const void *bytes, size_t size,
+                       const char *name, struct error *err)
+{
+    int fd = memfd_create("tar", MFD_CLOEXEC);
+    struct input *input;
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, size), (ssize_t)size);
+    lseek(fd, 0, SEEK_SET);
+    assert_int_equal(input_open_fd(&input, fd, name, err), 0);
+    begin(outcome, options);
+    int rc = import_tar(options, input, err);
+    input_close(input);
+    end(outcome);
+    return rc;
 }
 
 int harness_import_file(struct outcome *outcome, struct import_options *options, const char *path, struct error *err)

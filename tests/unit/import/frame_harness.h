@@ -21,6 +21,10 @@ int harness_source_file(struct source **source, const char *path, struct error *
 int harness_import(struct outcome *outcome, struct import_options *options, const void *bytes, size_t size,
                    struct error *err);
 
+/* The same for a tar, as a file of that name. */
+int harness_import_tar(struct outcome *outcome, struct import_options *options, const void *bytes, size_t size,
+                       const char *name, struct error *err);
+
 /* The same from a file's path. */
 int harness_import_file(struct outcome *outcome, struct import_options *options, const char *path, struct error *err);
 
