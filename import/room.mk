@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libimport.a
 libimport_a_SOURCES = \
+    import/acl.c import/acl.h \
     import/builder.c import/builder.h import/builder_items.h \
     import/builder_replay.c import/builder_settle.c import/builder_write.c \
     import/configs.c import/configs.h \

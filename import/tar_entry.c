@@ -2,6 +2,7 @@
 #include "import/tar.h"
 
 #include "base/timestamp.h"
+#include "import/acl.h"
 #include "import/notes.h"
 #include "import/prefix.h"
 
@@ -79,8 +80,7 @@ struct found_xattr {
 };
 
 /* libarchive hands them out from the last to the first, and of equal ones the last of the archive counts. */
-static int read_xattrs(struct entry *entry, struct entry_digests *digests, struct tar *tar, struct archive_entry *e,
-                       struct error *err)
+static int add_xattrs(struct tar *tar, struct archive_entry *e, struct error *err)
 {
     int count = archive_entry_xattr_reset(e), result = 0;
     struct found_xattr found;
@@ -103,6 +103,20 @@ static int read_xattrs(struct entry *entry, struct entry_digests *digests, struc
             xattrs_add(&tar->xattrs, list[i].name, size, list[i].value, list[i].size);
     }
     free(list);
+    return result;
+}
+
+static int read_xattrs(struct entry *entry, struct entry_digests *digests, struct tar *tar, struct archive_entry *e,
+                       struct error *err)
+{
+    int result = 0;
+
+    xattrs_clear(&tar->xattrs);
+    if (!acl_add(&tar->xattrs, e))
+        result = note_left_out(&tar->notes, (struct noted){tar->path.bytes, tar->path.size}, "acl",
+                               "somebody in it has no number, or it is too long", err);
+    if (result == 0)
+        result = add_xattrs(tar, e, err);
     return result < 0 ? result : xattrs_put(&entry->xattrs, &digests->xattrs, &tar->xattrs, tar->options->store, err);
 }
 

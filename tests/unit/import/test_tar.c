@@ -230,6 +230,23 @@ static void extended_attributes_are_held(void **state)
                      1);
 }
 
+static void access_lists_are_extended_attributes(void **state)
+{
+    (void)state;
+    pax_text("SCHILY.acl.access=user::rw-,user:joe:r--:1000,group::r--,mask::r--,other::---");
+    member('0', "f", NULL, "abc");
+    pax_text("SCHILY.acl.default=user::rw-,user:nobody-knows:r--,group::r--,mask::r--,other::---");
+    member('5', "d", NULL, NULL);
+    end();
+    import((struct import_options){.namespace = "acl"});
+    assert_int_equal(scratch_sql("SELECT count(*) FROM entry JOIN blob ON blob.id = entry.xattrs WHERE hex(data) = "
+                                 "'00000001'||'00000017'||hex('system.posix_acl_access')||'0000002C'||'02000000'"
+                                 "||'01000600FFFFFFFF'||'02000400E8030000'||'04000400FFFFFFFF'||'10000400FFFFFFFF'"
+                                 "||'20000000FFFFFFFF'"),
+                     1);
+    expect("{\"path\":\"/d\",\"note\":{\"record\":\"acl\",\"what\":\"left-out\"");
+}
+
 static void what_no_tree_holds_is_noted(void **state)
 {
     char deep[300];
@@ -412,6 +429,7 @@ int main(void)
         cmocka_unit_test(v7_is_a_tar_too),
         cmocka_unit_test(pax_tells_what_headers_cannot),
         cmocka_unit_test(extended_attributes_are_held),
+        cmocka_unit_test(access_lists_are_extended_attributes),
         cmocka_unit_test(what_no_tree_holds_is_noted),
         cmocka_unit_test(the_last_one_wins),
         cmocka_unit_test(holes_are_not_written_without_end),
