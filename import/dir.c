@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#define SHOWN_MAX 256 /* bytes of a path in the warning */
+
 /* --- Notes -------------------------------------------------------------------------------------------------------- */
 
 int dir_note(struct dir *dir, const char *what, const char *why, struct error *err)
@@ -19,8 +21,9 @@ int dir_note(struct dir *dir, const char *what, const char *why, struct error *e
     if (dir->notes++ == 0) {
         cleanup_buffer struct buffer path = {0};
         quote_text(&path, dir->path, dir->path_size);
-        snprintf(dir->first_note, sizeof dir->first_note, "%.*s: %s%s%s", (int)path.size, (const char *)path.bytes,
-                 what, why ? ", " : "", why ? why : "");
+        snprintf(dir->first_note, sizeof dir->first_note, "%.*s: %s%s%s",
+                 path.size < SHOWN_MAX ? (int)path.size : SHOWN_MAX, (const char *)path.bytes, what, why ? ", " : "",
+                 why ? why : "");
     }
     return note_capture(&dir->features, noted, what, why, err);
 }
@@ -33,7 +36,7 @@ static void warn_notes(const struct dir *dir, const struct snapshot *snapshot)
     if (dir->notes == 0 || !dir->options->warn)
         return;
     hex_encode(id, snapshot->id, SNAPSHOT_ID_SIZE);
-    buffer_add_format(&text, "%llu %s not be taken as it stands (first: %s); see confuse manifest %s",
+    buffer_add_format(&text, "%llu %s not be taken as found (first: %s); see confuse manifest %s",
                       (unsigned long long)dir->notes, dir->notes == 1 ? "file could" : "files could", dir->first_note,
                       id);
     buffer_add_byte(&text, '\0');

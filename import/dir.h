@@ -28,14 +28,14 @@ struct dir {
     struct blob_writer *writer;
     struct inodes inodes;
     struct xattrs xattrs;
-    uint8_t *block;          /* DIR_BLOCK bytes */
+    uint8_t *block; /* DIR_BLOCK bytes */
     char path[BUILDER_PATH_MAX + 1];
     size_t path_size;      /* "/usr/lib"; "/" is the root */
     dev_t mount;           /* the root's */
     struct stat store;     /* the store's directory, which is not imported into itself */
     uint64_t bytes, files; /* read so far */
     uint64_t notes;
-    char first_note[BUILDER_PATH_MAX + 128]; /* for people */
+    char first_note[512]; /* for people */
 };
 
 /* Walk a directory; the fd stays the caller's. */

@@ -61,23 +61,27 @@ static ssize_t get_value(const struct bearer *of, const char *name, void *value,
     return of->fd < 0 ? lgetxattr(of->path, name, value, size) : fgetxattr(of->fd, name, value, size);
 }
 
+static int collect_one(struct dir *dir, const struct bearer *of, const char *name, uint8_t *room, struct error *err)
+{
+    ssize_t got = get_value(of, name, room, XATTRS_VALUE_MAX);
+
+    if (got < 0 && errno == ENODATA) /* gone meanwhile */
+        return 0;
+    if (got < 0 || xattrs_problem(&dir->xattrs, name, strlen(name), (size_t)got))
+        return dir_note(dir, "xattr-unreadable", name, err);
+    xattrs_add(&dir->xattrs, name, strlen(name), room, (size_t)got);
+    return 0;
+}
+
 static int collect(struct dir *dir, const struct bearer *of, const char *list, size_t size, struct error *err)
 {
-    cleanup_buffer struct buffer value = {0};
-    uint8_t *room = buffer_reserve(&value, XATTR_SIZE_MAX);
+    cleanup_free uint8_t *room = malloc(XATTRS_VALUE_MAX);
+    int result = room ? 0 : error_system(err, ENOMEM, "extended attributes");
 
-    if (!room)
-        return error_system(err, ENOMEM, "extended attributes");
     xattrs_clear(&dir->xattrs);
-    for (const char *name = list; name < list + size; name += strlen(name) + 1) {
-        ssize_t got = get_value(of, name, room, XATTR_SIZE_MAX);
-
-        if (got >= 0)
-            xattrs_add(&dir->xattrs, name, strlen(name), room, (size_t)got);
-        else if (errno != ENODATA && dir_note(dir, "xattr-unreadable", name, err) < 0) /* ENODATA: gone meanwhile */
-            return -EIO;
-    }
-    return 0;
+    for (const char *name = list; name < list + size && result == 0; name += strlen(name) + 1)
+        result = collect_one(dir, of, name, room, err);
+    return result;
 }
 
 /* Most files have none, which is one system call. File systems that know of none say so, each in its way. */

@@ -120,7 +120,7 @@ static int visit_name(struct dir *dir, struct buffer *subdirectories, int parent
     if (!enter(dir, name))
         return leave_out(dir, err);
     if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
-        result = dir_note(dir, "vanished", strerror(errno), err);
+        result = dir_note(dir, errno == ENOENT ? "vanished" : "unreadable", strerror(errno), err);
     else if (!S_ISDIR(st.st_mode))
         result = dir_add(dir, parent, name, &st, err);
     else {

@@ -185,6 +185,23 @@ PY
     [ $? -eq 3 ] || wrong "--strict with a path that is too long: $(cat err)"
 fi
 
+# --- Killed: nothing is published that is not whole, and nothing stays aside -------------------------------------------
+
+store=$scratch/killed
+"$CONFUSE" --store "$store" import tree/empty >/dev/null
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    head -c 3000000 /dev/urandom >tree/large-new
+    "$CONFUSE" --store "$store" import tree >/dev/null 2>&1 &
+    sleep "0.0$((i * 7 % 10))"
+    kill -9 $! 2>/dev/null
+    wait $! 2>/dev/null
+done
+head -c 3000000 /dev/urandom >tree/large-new
+import tree >/dev/null
+"$CONFUSE" --store "$store" fsck >fsck.out || wrong "fsck after kills: $(cat fsck.out)"
+[ -z "$(find "$store/blobs" -name 'new*')" ] || wrong 'what killed importers wrote aside is still there'
+store=$scratch/store
+
 # --- What makes no sense ----------------------------------------------------------------------------------------------
 
 for bad in '--format dir tree/row' '--format dir nowhere' '--strip-prefix /x tree' '--partial tree'; do

@@ -3,7 +3,6 @@
 #include "base/cleanup.h"
 #include "import/import.h"
 #include "import/inodes.h"
-#include "import/xattrs.h"
 #include "tests/unit/scratch.h"
 
 #include <fcntl.h>
@@ -259,31 +258,6 @@ static void only_the_newest_is_the_same(void **state)
 
 /* --- Parts -------------------------------------------------------------------------------------------------------- */
 
-static void attributes_have_one_form(void **state)
-{
-    static const uint8_t expected[] = "\0\0\0\3"
-                                      "\0\0\0\1a\0\0\0\0"
-                                      "\0\0\0\2aa\0\0\0\3\0\1\2"
-                                      "\0\0\0\1b\0\0\0\3new";
-    struct xattrs xattrs = {0};
-    struct buffer out = {0};
-    (void)state;
-
-    for (int i = 0; i < 2; i++) {
-        xattrs_add(&xattrs, "b", 1, "old", 3);
-        xattrs_add(&xattrs, "aa", 2, "\0\1\2", 3);
-        xattrs_add(&xattrs, "b", 1, "new", 3);
-        xattrs_add(&xattrs, "a", 1, "", 0);
-        assert_int_equal(xattrs_count(&xattrs), 4);
-        xattrs_encode(&out, &xattrs);
-        assert_int_equal(out.size, sizeof expected - 1);
-        assert_memory_equal(out.bytes, expected, out.size);
-        assert_int_equal(xattrs_count(&xattrs), 0);
-    }
-    xattrs_free(&xattrs);
-    buffer_free(&out);
-}
-
 static void attributes_are_kept(void **state)
 {
     struct event event = {0};
@@ -328,7 +302,6 @@ int main(void)
         cmocka_unit_test(what_changes_is_taken_as_it_was_read),
         cmocka_unit_test(no_link_leads_out),
         cmocka_unit_test(only_the_newest_is_the_same),
-        cmocka_unit_test(attributes_have_one_form),
         cmocka_unit_test(attributes_are_kept),
         cmocka_unit_test(inodes_are_found_again),
     };
