@@ -4,6 +4,7 @@
  *                manifest.jsonl           rendered, as are all the following
  *                sha256sums
  *                features/<type>.jsonl
+ *                xattrs                   where the tree has any: that it has none is known when nothing was rendered
  *
  * Files have numbers, which their handles carry. Those of features follow the order of the types in the snapshot, which
  * its id covers, so they are the same on every replica. A rendered file's handle also carries the version of what
@@ -21,6 +22,7 @@
 #include "tree/features.h"
 #include "tree/manifest.h"
 #include "tree/sums.h"
+#include "tree/xattrs_dump.h"
 
 #include <errno.h>
 #include <string.h>
@@ -36,6 +38,7 @@ enum {
     META_MANIFEST = 2,
     META_SUMS = 3,
     META_FEATURES = 4,
+    META_XATTRS = 5,
     META_TYPE_FIRST = 64, /* and the place of a type among those of the snapshot */
     META_FILE_BITS = 24,
     META_FILE_MASK = (1 << META_FILE_BITS) - 1,
@@ -57,6 +60,13 @@ static int render_sums(struct tree_reader *reader, const struct snapshot *snapsh
 {
     (void)file;
     return sums_write(reader, snapshot, sink, arg, err);
+}
+
+static int render_xattrs(struct tree_reader *reader, const struct snapshot *snapshot, uint32_t file, render_sink sink,
+                         void *arg, struct error *err)
+{
+    (void)file;
+    return xattrs_dump(reader, snapshot, sink, arg, err);
 }
 
 static int render_type(struct tree_reader *reader, const struct snapshot *snapshot, uint32_t file, render_sink sink,
@@ -90,6 +100,7 @@ static const struct meta_file {
     {META_MANIFEST, "manifest.jsonl", S_IFREG | 0400, render_manifest},
     {META_SUMS, "sha256sums", S_IFREG | 0400, render_sums},
     {META_FEATURES, "features", S_IFDIR | 0500, NULL},
+    {META_XATTRS, "xattrs", S_IFREG | 0400, render_xattrs},
 };
 static const struct meta_file self = {META_SELF, "", S_IFDIR | 0500, NULL};
 static const struct meta_file of_type = {META_TYPE_FIRST, "", S_IFREG | 0400, render_type};
@@ -140,7 +151,8 @@ static int size_of(uint64_t *size, struct nfsd_worker *worker, const struct meta
     return object->own.row ? frame_size(size, worker->store, object->own.row, &worker->err) : 0;
 }
 
-/* The file with this number. The object is good but for its size when this fails. */
+/* The file with this number. The object is good but for its size when this fails. -ENOENT: it would be empty, and is
+ * not there then. */
 static int meta_object(struct object *object, struct nfsd_worker *worker, const struct served_snapshot *snapshot,
                        uint32_t number)
 {
@@ -158,7 +170,8 @@ static int meta_object(struct object *object, struct nfsd_worker *worker, const 
                 .row = number == META_FRAME ? snapshot->frame : 0},
     };
     memcpy(object->id, snapshot->id, SNAPSHOT_ID_SIZE);
-    return size_of(&object->own.size, worker, file, number, object);
+    int result = size_of(&object->own.size, worker, file, number, object);
+    return result == 0 && number == META_XATTRS && object->own.size == 0 ? -ENOENT : result;
 }
 
 static int find_snapshot(struct served_snapshot *snapshot, struct nfsd_worker *worker, const uint8_t *id)
@@ -179,7 +192,8 @@ static int meta_resolve(struct object *object, struct nfsd_worker *worker, const
         return -ESTALE;
     if (found < 0)
         return found;
-    return exists(file, &snapshot) ? meta_object(object, worker, &snapshot, number) : -ESTALE;
+    found = exists(file, &snapshot) ? meta_object(object, worker, &snapshot, number) : -ENOENT;
+    return found == -ENOENT ? -ESTALE : found;
 }
 
 /* --- "/meta" ------------------------------------------------------------------------------------------------------ */
@@ -192,7 +206,11 @@ int meta_lookup_snapshot(struct object *child, struct nfsd_worker *worker, const
     if (!name_is_hex(id, sizeof id, name, size))
         return -ENOENT;
     int found = find_snapshot(&snapshot, worker, id);
-    return found < 0 ? found : meta_object(child, worker, &snapshot, META_SELF);
+    if (found < 0)
+        return found;
+    /* What a listing of it will have to know; begun here, since most are looked at right after. */
+    meta_object(child, worker, &snapshot, META_XATTRS);
+    return meta_object(child, worker, &snapshot, META_SELF);
 }
 
 struct meta_listing {
@@ -271,16 +289,19 @@ static int meta_lookup(struct object *child, struct nfsd_worker *worker, const s
     return -ENOENT;
 }
 
-/* An entry; without attributes as long as it is being made, which to ask for them begins. */
+/* An entry; without attributes as long as it is being made, which to ask for them begins. Only one of which nobody
+ * knows yet whether it is there makes the listing wait. */
 static int visit_file(struct nfsd_worker *worker, const struct served_snapshot *snapshot, uint32_t number,
                       const char *name, listing_visit visit, void *arg)
 {
     struct object object;
-    bool known = meta_object(&object, worker, snapshot, number) == 0;
+    int found = meta_object(&object, worker, snapshot, number);
     const struct listing_entry entry = {name, strlen(name), listing_cookie(number), object.own.fileid,
-                                        known ? &object : NULL};
+                                        found == 0 ? &object : NULL};
 
-    return visit(arg, &entry);
+    if (found == -ENOENT)
+        return 0;
+    return found == -EBUSY && number == META_XATTRS ? found : visit(arg, &entry);
 }
 
 static int list_types(struct nfsd_worker *worker, const struct served_snapshot *snapshot, int64_t after,

@@ -8,4 +8,5 @@ libtree_a_SOURCES = \
     tree/node.c tree/node.h \
     tree/reader.c tree/reader.h \
     tree/sums.c tree/sums.h \
-    tree/walk.c tree/walk.h
+    tree/walk.c tree/walk.h \
+    tree/xattrs_dump.c tree/xattrs_dump.h
