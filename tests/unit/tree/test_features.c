@@ -151,7 +151,7 @@ static void types_are_told_apart(void **state)
             snprintf(type, sizeof type, "t%03u", i);
         for (unsigned k = 0; k < 3; k++)
             ok(cutter_add_feature(
-                cutter, &(struct feature){type, "k", "0\0001\0002" + 2 * k, (uint32_t)strlen(type), 1, 1}, &err));
+                cutter, &(struct feature){type, "k", &"0\0001\0002"[2 * k], (uint32_t)strlen(type), 1, 1}, &err));
     }
     ok(cutter_finish(&many, cutter, &err));
     cutter_free(cutter);
