@@ -22,7 +22,7 @@ static const struct option_spec OPTIONS[] = {
     {"time", 0, OPTION_TEXT, &given.time, "T", "when it was captured (RFC 3339), instead of the source's own"},
     {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content), frame, tar or dir"},
     {"strip-prefix", 0, OPTION_TEXT, &given.strip_prefix, "P", "the directory P becomes the root"},
-    {"max-size", 0, OPTION_TEXT, &given.max_size, "BYTES", "of a tar, uncompressed (1T; K, M, G, T behind a number)"},
+    {"max-size", 0, OPTION_TEXT, &given.max_size, "BYTES", "at most, uncompressed (1T; K, M, G, T behind a number)"},
     {"partial", 0, OPTION_FLAG, &given.partial, NULL, "take what is whole of a source that is cut short"},
     {"strict", 0, OPTION_FLAG, &given.strict, NULL, "what a tree cannot hold is an error, not a note"},
     {"cross-mounts", 0, OPTION_FLAG, &given.cross_mounts, NULL, "what is mounted inside a directory belongs to it"},
@@ -220,9 +220,11 @@ const struct command command_import = {
     .help =
         "A SOURCE is a frame of agentless-system-crawler: csv, json, logstash or fluentd form, plain or gzip, one or "
         "more of\n"
-        "them; a tar, plain or compressed; or a directory. They are told apart by content; - is standard input. Prints\n"
+        "them; a tar, plain or compressed; or a directory. They are told apart by content; - is standard input. "
+        "Prints\n"
         "`ID NAMESPACE TIME` for each, once it is durable. The same source again gives the same id and adds nothing.\n"
-        "Content that a frame does not hold is known to be absent, never made up. Of a directory all is taken that is in\n"
+        "Content that a frame does not hold is known to be absent, never made up. Of a directory all is taken that is "
+        "in\n"
         "it, but for what is mounted inside.\n\n"
         "    confuse import frame.csv.gz\n"
         "    confuse import --namespace web-1 /srv/web-1/rootfs\n"

@@ -91,11 +91,23 @@ static int read_line(struct reading *reading, struct error *err)
     return rc != 0 ? rc : frame_add_raw(reading->frame, line->bytes, line->size, err);
 }
 
+/* A few kilobytes can be compressed petabytes, and the spools are on the store's disk. */
+static int count_line(struct reading *reading, struct error *err)
+{
+    uint64_t limit = reading->options->size_max ? reading->options->size_max : IMPORT_SIZE_MAX;
+
+    reading->bytes += reading->line.size;
+    if (reading->bytes <= limit)
+        return 0;
+    return error_input(err, "%s:%llu: more than %llu bytes uncompressed; --max-size allows more",
+                       source_name(reading->source), (unsigned long long)reading->line.number,
+                       (unsigned long long)limit);
+}
+
 static void report_progress(struct reading *reading)
 {
     const struct import_options *options = reading->options;
 
-    reading->bytes += reading->line.size;
     if (!options->progress || reading->bytes - reading->reported < PROGRESS_STEP)
         return;
     reading->reported = reading->bytes;
@@ -138,7 +150,9 @@ int frames_read(const struct import_options *options, const char *directory, str
     int rc = reading.dialect ? begin_frame(&reading, err) : error_system(err, ENOMEM, "%s", source_name(source));
 
     while (rc == 0 && (rc = source_next_line(&reading.line, source, err)) == 1) {
-        rc = read_line(&reading, err);
+        rc = count_line(&reading, err);
+        if (rc == 0)
+            rc = read_line(&reading, err);
         report_progress(&reading);
     }
     if (rc == 0)

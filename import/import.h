@@ -22,7 +22,7 @@ struct import_options {
     bool partial;             /* take what is complete of a source that is cut short */
     bool cross_mounts;        /* of a directory: what is mounted inside belongs to it */
     bool strict;              /* what a tree cannot hold is an error */
-    uint64_t size_max;        /* bytes of a tar when it is uncompressed; 0: IMPORT_SIZE_MAX */
+    uint64_t size_max;        /* bytes of a stream when it is uncompressed; 0: IMPORT_SIZE_MAX */
     /* All may be NULL. A text for people, one line. */
     void (*warn)(void *arg, const char *text);
     /* Each snapshot as soon as it is published (or was found to be there); non-zero ends the import with that value. */

@@ -77,6 +77,8 @@ printf 'hello\nworld\n' >text
 refused text 1 ''
 tar cf some.tar good.csv
 refused some.tar 1 '' --format frame
+gzip -c whole.csv >bomb.gz
+refused bomb.gz '[0-9]+' 'more than 1024 bytes' --max-size 1K
 printf '10_0_2_15.cpu-0.idle 97.1 1489251869\n10_0_2_15.cpu-0.user 1.1 1489251869\n' >metrics.graphite
 refused metrics.graphite 1 graphite
 printf '\37\213\10\0garbage that is no deflate stream' >garbage.gz
