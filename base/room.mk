@@ -5,6 +5,7 @@ libbase_a_SOURCES = \
     base/cleanup.h \
     base/digest.c base/digest.h \
     base/error.c base/error.h \
+    base/file.c base/file.h \
     base/jsonl.c base/jsonl.h \
     base/log.c base/log.h \
     base/quote.c base/quote.h \

@@ -2,6 +2,7 @@
 #include "db/blob_file.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "db/sql.h"
 
 #include <dirent.h>
@@ -119,21 +120,6 @@ int blob_file_begin(struct blob_file *file, struct store *store, struct error *e
 
 /* --- Writing ------------------------------------------------------------------------------------------------------ */
 
-static int write_all(int fd, const uint8_t *bytes, size_t size)
-{
-    while (size) {
-        ssize_t wrote = write(fd, bytes, size);
-
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote < 0)
-            return -errno;
-        bytes += wrote;
-        size -= (size_t)wrote;
-    }
-    return 0;
-}
-
 static bool is_zero(const uint8_t *block)
 {
     return block[0] == 0 && memcmp(block, block + 1, BLOB_FILE_BLOCK - 1) == 0;
@@ -162,9 +148,7 @@ int blob_file_write(struct blob_file *file, const void *bytes, size_t size, stru
 
         run = measure_run(&zero, from, size - at);
         if (!zero)
-            result = write_all(file->fd, from, run);
-        else if (lseek(file->fd, (off_t)run, SEEK_CUR) < 0)
-            result = -errno;
+            result = file_write_all(file->fd, from, run, file->size + at);
     }
     file->size += size;
     return result < 0 ? failed(file->store, -result, err) : 0;

@@ -2,13 +2,11 @@
 #include "import/spool.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #define SPOOL_BUFFER 262144u /* bytes gathered for one write; most frames' contents fit */
 
@@ -65,43 +63,18 @@ static int fail(const struct spool *spool, int errnum, struct error *err)
     return error_system(err, errnum, "a temporary file in %s", spool->directory);
 }
 
-/* Where the file system has no O_TMPFILE, a name that is removed at once. */
-static int open_file(struct spool *spool, struct error *err)
-{
-    char path[PATH_MAX];
-
-    spool->fd = open(spool->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (spool->fd >= 0)
-        return 0;
-    if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
-        return fail(spool, errno, err);
-    if ((size_t)snprintf(path, sizeof path, "%s/spool-XXXXXX", spool->directory) >= sizeof path)
-        return fail(spool, ENAMETOOLONG, err);
-    spool->fd = mkostemp(path, O_CLOEXEC);
-    if (spool->fd < 0)
-        return fail(spool, errno, err);
-    unlink(path);
-    return 0;
-}
-
 static int write_out(struct spool *spool, const uint8_t *bytes, size_t size, struct error *err)
 {
     if (spool->fd < 0) {
-        int rc = open_file(spool, err);
-        if (rc < 0)
-            return rc;
+        int fd = file_open_unnamed(spool->directory);
+        if (fd < 0)
+            return fail(spool, -fd, err);
+        spool->fd = fd;
     }
-    while (size > 0) {
-        ssize_t n = pwrite(spool->fd, bytes, size, (off_t)spool->in_file);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail(spool, errno, err);
-        spool->in_file += (uint64_t)n;
-        bytes += n;
-        size -= (size_t)n;
-    }
+    int result = file_write_all(spool->fd, bytes, size, spool->in_file);
+    if (result < 0)
+        return fail(spool, -result, err);
+    spool->in_file += size;
     return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "db/snapshot.h"
 #include "db/store.h"
 #include "nfsd/meta.h"
@@ -11,12 +12,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Nodes that a thread keeps while it walks. Not the workers' cache: one pass over a large tree would empty that. */
 #define RENDER_CACHE (4u << 20) /* bytes */
@@ -67,16 +66,10 @@ struct output {
 
 static int write_gathered(struct output *output)
 {
-    const uint8_t *from = output->gathered.bytes;
+    int result = file_write_all(output->fd, output->gathered.bytes, output->gathered.size, output->size);
 
-    for (size_t left = output->gathered.size; left;) {
-        ssize_t wrote = write(output->fd, from, left);
-
-        if (wrote < 0 && errno != EINTR)
-            return -errno;
-        from += wrote > 0 ? wrote : 0;
-        left -= wrote > 0 ? (size_t)wrote : 0;
-    }
+    if (result < 0)
+        return result;
     output->size += output->gathered.size;
     buffer_clear(&output->gathered);
     return 0;
@@ -94,27 +87,10 @@ static int add(void *arg, const void *bytes, size_t size)
     return output->gathered.size < WRITE_SIZE ? 0 : write_gathered(output);
 }
 
-/* A file without a name; where the file system has no such thing, one whose name is removed at once. */
-static int open_unnamed(const char *directory)
-{
-    char path[PATH_MAX];
-    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
-
-    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-        return fd < 0 ? -errno : fd;
-    if ((size_t)snprintf(path, sizeof path, "%s/rendering-XXXXXX", directory) >= sizeof path)
-        return -ENAMETOOLONG;
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    unlink(path);
-    return fd;
-}
-
 /* The descriptor of the finished file and its size, or why not. */
 static int render(uint64_t *size, struct renderer *r, const uint8_t *id, uint32_t file)
 {
-    struct output output = {.all = r->all, .fd = open_unnamed(r->all->directory)};
+    struct output output = {.all = r->all, .fd = file_open_unnamed(r->all->directory)};
     int result;
 
     if (output.fd < 0)
