@@ -85,14 +85,11 @@ int blob_put(int64_t *id, struct digest *digest, struct store *store, const void
 
 int blob_find(struct blob *blob, struct store *store, int64_t id, struct error *err)
 {
-    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_ID, err);
+    cleanup_reset sqlite3_stmt *find = NULL;
+    int result = sql_find_row(&find, store, FIND_ID, id, err);
 
-    if (!find)
-        return -EIO;
-    sqlite3_bind_int64(find, 1, id);
-    int result = sql_step(store, find, err);
-    if (result <= 0)
-        return result < 0 ? result : -ENOENT;
+    if (result < 0)
+        return result;
     int64_t blob_size = sqlite3_column_int64(find, 1);
     blob->id = id;
     blob->size = (uint64_t)blob_size;

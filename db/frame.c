@@ -279,14 +279,11 @@ int frame_read(struct store *store, int64_t id, int (*sink)(void *arg, const voi
 
 int frame_size(uint64_t *size, struct store *store, int64_t id, struct error *err)
 {
-    cleanup_reset sqlite3_stmt *find = sql_statement(store, READ_FRAME, err);
+    cleanup_reset sqlite3_stmt *find = NULL;
+    int result = sql_find_row(&find, store, READ_FRAME, id, err);
 
-    if (!find)
-        return -EIO;
-    sqlite3_bind_int64(find, 1, id);
-    int result = sql_step(store, find, err);
-    if (result <= 0)
-        return result < 0 ? result : -ENOENT;
+    if (result < 0)
+        return result;
     *size = (uint64_t)sqlite3_column_int64(find, 1);
     return 0;
 }

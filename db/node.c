@@ -174,15 +174,12 @@ static int visit_items(struct visit *v, const char *sql, int (*visit_row)(struct
 /* What a row of `node` says, handed to the visitor. */
 static int visit_header(struct visit *v)
 {
-    cleanup_reset sqlite3_stmt *find = sql_statement(v->store, FIND_NODE, v->err);
+    cleanup_reset sqlite3_stmt *find = NULL;
     struct counts counts;
+    int result = sql_find_row(&find, v->store, FIND_NODE, v->id, v->err);
 
-    if (!find)
-        return -EIO;
-    sqlite3_bind_int64(find, 1, v->id);
-    int result = sql_step(v->store, find, v->err);
-    if (result <= 0)
-        return result < 0 ? result : -ENOENT;
+    if (result < 0)
+        return result;
     int64_t kind = sqlite3_column_int64(find, 0), level = sqlite3_column_int64(find, 1);
     int64_t count = sqlite3_column_int64(find, 2);
     if (kind < NODE_TREE || kind > NODE_FEATURES || level < 0 || level >= NODE_LEVELS_MAX || count < 0 ||
@@ -216,14 +213,11 @@ int node_visit(struct store *store, int64_t id, bool with_digests, const struct 
 
 int node_digest(struct digest *digest, struct store *store, int64_t id, struct error *err)
 {
-    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_DIGEST, err);
+    cleanup_reset sqlite3_stmt *find = NULL;
+    int result = sql_find_row(&find, store, FIND_DIGEST, id, err);
 
-    if (!find)
-        return -EIO;
-    sqlite3_bind_int64(find, 1, id);
-    int result = sql_step(store, find, err);
-    if (result <= 0)
-        return result < 0 ? result : -ENOENT;
+    if (result < 0)
+        return result;
     return sql_column_digest(digest, find, 0) ? 0 : error_system(err, EIO, "node %lld has no digest", (long long)id);
 }
 

@@ -60,6 +60,10 @@ int sql_error(struct store *store, struct error *err);
  * before may have changed since), else 0. */
 int sql_batch_begin(struct store *store, struct error *err);
 
+/* The row of an id, by a text that takes it: 0 and *row stands on it, -ENOENT (err not filled) when there is none. *row
+ * is the caller's to reset in any case (cleanup_reset, NULL before). */
+int sql_find_row(sqlite3_stmt **row, struct store *store, const char *find, int64_t id, struct error *err);
+
 /* Is there an object of this digest? `find` is a text that takes the digest and gives the id. 1: there is, *id; else 0.
  * An open batch that is old ends when something was found. */
 int sql_find_digest(int64_t *id, struct store *store, const char *find, const struct digest *digest, struct error *err);

@@ -90,6 +90,16 @@ int sql_step(struct store *store, sqlite3_stmt *statement, struct error *err)
     }
 }
 
+int sql_find_row(sqlite3_stmt **row, struct store *store, const char *find, int64_t id, struct error *err)
+{
+    *row = sql_statement(store, find, err);
+    if (!*row)
+        return -EIO;
+    sqlite3_bind_int64(*row, 1, id);
+    int result = sql_step(store, *row, err);
+    return result < 0 ? result : result ? 0 : -ENOENT;
+}
+
 int sql_run(struct store *store, const char *text, struct error *err)
 {
     cleanup_reset sqlite3_stmt *statement = sql_statement(store, text, err);
