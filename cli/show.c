@@ -160,13 +160,10 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
 {
     struct view view cleanup_view = {0};
     struct summary summary = {0};
-    struct tree_place root;
     int result = view_open(&view, invocation, argc, argv, err);
 
     if (result == 0)
-        result = tree_find(&root, view.reader, tree_of_snapshot(&view.snapshot), 0, err);
-    if (result == 0)
-        result = tree_visit(view.reader, &root, "/", true, count_entry, &summary, err);
+        result = tree_visit_all(view.reader, tree_of_snapshot(&view.snapshot), count_entry, &summary, err);
     if (result == 0)
         result = features_visit(view.store, view.snapshot.features.id, NULL, count_record, &summary, err);
     if (result < 0)

@@ -67,11 +67,8 @@ int sums_write(struct tree_reader *reader, const struct snapshot *snapshot,
                int (*sink)(void *arg, const void *bytes, size_t size), void *arg, struct error *err)
 {
     struct writing w = {.reader = reader, .sink = sink, .arg = arg, .err = err};
-    struct tree_place root;
-    int result = tree_find(&root, reader, tree_of_snapshot(snapshot), 0, err);
+    int result = tree_visit_all(reader, tree_of_snapshot(snapshot), write_sum, &w, err);
 
-    if (result == 0)
-        result = tree_visit(reader, &root, "/", true, write_sum, &w, err);
     buffer_free(&w.line);
     return result;
 }

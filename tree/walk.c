@@ -107,6 +107,15 @@ int tree_visit(struct tree_reader *reader, const struct tree_place *start, const
     return result;
 }
 
+int tree_visit_all(struct tree_reader *reader, struct tree tree, int (*visit)(void *arg, const struct tree_step *step),
+                   void *arg, struct error *err)
+{
+    struct tree_place root;
+    int result = tree_find(&root, reader, tree, 0, err);
+
+    return result < 0 ? result : tree_visit(reader, &root, "/", true, visit, arg, err);
+}
+
 /* --- Following links ---------------------------------------------------------------------------------------------- */
 
 struct probe {

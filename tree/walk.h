@@ -16,6 +16,10 @@ struct tree_step {
 int tree_visit(struct tree_reader *reader, const struct tree_place *start, const char *path, bool recurse,
                int (*visit)(void *arg, const struct tree_step *step), void *arg, struct error *err);
 
+/* The same of a whole tree, from its root ("/") on. */
+int tree_visit_all(struct tree_reader *reader, struct tree tree, int (*visit)(void *arg, const struct tree_step *step),
+                   void *arg, struct error *err);
+
 /* Follow symbolic links in an absolute path: the file it leads to, and where that is (FOLLOW_PATH_MAX + 1 bytes).
  * -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG (err not filled). */
 int tree_follow(struct tree_place *place, char *resolved, struct tree_reader *reader, struct tree tree,

@@ -127,11 +127,8 @@ int xattrs_dump(struct tree_reader *reader, const struct snapshot *snapshot,
                 int (*sink)(void *arg, const void *bytes, size_t size), void *arg, struct error *err)
 {
     struct dumping d = {.reader = reader, .sink = sink, .arg = arg, .err = err};
-    struct tree_place root;
-    int result = tree_find(&root, reader, tree_of_snapshot(snapshot), 0, err);
+    int result = tree_visit_all(reader, tree_of_snapshot(snapshot), dump_file, &d, err);
 
-    if (result == 0)
-        result = tree_visit(reader, &root, "/", true, dump_file, &d, err);
     blob_rest(tree_reader_store(reader));
     buffer_free(&d.canonical);
     buffer_free(&d.text);
