@@ -118,7 +118,8 @@ endif
 endif
 
 EXTRA_DIST += tests/fuzz/corpus tests/golden/frame tests/should-fail/frame tests/should-fail/tar
-EXTRA_DIST += tests/e2e/images.py tests/e2e/make_tree.py tests/e2e/oci_layout.py tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py
+EXTRA_DIST += tests/e2e/images.py tests/e2e/make_tree.py tests/e2e/oci_layout.py tests/e2e/served.py \
+    tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py
 
 # The format once more, from its document alone.
 TESTS += tests/golden/second.sh

@@ -5,8 +5,7 @@
     umoci_oracle.py seeds FROM TO               random images, TO is not among them
     umoci_oracle.py one NAME|SEED [DIRECTORY]   one of them in every form, leaving what was made in DIRECTORY
 
-Each image is imported as an OCI layout in a directory, and in one other form (FORMS, by turns).  $CONFUSE is the program;
-compare_tree is taken from beside it. Prints what differs and a last line `N images, N wrong`; exit 1 if any is.
+Each image is imported as an OCI layout in a directory, and in one other form (FORMS, by turns). Prints what differs and a last line `N images, N wrong`; exit 1 if any is.
 
 umoci 0.4.7 is followed in all but this:
 - It refuses an image for an entry that cannot be made (below a file, a link to nothing, a loop of links, the root as a
@@ -22,7 +21,6 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -30,40 +28,9 @@ import time
 
 import images
 from oci_layout import write_layout
+from served import Server, compare, import_source, must, run
 
-CONFUSE = os.environ.get("CONFUSE", "confuse")
-COMPARE = os.path.join(os.path.dirname(CONFUSE), "tests", "e2e", "compare_tree")
 REFUSED_MAX = 200  # entries of one image that umoci is asked to do without
-LIMIT = 120  # s for one command; they take less than 1
-
-
-def run(*command):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="backslashreplace",
-                          timeout=LIMIT, check=False)
-
-
-class Server:
-    """`confuse serve` on a port of its own, for all the images: new snapshots show at once."""
-
-    def __init__(self, store, log):
-        self.log = open(log, "w+b")
-        self.process = subprocess.Popen(
-            [CONFUSE, "--store", store, "serve", "--listen", "127.0.0.1:0", "--allow", "127.0.0.0/8,insecure",
-             "--portmap", "off", "--threads", "1"], stderr=self.log)
-        self.port = self.wait_for_port()
-
-    def wait_for_port(self):
-        for _ in range(100):
-            self.log.seek(0)
-            found = re.search(rb"listening for=nfs address=127\.0\.0\.1 port=(\d+)", self.log.read())
-            if found:
-                return found.group(1).decode()
-            time.sleep(0.1)
-        sys.exit("the server does not start")
-
-    def stop(self):
-        self.process.terminate()
-        return self.process.wait(timeout=LIMIT)
 
 
 def unpack(layout, bundle):
@@ -118,12 +85,6 @@ def coarse_now():
 
 
 # --- The forms of an image: an argument for `confuse import`, and what comes by standard input ---------------------------
-
-def must(*command):
-    done = run(*command)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)}: {done.stdout}")
-
 
 def layout_of(oracle, image, compressions=("+gzip", "")):
     layout = oracle.path("layout")
@@ -216,9 +177,7 @@ class Oracle:
             self.compare(f"{name} ({form})", argument, stdin, len(left_out))
 
     def compare(self, name, argument, stdin, left_out):
-        done = subprocess.run([CONFUSE, "--store", self.store, "import", "--namespace", "image", argument], input=stdin,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT, check=False)
-        done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode(errors="backslashreplace")
+        done = import_source(self.store, argument, "--namespace", "image", stdin=stdin)
         if done.returncode != 0:
             self.say(name, f"import: exit {done.returncode}", done.stderr)
             return
@@ -226,9 +185,9 @@ class Oracle:
         if (int(said.group(1)) if said else 0) != left_out:
             self.say(name, f"{left_out} entries are to be left out", done.stderr or "nothing said")
         self.server = self.server or Server(self.store, self.path("server.log"))
-        done = run(COMPARE, self.server.port, "/snap/" + done.stdout.split()[0], self.path("bundle/rootfs"))
-        if done.returncode != 0:
-            self.say(name, "differs", done.stdout)
+        different = compare(self.server, "/snap/" + done.stdout.split()[0], self.path("bundle/rootfs"))
+        if different:
+            self.say(name, "differs", different)
 
 
 def chosen(arguments):
@@ -258,8 +217,8 @@ def main():
         if oracle.server and oracle.server.stop() != 0:
             oracle.say("serve", "did not end well", "")
     finally:
-        if oracle.server and oracle.server.process.poll() is None:
-            oracle.server.process.kill()
+        if oracle.server:
+            oracle.server.kill()
         if not keep:
             shutil.rmtree(work, ignore_errors=True)
     print(f"{oracle.images} images, {oracle.wrong} wrong")
