@@ -28,4 +28,7 @@ int64_t scratch_sql(const char *sql);
 struct digest scratch_set_content(struct builder *builder, struct store *store, const char *path, const void *bytes,
                                   size_t size);
 
+/* Make that store what an older confuse made: of this user_version. Nobody has it open. */
+void scratch_downgrade(int version);
+
 #endif
