@@ -98,18 +98,6 @@ static void add(struct builder *b, const char *path, const struct entry *entry)
     ok(builder_add(b, path, strlen(path), entry, NULL, 0, &err));
 }
 
-static void add_content(struct builder *b, struct store *store, const char *path, const void *bytes, size_t size)
-{
-    struct digest digest;
-    int64_t blob;
-
-    ok(blob_put(&blob, &digest, store, bytes, size, &err));
-    struct entry *entry = builder_find(b, path, strlen(path));
-    assert_non_null(entry);
-    entry->size = size;
-    ok(builder_set_content(b, entry, blob, &digest, &err));
-}
-
 static int no_conflict(void *arg, enum builder_conflict conflict, const char *path, size_t size, uint64_t tag,
                        struct error *e)
 {
@@ -125,7 +113,7 @@ static void add_pattern(struct builder *b, struct store *store, const char *path
     assert_non_null(bytes);
     for (size_t i = 0; i < size; i++)
         bytes[i] = fixture_byte(i);
-    add_content(b, store, path, bytes, size);
+    scratch_set_content(b, store, path, bytes, size);
 }
 
 static void add_everything(struct builder *b, struct store *store)
@@ -160,14 +148,14 @@ static void add_everything(struct builder *b, struct store *store)
     ok(builder_settle(b, no_conflict, NULL, &err));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (S_ISREG(files[i].mode) && files[i].text)
-            add_content(b, store, files[i].path, files[i].text, strlen(files[i].text));
+            scratch_set_content(b, store, files[i].path, files[i].text, strlen(files[i].text));
     for (unsigned i = 0; i < FIXTURE_MANY; i++) {
         snprintf(path, sizeof path, "/many/f%05u", i);
-        add_content(b, store, path, path, strlen(path));
+        scratch_set_content(b, store, path, path, strlen(path));
     }
     memset(path + 1, 'n', ENTRY_NAME_MAX);
     path[1 + ENTRY_NAME_MAX] = '\0';
-    add_content(b, store, path, "long", 4);
+    scratch_set_content(b, store, path, "long", 4);
     add_pattern(b, store, "/big", FIXTURE_BIG);
     add_pattern(b, store, "/small", FIXTURE_SMALL);
 }
@@ -205,7 +193,7 @@ static void publish(char hex[SNAPSHOT_ID_HEX_SIZE], struct store *store, struct 
 const char *fixture_publish(const char *path)
 {
     static char hex[SNAPSHOT_ID_HEX_SIZE];
-    struct builder *b = builder_new(BUILDER_FIRST_WINS);
+    struct builder *b = builder_new(BUILDER_RECORDS, "/tmp");
     struct node_ref links;
     struct store *store;
 
@@ -227,7 +215,7 @@ void fixture_publish_empty(const char *path, unsigned count)
 
     ok(store_open(&store, path, STORE_CREATE, &err));
     for (unsigned i = 0; i < count; i++) {
-        struct builder *b = builder_new(BUILDER_FIRST_WINS);
+        struct builder *b = builder_new(BUILDER_RECORDS, "/tmp");
 
         add(b, "/", &root);
         ok(builder_settle(b, no_conflict, NULL, &err));
@@ -270,7 +258,7 @@ static void add_path(struct builder *b, const struct fixture_path *path)
 static void build(struct node_ref *root, struct node_ref *links, struct store *store, unsigned in)
 {
     const struct entry slash = {.mode = S_IFDIR | 0755, .mtime = FIXTURE_MTIME};
-    struct builder *b = builder_new(BUILDER_FIRST_WINS);
+    struct builder *b = builder_new(BUILDER_RECORDS, "/tmp");
 
     add(b, "/", &slash);
     for (const struct fixture_path *path = fixture_image_paths; path->path; path++)
@@ -279,7 +267,7 @@ static void build(struct node_ref *root, struct node_ref *links, struct store *s
     ok(builder_settle(b, no_conflict, NULL, &err));
     for (const struct fixture_path *path = fixture_image_paths; path->path; path++)
         if (path->in & in && path->text)
-            add_content(b, store, path->path, path->text, strlen(path->text));
+            scratch_set_content(b, store, path->path, path->text, strlen(path->text));
     ok(builder_write(root, links, b, store, &err));
     builder_free(b);
 }

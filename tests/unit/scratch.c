@@ -1,6 +1,8 @@
 /* scratch.c - see scratch.h. */
 #include "tests/unit/scratch.h"
 
+#include "db/blob.h"
+
 #include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -9,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -108,4 +111,21 @@ void scratch_downgrade(int version)
             scratch_sql(steps[i].sql);
     snprintf(stamp, sizeof stamp, "PRAGMA user_version = %d", version);
     scratch_sql(stamp);
+}
+
+struct digest scratch_set_content(struct builder *builder, struct store *store, const char *path, const void *bytes,
+                                  size_t size)
+{
+    struct entry_digests digests = {0};
+    struct entry entry;
+    struct error err;
+
+    if (builder_find(&entry, builder, path, strlen(path), &err) < 0 ||
+        blob_put(&entry.content, &digests.content, store, bytes, size, &err) < 0)
+        fail_msg("%s: no content", path);
+    entry.size = size;
+    entry.flags &= ~ENTRY_ABSENT;
+    if (builder_replace(builder, path, strlen(path), &entry, &digests, &err) < 0)
+        fail_msg("%s: %s", path, err.text);
+    return digests.content;
 }

@@ -2,7 +2,9 @@
 #ifndef TESTS_UNIT_SCRATCH_H
 #define TESTS_UNIT_SCRATCH_H
 
+#include "base/digest.h"
 #include "db/store.h"
+#include "import/builder.h"
 
 #include <stdint.h>
 
@@ -24,5 +26,9 @@ int64_t scratch_sql(const char *sql);
 
 /* Make that store what an older confuse made: of this user_version. Nobody has it open. */
 void scratch_downgrade(int version);
+
+/* What was added to a builder at a path gets content, and the size of it; the content's digest. */
+struct digest scratch_set_content(struct builder *builder, struct store *store, const char *path, const void *bytes,
+                                  size_t size);
 
 #endif
