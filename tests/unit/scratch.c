@@ -79,3 +79,33 @@ int64_t scratch_sql(const char *sql)
     sqlite3_close(db);
     return value;
 }
+
+void scratch_downgrade(int version)
+{
+    /* What each step of db/schema.c did, taken back; by the version that it led to. */
+    static const struct {
+        int version;
+        const char *sql;
+    } steps[] = {
+        {3, "DROP TABLE layer"},
+        {3, "DROP TABLE chain"},
+        {3, "DROP TABLE waiting"},
+        {3, "DROP TABLE tag"},
+        {3, "ALTER TABLE snapshot DROP COLUMN image"},
+        {3, "DROP TABLE image"},
+        {3, "DELETE FROM directory WHERE path IN ('/layer', '/chain')"},
+        /* A chunk's position was its ordinal. */
+        {2, "CREATE TABLE old AS SELECT frame, row_number() OVER (PARTITION BY frame ORDER BY position) - 1, chunk"
+            " FROM frame_chunk"},
+        {2, "DELETE FROM frame_chunk"},
+        {2, "INSERT INTO frame_chunk SELECT * FROM old"},
+        {2, "DROP TABLE old"},
+    };
+    char stamp[40];
+
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (steps[i].version > version)
+            scratch_sql(steps[i].sql);
+    snprintf(stamp, sizeof stamp, "PRAGMA user_version = %d", version);
+    scratch_sql(stamp);
+}

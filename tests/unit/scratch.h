@@ -22,4 +22,7 @@ struct store *scratch_store(enum store_access access);
  */
 int64_t scratch_sql(const char *sql);
 
+/* Make that store what an older confuse made: of this user_version. Nobody has it open. */
+void scratch_downgrade(int version);
+
 #endif
