@@ -6,6 +6,7 @@ libdb_a_SOURCES = \
     db/blob_writer.c db/blob_writer.h \
     db/canonical.c db/canonical.h \
     db/check.c db/check.h \
+    db/check_images.c \
     db/cut.c db/cut.h \
     db/entry.h \
     db/frame.c db/frame.h \

@@ -18,7 +18,7 @@
 #include <sys/types.h>
 
 #define BUSY_TIMEOUT_MS 20000  /* how long to wait for others' batches: 400 of them */
-#define SQL_STATEMENTS_MAX 128 /* distinct texts; a power of two, at most half full */
+#define SQL_STATEMENTS_MAX 256 /* distinct texts; a power of two, at most half full */
 
 struct store {
     sqlite3 *db;

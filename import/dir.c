@@ -82,7 +82,7 @@ static int dir_new(struct dir **out, const struct import_options *options, struc
         return error_system(err, ENOMEM, "cannot import a directory");
     dir->options = options;
     dir->block = malloc(DIR_BLOCK);
-    dir->builder = builder_new(BUILDER_LAST_WINS);
+    dir->builder = builder_new(BUILDER_ARCHIVE, store_directory(options->store));
     dir->values = spool_new(store_directory(options->store));
     dir->features.values = dir->values;
     int result = dir->block && dir->builder && dir->values ? blob_writer_new(&dir->writer, options->store, err)

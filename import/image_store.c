@@ -117,7 +117,7 @@ static int put_layers(int64_t *id, const struct storing *s, struct error *err)
         buffer_add_text(&text, i ? "," : "");
         add_layer(&text, &s->content->layers[i]);
     }
-    buffer_add_text(&text, "]\n");
+    buffer_add_byte(&text, ']');
     if (text.failed)
         return error_system(err, ENOMEM, "%s", members_name(s->members));
     return blob_put(id, &digest, s->options->store, text.bytes, text.size, err);
@@ -126,7 +126,7 @@ static int put_layers(int64_t *id, const struct storing *s, struct error *err)
 /* What an image without layers is: a root that nobody mentioned. */
 static int write_empty(struct snapshot *snapshot, struct store *store, struct error *err)
 {
-    struct builder *builder = builder_new(BUILDER_LAST_WINS);
+    struct builder *builder = builder_new(BUILDER_LAYER, store_directory(store));
     int rc = builder ? builder_settle(builder, NULL, NULL, err) : error_system(err, ENOMEM, "an empty tree");
 
     if (rc == 0)

@@ -2,7 +2,11 @@
 #include "import/tar.h"
 
 #include "base/cleanup.h"
+#include "base/timestamp.h"
+#include "db/snapshot.h"
 #include "import/source_name.h"
+
+#include <errno.h>
 
 static void warn_left_out(const struct tar *tar, const struct snapshot *snapshot)
 {
@@ -18,6 +22,27 @@ static void warn_left_out(const struct tar *tar, const struct snapshot *snapshot
     buffer_add_byte(&text, '\0');
     if (!text.failed)
         tar->options->warn(tar->options->arg, (const char *)text.bytes);
+}
+
+static int publish(struct snapshot *snapshot, bool *is_new, struct tar *tar, struct error *err)
+{
+    const struct import_options *options = tar->options;
+    struct tar_build build = {.rule = BUILDER_ARCHIVE, .notes = &tar->notes};
+    int rc = tar_build(&build, tar, err);
+
+    *snapshot = (struct snapshot){
+        .namespace = options->namespace,
+        .time = options->has_time ? options->time : timestamp_now(),
+        .format = "tar",
+        .has_source = true,
+        .partial = tar->partial,
+        .root = build.root,
+        .links = build.links,
+    };
+    plain_digest(&snapshot->source, tar->plain);
+    if (rc == 0)
+        rc = record_set_write(&snapshot->features, &tar->notes, options->store, err);
+    return rc < 0 ? rc : snapshot_publish(is_new, snapshot, options->store, err);
 }
 
 int import_tar(const struct import_options *given, struct input *input, struct error *err)
@@ -38,7 +63,7 @@ int import_tar(const struct import_options *given, struct input *input, struct e
     if (rc == 0)
         rc = tar_read(tar, err);
     if (rc == 0)
-        rc = tar_publish(&snapshot, &is_new, tar, err);
+        rc = publish(&snapshot, &is_new, tar, err);
     if (rc < 0)
         store_rollback(options.store);
     if (rc == 0 && options.imported)

@@ -1,8 +1,8 @@
 noinst_LIBRARIES += libimport.a
 libimport_a_SOURCES = \
     import/acl.c import/acl.h \
-    import/builder.c import/builder.h import/builder_items.h \
-    import/builder_replay.c import/builder_settle.c import/builder_write.c \
+    import/builder.c import/builder.h import/builder_below.c import/builder_links.c import/builder_parts.h \
+    import/builder_put.c import/builder_write.c \
     import/configs.c import/configs.h \
     import/csv_row.c import/csv_row.h \
     import/detect.c import/detect.h \
@@ -24,11 +24,14 @@ libimport_a_SOURCES = \
     import/gunzip.c import/gunzip.h \
     import/hasher.c import/hasher.h \
     import/input.c import/input.h \
+    import/journal.c import/journal.h \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
+    import/layer.c import/layer.h \
     import/logstash.c import/logstash.h \
     import/member_path.c import/member_path.h \
     import/members.c import/members.h import/members_tar.c import/members_tar.h \
     import/notes.c import/notes.h \
+    import/places.c import/places.h \
     import/plain.c import/plain.h \
     import/prefix.c import/prefix.h \
     import/record.h import/record_key.c import/record_key.h \

@@ -1,6 +1,8 @@
 /* scratch.c - see scratch.h. */
 #include "tests/unit/scratch.h"
 
+#include "db/blob.h"
+
 #include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -9,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -78,6 +81,23 @@ int64_t scratch_sql(const char *sql)
         fail_msg("%s: %s", sql, sqlite3_errmsg(db));
     sqlite3_close(db);
     return value;
+}
+
+struct digest scratch_set_content(struct builder *builder, struct store *store, const char *path, const void *bytes,
+                                  size_t size)
+{
+    struct entry_digests digests = {0};
+    struct entry entry;
+    struct error err;
+
+    if (builder_find(&entry, builder, path, strlen(path), &err) < 0 ||
+        blob_put(&entry.content, &digests.content, store, bytes, size, &err) < 0)
+        fail_msg("%s: no content", path);
+    entry.size = size;
+    entry.flags &= ~ENTRY_ABSENT;
+    if (builder_replace(builder, path, strlen(path), &entry, &digests, &err) < 0)
+        fail_msg("%s: %s", path, err.text);
+    return digests.content;
 }
 
 void scratch_downgrade(int version)
