@@ -4,35 +4,9 @@
 #include "base/cleanup.h"
 #include "base/timestamp.h"
 #include "db/snapshot.h"
+#include "import/source_name.h"
 
 #include <errno.h>
-#include <string.h>
-#include <strings.h>
-
-/* What a file's name loses to become the name of a history. */
-static const char *const SUFFIXES[] = {".tar",    ".tar.gz", ".tgz",     ".tar.zst", ".tzst",
-                                       ".tar.xz", ".txz",    ".tar.bz2", ".tbz2",    ".tbz"};
-
-/* The file's own name as a namespace. The caller frees it. */
-static int name_of(char **namespace, const struct input *input, struct error *err)
-{
-    const char *path = input_name(input), *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    size_t size = strlen(name), cut = size;
-    struct error why;
-
-    for (size_t i = 0; i < sizeof SUFFIXES / sizeof *SUFFIXES; i++) {
-        size_t suffix = strlen(SUFFIXES[i]);
-
-        if (suffix < size && strcasecmp(name + size - suffix, SUFFIXES[i]) == 0)
-            cut = size - suffix;
-    }
-    if (input_is_stdin(input))
-        return error_input(err, "%s: a tar has no name of its own, --namespace is needed", path);
-    if (namespace_check(name, cut, &why) < 0)
-        return error_input(err, "%s: %s, --namespace is needed", path, why.text);
-    *namespace = strndup(name, cut);
-    return *namespace ? 0 : error_system(err, ENOMEM, "%s", path);
-}
 
 static void warn_left_out(const struct tar *tar, const struct snapshot *snapshot)
 {
@@ -78,7 +52,7 @@ int import_tar(const struct import_options *given, struct input *input, struct e
     struct snapshot snapshot;
     struct tar *tar = NULL;
     bool is_new;
-    int rc = options.namespace ? 0 : name_of(&namespace, input, err);
+    int rc = options.namespace ? 0 : source_name_of_file(&namespace, input, "a tar", err);
 
     if (namespace)
         options.namespace = namespace;

@@ -11,7 +11,15 @@ libimport_a_SOURCES = \
     import/record_set.c import/record_set.h \
     import/file_record.c import/file_record.h \
     import/frame.c import/frame.h import/frame_arrange.c import/frame_store.c import/frame_stream.c \
-    import/import.h import/import_frame.c import/import_tar.c \
+    import/image_archive.c import/image_layout.c import/image_legacy.c \
+    import/image_content.c import/image_content.h \
+    import/image_document.c import/image_document.h \
+    import/image_platform.c import/image_platform.h \
+    import/image_reference.c import/image_reference.h \
+    import/image_select.c \
+    import/image_source.c import/image_source.h \
+    import/image_store.c import/image_store.h \
+    import/import.h import/import_frame.c import/import_image.c import/import_tar.c \
     import/inodes.c import/inodes.h \
     import/gunzip.c import/gunzip.h \
     import/hasher.c import/hasher.h \
@@ -21,12 +29,14 @@ libimport_a_SOURCES = \
     import/layer.c import/layer.h \
     import/logstash.c import/logstash.h \
     import/member_path.c import/member_path.h \
+    import/members.c import/members.h import/members_tar.c import/members_tar.h \
     import/notes.c import/notes.h \
     import/places.c import/places.h \
     import/plain.c import/plain.h \
     import/prefix.c import/prefix.h \
     import/record.h import/record_key.c import/record_key.h \
     import/source.c import/source.h \
+    import/source_name.c import/source_name.h \
     import/spool.c import/spool.h \
     import/tar.c import/tar.h import/tar_entry.c \
     import/xattrs.c import/xattrs.h

@@ -39,7 +39,11 @@ unit_tests += tests/unit/import/test_dialect
 unit_tests += tests/unit/import/test_dir
 unit_tests += tests/unit/import/test_frame
 unit_tests += tests/unit/import/test_golden
+unit_tests += tests/unit/import/test_image_documents
+unit_tests += tests/unit/import/test_image_reference
+unit_tests += tests/unit/import/test_image_select
 unit_tests += tests/unit/import/test_json
+unit_tests += tests/unit/import/test_members
 unit_tests += tests/unit/import/test_memory
 # Memory ends when the test says so.
 tests_unit_import_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
