@@ -1,4 +1,5 @@
 /* fsck.c - `confuse fsck`: hash everything in the store again. */
+#include "base/jsonl.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
 #include "db/check.h"
@@ -22,6 +23,33 @@ static void progress(void *arg, const struct check *check)
                   (unsigned long long)check->nodes, (unsigned long long)check->frames, size);
 }
 
+static void print_plain(const struct check *check)
+{
+    printf("%llu snapshots, %llu images, %llu layers, %llu chains, %llu blobs, %llu nodes, %llu frames; "
+           "%llu bytes hashed; %llu bad\n",
+           (unsigned long long)check->snapshots, (unsigned long long)check->images, (unsigned long long)check->layers,
+           (unsigned long long)check->chains, (unsigned long long)check->blobs, (unsigned long long)check->nodes,
+           (unsigned long long)check->frames, (unsigned long long)check->bytes, (unsigned long long)check->bad);
+}
+
+static void print_json(const struct check *check)
+{
+    struct buffer line cleanup_buffer = {0};
+
+    jsonl_begin(&line);
+    jsonl_number(&line, "snapshots", check->snapshots);
+    jsonl_number(&line, "images", check->images);
+    jsonl_number(&line, "layers", check->layers);
+    jsonl_number(&line, "chains", check->chains);
+    jsonl_number(&line, "blobs", check->blobs);
+    jsonl_number(&line, "nodes", check->nodes);
+    jsonl_number(&line, "frames", check->frames);
+    jsonl_number(&line, "bytes", check->bytes);
+    jsonl_number(&line, "bad", check->bad);
+    jsonl_end(&line);
+    fwrite(line.bytes, 1, line.size, stdout);
+}
+
 static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)
 {
     struct check check = {.report = report, .progress = progress};
@@ -38,11 +66,7 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
     if (result < 0)
         return result;
     progress_clear();
-    printf(invocation->json
-               ? "{\"snapshots\":%llu,\"blobs\":%llu,\"nodes\":%llu,\"frames\":%llu,\"bytes\":%llu,\"bad\":%llu}\n"
-               : "%llu snapshots, %llu blobs, %llu nodes, %llu frames; %llu bytes hashed; %llu bad\n",
-           (unsigned long long)check.snapshots, (unsigned long long)check.blobs, (unsigned long long)check.nodes,
-           (unsigned long long)check.frames, (unsigned long long)check.bytes, (unsigned long long)check.bad);
+    (invocation->json ? print_json : print_plain)(&check);
     return check.bad ? EXIT_NEGATIVE : EXIT_DONE;
 }
 
@@ -50,6 +74,7 @@ const struct command command_fsck = {
     .name = "fsck",
     .arguments = "",
     .summary = "Check that everything in the store is what its digest says",
-    .help = "Reads and hashes every blob, node, frame and snapshot. Exit 1 when something is not what it should be.\n",
+    .help = "Reads and hashes every blob, node, frame and snapshot, and looks whether all that refers to them is "
+            "sound. Exit 1 when something is not what it should be.\n",
     .run = run,
 };

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/terminal.h"
 #include "import/detect.h"
+#include "import/image_platform.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,15 +14,17 @@
 #include <sys/stat.h>
 
 static struct {
-    const char *namespace, *time, *format, *strip_prefix, *max_size;
+    const char *namespace, *time, *format, *strip_prefix, *max_size, *ref, *platform;
     bool partial, strict, cross_mounts, no_veneer;
 } given;
 
 static const struct option_spec OPTIONS[] = {
     {"namespace", 0, OPTION_TEXT, &given.namespace, "NS", "name of the history, instead of the source's own"},
     {"time", 0, OPTION_TEXT, &given.time, "T", "when it was captured (RFC 3339), instead of the source's own"},
-    {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content), frame, tar or dir"},
+    {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content), frame, oci, docker, tar or dir"},
     {"strip-prefix", 0, OPTION_TEXT, &given.strip_prefix, "P", "the directory P becomes the root"},
+    {"ref", 0, OPTION_TEXT, &given.ref, "NAME", "of several images those of this name or tag"},
+    {"platform", 0, OPTION_TEXT, &given.platform, "P", "of an image for several: OS/ARCH[/VARIANT], or all"},
     {"max-size", 0, OPTION_TEXT, &given.max_size, "BYTES", "at most, uncompressed (1T; K, M, G, T behind a number)"},
     {"partial", 0, OPTION_FLAG, &given.partial, NULL, "take what is whole of a source that is cut short"},
     {"strict", 0, OPTION_FLAG, &given.strict, NULL, "what a tree cannot hold is an error, not a note"},
@@ -92,6 +95,8 @@ static int imported(void *arg, const struct snapshot *s, bool is_new)
 
 static int check_options(struct import_options *options, struct error *err)
 {
+    struct image_platform platform;
+
     if (given.namespace && namespace_check(given.namespace, strlen(given.namespace), err) < 0) {
         err->code = EXIT_USAGE;
         return -EINVAL;
@@ -100,20 +105,17 @@ static int check_options(struct import_options *options, struct error *err)
         return error_usage(err, "--time %s is no time such as 2017-03-11T17:04:42Z", given.time);
     if (given.max_size && (!option_size(&options->size_max, given.max_size) || !options->size_max))
         return error_usage(err, "--max-size %s is no size such as 20G", given.max_size);
+    if (given.platform && strcmp(given.platform, "all") != 0 && !platform_parse(&platform, given.platform))
+        return error_usage(err, "--platform %s is no platform such as linux/arm64, nor all", given.platform);
     options->has_time = given.time;
     options->namespace = given.namespace;
     options->strip_prefix = given.strip_prefix;
     options->partial = given.partial;
     options->strict = given.strict;
     options->cross_mounts = given.cross_mounts;
+    options->ref = given.ref;
+    options->platform = given.platform;
     return 0;
-}
-
-static int from_dir(const struct import_options *options, const char *name, struct error *err)
-{
-    if (options->strip_prefix || options->partial)
-        return error_usage(err, "%s: --strip-prefix and --partial are not for directories", name);
-    return import_dir(options, name, err);
 }
 
 /* Each takes the input over. */
@@ -137,14 +139,60 @@ static int from_tar(const struct import_options *options, struct input *input, s
     return result;
 }
 
+static int from_image(const struct import_options *options, enum image_format format, struct input *input,
+                      struct error *err)
+{
+    int result = import_image(options, format, input, err);
+
+    input_close(input);
+    return result;
+}
+
+static int from_any_image(const struct import_options *options, struct input *input, struct error *err)
+{
+    return from_image(options, IMAGE_ANY, input, err);
+}
+
+static int from_oci(const struct import_options *options, struct input *input, struct error *err)
+{
+    return from_image(options, IMAGE_OCI, input, err);
+}
+
+static int from_docker(const struct import_options *options, struct input *input, struct error *err)
+{
+    return from_image(options, IMAGE_DOCKER, input, err);
+}
+
+static int from_dir(const struct import_options *options, const char *name, struct error *err)
+{
+    if (options->strip_prefix || options->partial)
+        return error_usage(err, "%s: --strip-prefix and --partial are not for directories", name);
+    return import_dir(options, name, err);
+}
+
+static int from_oci_dir(const struct import_options *options, const char *name, struct error *err)
+{
+    return import_image_dir(options, IMAGE_OCI, name, err);
+}
+
+static int from_docker_dir(const struct import_options *options, const char *name, struct error *err)
+{
+    return import_image_dir(options, IMAGE_DOCKER, name, err);
+}
+
 static const struct {
-    const char *name;
+    const char *name;  /* NULL: nobody says so */
     const char *units; /* for progress */
-    int (*import)(const struct import_options *options, struct input *input, struct error *err);
+    bool is_image;     /* --ref and --platform are for it */
+    int (*import)(const struct import_options *options, struct input *input, struct error *err); /* NULL: no stream */
+    int (*import_dir)(const struct import_options *options, const char *name, struct error *err);
 } FORMATS[] = {
-    [SOURCE_FRAME] = {"frame", "records", from_frames},
-    [SOURCE_TAR] = {"tar", "entries", from_tar},
-    [SOURCE_DIR] = {"dir", "files", NULL}, /* no stream */
+    [SOURCE_FRAME] = {"frame", "records", false, from_frames, NULL},
+    [SOURCE_TAR] = {"tar", "entries", false, from_tar, NULL},
+    [SOURCE_IMAGE] = {NULL, "entries", true, from_any_image, NULL},
+    [SOURCE_DIR] = {"dir", "files", false, NULL, from_dir},
+    [SOURCE_OCI] = {"oci", "entries", true, from_oci, from_oci_dir},
+    [SOURCE_DOCKER] = {"docker", "entries", true, from_docker, from_docker_dir},
 };
 #define FORMAT_COUNT (sizeof FORMATS / sizeof *FORMATS)
 
@@ -152,11 +200,11 @@ static int check_format(struct importing *i, struct error *err)
 {
     i->detects = !given.format || strcmp(given.format, "auto") == 0;
     for (size_t f = 0; f < FORMAT_COUNT && !i->detects; f++)
-        if (strcmp(given.format, FORMATS[f].name) == 0) {
+        if (FORMATS[f].name && strcmp(given.format, FORMATS[f].name) == 0) {
             i->format = (enum source_format)f;
             return 0;
         }
-    return i->detects ? 0 : error_usage(err, "--format is auto, frame, tar or dir, not %s", given.format);
+    return i->detects ? 0 : error_usage(err, "--format is auto, frame, oci, docker, tar or dir, not %s", given.format);
 }
 
 static bool is_directory(const char *name)
@@ -164,6 +212,14 @@ static bool is_directory(const char *name)
     struct stat st;
 
     return strcmp(name, "-") != 0 && stat(name, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* What is chosen among images must not be forgotten where there are none. */
+static int check_choice(const struct importing *i, const struct import_options *options, struct error *err)
+{
+    if (FORMATS[i->format].is_image || (!options->ref && !options->platform))
+        return 0;
+    return error_usage(err, "%s: --ref and --platform are for images, which this is not", i->name);
 }
 
 static int import_stream(const struct import_options *options, const char *name, struct error *err)
@@ -176,6 +232,8 @@ static int import_stream(const struct import_options *options, const char *name,
         return result;
     if (i->detects)
         result = detect(&i->format, input, err);
+    if (result == 0)
+        result = check_choice(i, options, err);
     i->units = FORMATS[i->format].units;
     if (result == 0)
         return FORMATS[i->format].import(options, input, err);
@@ -183,16 +241,27 @@ static int import_stream(const struct import_options *options, const char *name,
     return result;
 }
 
-static int import_source(struct import_options *options, const char *name, struct error *err)
+static int import_directory(const struct import_options *options, const char *name, struct error *err)
 {
     struct importing *i = options->arg;
 
+    if (i->detects)
+        i->format = image_is_layout(name) ? SOURCE_OCI : SOURCE_DIR;
+    i->units = FORMATS[i->format].units;
+    int result = check_choice(i, options, err);
+    return result < 0 ? result : FORMATS[i->format].import_dir(options, name, err);
+}
+
+static int import_source(struct import_options *options, const char *name, struct error *err)
+{
+    struct importing *i = options->arg;
+    bool takes_dir = i->detects || FORMATS[i->format].import_dir,
+         takes_stream = i->detects || FORMATS[i->format].import;
+
     i->name = name;
     i->began = timestamp_now();
-    if (i->detects ? !is_directory(name) : i->format != SOURCE_DIR)
-        return import_stream(options, name, err);
-    i->units = FORMATS[SOURCE_DIR].units;
-    return from_dir(options, name, err);
+    return takes_dir && (is_directory(name) || !takes_stream) ? import_directory(options, name, err)
+                                                              : import_stream(options, name, err);
 }
 
 static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)
@@ -218,17 +287,18 @@ const struct command command_import = {
     .arguments = "SOURCE…|-",
     .summary = "Put captured state into the store as snapshots, and print their ids",
     .help =
-        "A SOURCE is a frame of agentless-system-crawler: csv, json, logstash or fluentd form, plain or gzip, one or "
-        "more of\n"
-        "them; a tar, plain or compressed; or a directory. They are told apart by content; - is standard input. "
-        "Prints\n"
+        "A SOURCE is a frame of agentless-system-crawler: csv, json, logstash or fluentd form, plain or gzip, one or\n"
+        "more of them; images: an OCI image layout (a directory, or a tar of one) or what docker save writes; a tar;\n"
+        "or a directory. They are told apart by content; tars may be compressed; - is standard input. Prints\n"
         "`ID NAMESPACE TIME` for each, once it is durable. The same source again gives the same id and adds nothing.\n"
-        "Content that a frame does not hold is known to be absent, never made up. Of a directory all is taken that is "
-        "in\n"
-        "it, but for what is mounted inside.\n\n"
+        "Content that a frame does not hold is known to be absent, never made up. Of a directory all is taken that is\n"
+        "in it, but for what is mounted inside. Of images all are taken, each for the machine's own platform if there\n"
+        "are several; layers that are in the store are not read again.\n\n"
         "    confuse import frame.csv.gz\n"
         "    confuse import --namespace web-1 /srv/web-1/rootfs\n"
         "    zcat crawl/*.gz | confuse import -\n"
+        "    docker save nginx:1.25 | confuse import -\n"
+        "    confuse import --ref v2 --platform linux/arm64 layout/\n"
         "    docker export web-1 | confuse import --namespace prod/web-1 -\n"
         "    confuse import --strip-prefix /mnt/target host-crawl.csv\n",
     .options = OPTIONS,

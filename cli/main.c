@@ -56,7 +56,7 @@ static void print_usage(void)
     options_print(GLOBAL_OPTIONS);
     options_print(VERSION_OPTION);
     printf("  -h, --help                   this, or with a command: all about it\n\n"
-           "SNAP is an id, a prefix of one (8 digits or more), NAMESPACE@latest or NAMESPACE@TIME.\n"
+           "SNAP is an id, a prefix of one (8 digits or more), NAMESPACE@latest, NAMESPACE@TIME or NAMESPACE:TAG.\n"
            "The store is --store, else $CONFUSE_STORE, else %s.\n\n"
            "    confuse import frame.csv.gz              prints the id of a snapshot\n"
            "    confuse serve                            exports it over NFS\n"

@@ -1,8 +1,12 @@
 /* show.c - `confuse show SNAP`: where a snapshot came from, and what is in it. */
+#include "base/cleanup.h"
 #include "base/jsonl.h"
 #include "base/timestamp.h"
 #include "cli/terminal.h"
 #include "cli/view.h"
+#include "db/blob.h"
+#include "db/image.h"
+#include "import/json.h"
 #include "tree/features.h"
 #include "tree/manifest.h"
 
@@ -10,8 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TYPES_MAX 256    /* distinct types of records that are counted one by one */
-#define TYPE_SIZE_MAX 64 /* of a type's name, as shown */
+#define TYPES_MAX 256               /* distinct types of records that are counted one by one */
+#define TYPE_SIZE_MAX 64            /* of a type's name, as shown */
+#define LAYERS_SIZE_MAX (64u << 20) /* bytes of a layers.json; real ones have some kilobytes */
 
 struct counted {
     char name[TYPE_SIZE_MAX];
@@ -25,6 +30,9 @@ struct summary {
     size_t type_count, known_count, record_count;
     uint64_t names, linked; /* that are hard links, and of how many files */
     uint64_t held;          /* bytes of content that the snapshot has; of a file with several names once */
+    struct image image;     /* where the snapshot has one */
+    uint64_t layers;
+    struct buffer tags; /* as text */
 };
 
 static void count(struct counted *list, size_t *used, size_t room, const char *name, size_t size)
@@ -73,6 +81,63 @@ static int count_record(void *arg, const struct feature *feature)
     return 0;
 }
 
+/* --- Its image ---------------------------------------------------------------------------------------------------- */
+
+static int read_blob(char **text, size_t *size, struct store *store, int64_t id, struct error *err)
+{
+    struct blob blob;
+    int result = blob_find(&blob, store, id, err);
+
+    if (result < 0)
+        return result == -ENOENT ? error_system(err, EIO, "layers.json is not in the store") : result;
+    if (blob.size > LAYERS_SIZE_MAX)
+        return error_system(err, EFBIG, "layers.json");
+    *size = (size_t)blob.size;
+    *text = malloc(*size + 1);
+    if (!*text)
+        return error_system(err, ENOMEM, "layers.json");
+    for (size_t at = 0; at < *size;) {
+        ssize_t got = blob_read(*text + at, store, &blob, at, *size - at, err);
+        if (got <= 0)
+            return got < 0 ? (int)got : error_system(err, EIO, "layers.json ends early");
+        at += (size_t)got;
+    }
+    return 0;
+}
+
+/* How many elements the array in layers.json has. */
+static int count_layers(uint64_t *layers, struct store *store, int64_t blob, struct error *err)
+{
+    cleanup_free char *text = NULL;
+    struct json json;
+    size_t size = 0;
+    int result = read_blob(&text, &size, store, blob, err), more;
+
+    if (result < 0)
+        return result;
+    json_begin(&json, text, size);
+    more = json_enter_array(&json);
+    while (more >= 0 && (more = json_element(&json)) > 0) {
+        ++*layers;
+        more = json_skip(NULL, &json);
+    }
+    return more < 0 ? error_system(err, EIO, "layers.json: %s", json.why) : 0;
+}
+
+static int find_image(struct summary *summary, struct view *view, struct error *err)
+{
+    int result = view_tags(&summary->tags, view->store, &view->snapshot, err);
+
+    if (result < 0 || !view->snapshot.image)
+        return result;
+    result = image_find_number(&summary->image, view->store, view->snapshot.image, err);
+    if (result == -ENOENT)
+        return error_system(err, EIO, "the snapshot's image is not in the store");
+    return result < 0 ? result : count_layers(&summary->layers, view->store, summary->image.layers_blob, err);
+}
+
+/* --- Showing ------------------------------------------------------------------------------------------------------ */
+
 static void label(const char *name)
 {
     printf("%s%-10s%s ", colour(COLOUR_BOLD), name, colour(COLOUR_NONE));
@@ -97,8 +162,21 @@ static void print_links(const struct summary *summary)
         printf("none\n");
 }
 
-static void print_plain(const struct snapshot *s, const struct summary *summary)
+static void print_image(const struct summary *summary)
 {
+    char digest[DIGEST_HEX_SIZE];
+
+    if (summary->tags.size)
+        label("tags"), printf("%.*s\n", (int)summary->tags.size, (const char *)summary->tags.bytes);
+    if (!summary->image.number)
+        return;
+    hex_encode(digest, summary->image.config.bytes, DIGEST_SIZE);
+    label("image"), printf("sha256:%s, %llu layers\n", digest, (unsigned long long)summary->layers);
+}
+
+static void print_plain(const struct view *view, const struct summary *summary)
+{
+    const struct snapshot *s = &view->snapshot;
     char id[SNAPSHOT_ID_HEX_SIZE], digest[DIGEST_HEX_SIZE], time[TIMESTAMP_TEXT_SIZE], size[SIZE_TEXT_SIZE];
 
     hex_encode(id, s->id, SNAPSHOT_ID_SIZE);
@@ -113,6 +191,7 @@ static void print_plain(const struct snapshot *s, const struct summary *summary)
     label("source"), printf("%s%s\n", s->has_source ? "sha256:" : "none", s->has_source ? digest : "");
     hex_encode(digest, s->root.digest.bytes, DIGEST_SIZE);
     label("root"), printf("sha256:%s\n", digest);
+    print_image(summary);
     print_counts("files", summary->types, summary->type_count);
     print_counts("content", summary->known, summary->known_count);
     print_links(summary);
@@ -137,12 +216,15 @@ static void json_counts(struct buffer *line, const char *name, const struct coun
     jsonl_raw(line, name, object.bytes, object.size);
 }
 
-static void print_json(const struct snapshot *s, const struct summary *summary)
+static int print_json(struct view *view, const struct summary *summary, struct error *err)
 {
     struct buffer line cleanup_buffer = {0};
+    const struct snapshot *s = &view->snapshot;
 
     jsonl_begin(&line);
-    view_snapshot_members(&line, s);
+    int result = view_snapshot_members(&line, view->store, s, err);
+    if (s->image)
+        jsonl_number(&line, "layers", summary->layers);
     if (s->has_source)
         jsonl_hex(&line, "source", s->source.bytes, DIGEST_SIZE);
     jsonl_hex(&line, "root", s->root.digest.bytes, DIGEST_SIZE);
@@ -153,7 +235,24 @@ static void print_json(const struct snapshot *s, const struct summary *summary)
     jsonl_number(&line, "held", summary->held);
     json_counts(&line, "features", summary->records, summary->record_count);
     jsonl_end(&line);
-    fwrite(line.bytes, 1, line.size, stdout);
+    if (result == 0)
+        fwrite(line.bytes, 1, line.size, stdout);
+    return result;
+}
+
+static int show(struct summary *summary, struct view *view, bool json, struct error *err)
+{
+    int result = tree_visit_all(view->reader, tree_of_snapshot(&view->snapshot), count_entry, summary, err);
+
+    if (result == 0)
+        result = features_visit(view->store, view->snapshot.features.id, NULL, count_record, summary, err);
+    if (result == 0)
+        result = find_image(summary, view, err);
+    if (result == 0 && json)
+        return print_json(view, summary, err);
+    if (result == 0)
+        print_plain(view, summary);
+    return result;
 }
 
 static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)
@@ -163,23 +262,20 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
     int result = view_open(&view, invocation, argc, argv, err);
 
     if (result == 0)
-        result = tree_visit_all(view.reader, tree_of_snapshot(&view.snapshot), count_entry, &summary, err);
-    if (result == 0)
-        result = features_visit(view.store, view.snapshot.features.id, NULL, count_record, &summary, err);
-    if (result < 0)
-        return result;
-    (invocation->json ? print_json : print_plain)(&view.snapshot, &summary);
-    return EXIT_DONE;
+        result = show(&summary, &view, invocation->json, err);
+    buffer_free(&summary.tags);
+    return result < 0 ? result : EXIT_DONE;
 }
 
 const struct command command_show = {
     .name = "show",
     .arguments = "SNAP",
     .summary = "Show where a snapshot came from and what is in it",
-    .help =
-        "\"content\" counts regular files by how their content is known: captured, made, lossy, absent.\n"
-        "\"links\" are names of files that have several (hard links); \"held\" counts the content of these once.\n\n"
-        "    confuse show prod/web-1@latest\n"
-        "    confuse show prod/web-1@2017-03      the newest one of March 2017 or before\n",
+    .help = "\"content\" counts regular files by how their content is known: captured, made, lossy, absent.\n"
+            "\"links\" are names of files that have several (hard links); \"held\" counts the content of these once.\n"
+            "\"image\" is what it is, or what a frame was joined with.\n\n"
+            "    confuse show prod/web-1@latest\n"
+            "    confuse show docker.io/library/nginx:1.25\n"
+            "    confuse show prod/web-1@2017-03      the newest one of March 2017 or before\n",
     .run = run,
 };

@@ -2,6 +2,8 @@
 #include "cli/view.h"
 
 #include "base/jsonl.h"
+#include "base/quote.h"
+#include "db/image.h"
 #include "tree/follow.h"
 
 #include <errno.h>
@@ -27,10 +29,11 @@ static int split(char *snap, size_t room, struct view *view, const char *argumen
 
 int view_open(struct view *view, const struct invocation *invocation, int argc, char **argv, struct error *err)
 {
-    char snap[NAMESPACE_SIZE_MAX + 64];
+    char snap[NAMESPACE_SIZE_MAX + TAG_SIZE_MAX + 2];
 
     if (argc != 1)
-        return error_usage(err, "one snapshot is needed: an id, a prefix of one, NAMESPACE@latest or NAMESPACE@TIME");
+        return error_usage(err, "one snapshot is needed: an id, a prefix of one, NAMESPACE@latest, NAMESPACE@TIME "
+                                "or NAMESPACE:TAG");
     int result = split(snap, sizeof snap, view, argv[0], err);
     if (result == 0)
         result = store_open(&view->store, invocation->store, STORE_READ, err);
@@ -70,7 +73,53 @@ int view_find(struct tree_place *place, struct view *view, struct error *err)
     }
 }
 
-void view_snapshot_members(struct buffer *line, const struct snapshot *snapshot)
+static int add_tag_text(void *arg, const char *tag)
+{
+    struct buffer *text = arg;
+
+    buffer_add_text(text, text->size ? ", tag: " : "tag: ");
+    quote_text(text, tag, strlen(tag));
+    return 0;
+}
+
+int view_tags(struct buffer *text, struct store *store, const struct snapshot *snapshot, struct error *err)
+{
+    return image_visit_tags(store, snapshot->number, add_tag_text, text, err);
+}
+
+static int add_tag_element(void *arg, const char *tag)
+{
+    struct buffer *array = arg;
+
+    if (array->size > 1)
+        buffer_add_byte(array, ',');
+    quote_json(array, tag, strlen(tag));
+    return 0;
+}
+
+static int tags_member(struct buffer *line, struct store *store, const struct snapshot *snapshot, struct error *err)
+{
+    struct buffer array cleanup_buffer = {0};
+
+    buffer_add_byte(&array, '[');
+    int result = image_visit_tags(store, snapshot->number, add_tag_element, &array, err);
+    buffer_add_byte(&array, ']');
+    if (result == 0)
+        jsonl_raw(line, "tags", array.bytes, array.size);
+    return result;
+}
+
+static int image_member(struct buffer *line, struct store *store, const struct snapshot *snapshot, struct error *err)
+{
+    struct image image;
+    int result = image_find_number(&image, store, snapshot->image, err);
+
+    if (result == 0)
+        jsonl_hex(line, "image", image.config.bytes, DIGEST_SIZE);
+    return result == -ENOENT ? 0 : result;
+}
+
+int view_snapshot_members(struct buffer *line, struct store *store, const struct snapshot *snapshot, struct error *err)
 {
     jsonl_hex(line, "id", snapshot->id, SNAPSHOT_ID_SIZE);
     jsonl_string(line, "namespace", snapshot->namespace);
@@ -78,6 +127,8 @@ void view_snapshot_members(struct buffer *line, const struct snapshot *snapshot)
     jsonl_time(line, "imported", snapshot->imported);
     jsonl_string(line, "format", snapshot->format);
     jsonl_bool(line, "partial", snapshot->partial);
+    int result = tags_member(line, store, snapshot, err);
+    return result == 0 && snapshot->image ? image_member(line, store, snapshot, err) : result;
 }
 
 int view_print(void *arg, const void *bytes, size_t size)

@@ -25,8 +25,11 @@ void view_close(struct view *view);
 /* The file at view->path, links followed; view->path becomes where it is. Error: what is wrong with the path. */
 int view_find(struct tree_place *place, struct view *view, struct error *err);
 
-/* The members that tell which snapshot it is, for --json. */
-void view_snapshot_members(struct buffer *line, const struct snapshot *snapshot);
+/* The members that tell which snapshot it is, for --json; its tags are among them, and the image that it has. */
+int view_snapshot_members(struct buffer *line, struct store *store, const struct snapshot *snapshot, struct error *err);
+
+/* "tag: 1.25, tag: latest", or nothing. */
+int view_tags(struct buffer *text, struct store *store, const struct snapshot *snapshot, struct error *err);
 
 /* A sink that writes to standard output. */
 int view_print(void *arg, const void *bytes, size_t size);

@@ -25,8 +25,7 @@ static const char EACH_FRAME[] = "SELECT id FROM frame ORDER BY id";
 static const char OTHER_FRAMES[] = "SELECT s.number FROM snapshot AS s JOIN frame AS f ON f.id = s.frame"
                                    " WHERE s.source IS NOT f.digest";
 
-static void bad(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void bad(struct check *check, const char *format, ...)
+void check_bad(struct check *check, const char *format, ...)
 {
     char text[ERROR_TEXT_MAX];
     va_list args;
@@ -56,7 +55,7 @@ static int check_structure(struct check *check, struct store *store, struct erro
         const char *text = (const char *)sqlite3_column_text(rows, 0);
 
         if (text && strcmp(text, "ok") != 0)
-            bad(check, "confuse.db: %s", text);
+            check_bad(check, "confuse.db: %s", text);
     }
     return result;
 }
@@ -70,8 +69,8 @@ static int check_references(struct check *check, struct store *store, struct err
     if (!rows)
         return -EIO;
     while ((result = sql_step(store, rows, err)) == 1)
-        bad(check, "confuse.db: row %lld of %s refers to a row of %s that is not there",
-            (long long)sqlite3_column_int64(rows, 1), sqlite3_column_text(rows, 0), sqlite3_column_text(rows, 2));
+        check_bad(check, "confuse.db: row %lld of %s refers to a row of %s that is not there",
+                  (long long)sqlite3_column_int64(rows, 1), sqlite3_column_text(rows, 0), sqlite3_column_text(rows, 2));
     return result;
 }
 
@@ -111,15 +110,15 @@ static int check_blob(struct check *check, struct store *store, int64_t id, stru
     if (result == -ENOENT)
         return 0; /* it went meanwhile */
     if (result < 0) {
-        bad(check, "%s", err->text);
+        check_bad(check, "%s", err->text);
         return 0;
     }
     hex_encode(hex, blob.digest.bytes, DIGEST_SIZE);
     result = hash_blob(&digest, check, store, &blob, err);
     if (result < 0)
-        bad(check, "blob %s cannot be read: %s", hex, err->text);
+        check_bad(check, "blob %s cannot be read: %s", hex, err->text);
     else if (!digest_equal(&digest, &blob.digest))
-        bad(check, "blob %s holds other bytes than its name says", hex);
+        check_bad(check, "blob %s holds other bytes than its name says", hex);
     return 0;
 }
 
@@ -206,7 +205,7 @@ static int check_node(struct node_check *n, struct store *store, int64_t id, str
     if (result == -ENOENT)
         return 0;
     if (result < 0) {
-        bad(n->check, "node %lld cannot be read: %s", (long long)id, err->text);
+        check_bad(n->check, "node %lld cannot be read: %s", (long long)id, err->text);
         return 0;
     }
     canonical_node_header(&n->canonical, n->kind, n->level, n->count);
@@ -216,7 +215,7 @@ static int check_node(struct node_check *n, struct store *store, int64_t id, str
     n->check->bytes += n->canonical.size;
     if (!digest_equal(&digest, &expected) || n->count != n->expected || n->sums.entries != n->counts.entries ||
         n->sums.dirs != n->counts.dirs || n->sums.nodes != n->counts.nodes)
-        bad(n->check, "node %lld is not what its digest says", (long long)id);
+        check_bad(n->check, "node %lld is not what its digest says", (long long)id);
     return 0;
 }
 
@@ -234,7 +233,7 @@ static int count_bytes(void *arg, const void *bytes, size_t size)
 static int check_chunk(struct check *check, struct store *store, int64_t id, struct error *err)
 {
     if (frame_check_chunk(store, id, err) < 0)
-        bad(check, "%s", err->text);
+        check_bad(check, "%s", err->text);
     return 0;
 }
 
@@ -242,7 +241,7 @@ static int check_frame(struct check *check, struct store *store, int64_t id, str
 {
     count(check, &check->frames);
     if (frame_read(store, id, count_bytes, check, err) < 0)
-        bad(check, "%s", err->text);
+        check_bad(check, "%s", err->text);
     return 0;
 }
 
@@ -256,7 +255,7 @@ static int check_snapshot(void *arg, const struct snapshot *snapshot)
     snapshot_compute_id(id, snapshot);
     hex_encode(hex, snapshot->id, SNAPSHOT_ID_SIZE);
     if (memcmp(id, snapshot->id, SNAPSHOT_ID_SIZE) != 0)
-        bad(check, "snapshot %s is not what its id says", hex);
+        check_bad(check, "snapshot %s is not what its id says", hex);
     return 0;
 }
 
@@ -268,8 +267,8 @@ static int check_sources(struct check *check, struct store *store, struct error 
     if (!rows)
         return -EIO;
     while ((result = sql_step(store, rows, err)) == 1)
-        bad(check, "snapshot %lld refers to another frame than it was made from",
-            (long long)sqlite3_column_int64(rows, 0));
+        check_bad(check, "snapshot %lld refers to another frame than it was made from",
+                  (long long)sqlite3_column_int64(rows, 0));
     return result;
 }
 
@@ -338,6 +337,8 @@ int store_check(struct check *check, struct store *store, struct error *err)
         result = snapshot_visit(store, 0, check_snapshot, check, err);
     if (result == 0)
         result = check_sources(check, store, err);
+    if (result == 0)
+        result = check_images(check, store, err);
     buffer_free(&node.canonical);
     sha256_free(node.sha);
     blob_rest(store);

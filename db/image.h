@@ -5,6 +5,15 @@
 #include "db/layer.h"
 #include "db/snapshot.h"
 
+#define TAG_SIZE_MAX 128 /* bytes (OCI distribution specification) */
+
+/* May this be a tag? Letters, digits, '_', '.' and '-', of which the last two do not begin it. */
+bool tag_is_valid(const char *tag);
+
+/* Where the tag begins in NAMESPACE:TAG, behind the last colon (a namespace may hold others: "host:5000/x"). NULL: what
+ * stands there can be none. */
+const char *image_tag_of(const char *name);
+
 struct image {
     int64_t number;       /* of its row; what snapshot.image refers to */
     struct digest config; /* the image id: SHA-256 of the config's bytes */
@@ -21,7 +30,8 @@ struct image_commit {
     const char *tag; /* moves to this snapshot, in its namespace; NULL: none */
 };
 
-/* As snapshot_publish(); the tag moves even where the snapshot was there. */
+/* As snapshot_publish(); the tag moves even where the snapshot was there. Of an image that is here already *image is
+ * filled from there. -EBADMSG: the tag can be none. */
 int image_publish(bool *is_new, struct snapshot *snapshot, const struct image_commit *commit, struct store *store,
                   struct error *err);
 

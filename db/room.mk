@@ -6,11 +6,16 @@ libdb_a_SOURCES = \
     db/blob_writer.c db/blob_writer.h \
     db/canonical.c db/canonical.h \
     db/check.c db/check.h \
+    db/check_images.c \
     db/cut.c db/cut.h \
     db/entry.h \
     db/frame.c db/frame.h \
+    db/image.c db/image.h \
+    db/layer.c db/layer.h \
     db/node.c db/node.h \
+    db/publish.c db/publish.h \
     db/schema.c db/schema.h \
     db/snapshot.c db/snapshot.h \
+    db/snapshot_row.c db/snapshot_row.h \
     db/sql.h \
     db/store.c db/store.h

@@ -123,7 +123,50 @@ static const char FRAME_OFFSETS[] =
     "DROP TABLE frame_chunk;"
     "ALTER TABLE frame_chunk_2 RENAME TO frame_chunk;";
 
-static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS};
+/* Images: what they are made of, what they are called, and the frames that wait for them. */
+static const char IMAGES[] =
+    /* OCI layers by themselves. */
+    "CREATE TABLE layer ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  digest BLOB NOT NULL UNIQUE," /* diffID */
+    "  root INTEGER NOT NULL REFERENCES node,"
+    "  links INTEGER NOT NULL REFERENCES node,"
+    "  notes INTEGER NOT NULL REFERENCES node"
+    ") STRICT;"
+    /* Images after each of their layers. */
+    "CREATE TABLE chain ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  digest BLOB NOT NULL UNIQUE," /* chainID */
+    "  root INTEGER NOT NULL REFERENCES node,"
+    "  links INTEGER NOT NULL REFERENCES node,"
+    "  notes INTEGER NOT NULL REFERENCES node"
+    ") STRICT;"
+    "CREATE TABLE image ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  config BLOB NOT NULL UNIQUE," /* image id: digest of the config's bytes */
+    "  config_blob INTEGER NOT NULL REFERENCES blob,"
+    "  layers_blob INTEGER NOT NULL REFERENCES blob,"
+    "  chain BLOB NOT NULL" /* chainID after its last layer */
+    ") STRICT;"
+    "ALTER TABLE snapshot ADD COLUMN image INTEGER REFERENCES image;" /* it is, or was joined with */
+    "CREATE TABLE tag ("
+    "  namespace INTEGER NOT NULL REFERENCES namespace,"
+    "  name TEXT NOT NULL,"
+    "  snapshot INTEGER NOT NULL REFERENCES snapshot,"
+    "  PRIMARY KEY (namespace, name)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX tag_snapshot ON tag (snapshot);"
+    "CREATE TABLE waiting ("
+    "  snapshot INTEGER PRIMARY KEY REFERENCES snapshot,"
+    "  wants TEXT NOT NULL" /* 'sha256:' and an image id, or an image reference */
+    ") STRICT;"
+    "CREATE INDEX waiting_wants ON waiting (wants, snapshot);"
+    /* "/" has two more names now. Its time moves in the same way on every copy of a store. */
+    "UPDATE directory SET mtime = mtime + 1 WHERE path = '/';"
+    "INSERT INTO directory SELECT '/layer', mtime FROM directory WHERE path = '/';"
+    "INSERT INTO directory SELECT '/chain', mtime FROM directory WHERE path = '/';";
+
+static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES};
 
 int schema_version_newest(void)
 {

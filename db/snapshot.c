@@ -1,51 +1,29 @@
-/* snapshot.c - publishing snapshots and finding them again. */
+/* snapshot.c - what a snapshot is called, and finding it by that; publish.c has how it comes into the store. */
 #include "db/snapshot.h"
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/timestamp.h"
 #include "db/canonical.h"
-#include "db/sql.h"
+#include "db/image.h"
+#include "db/snapshot_row.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CANDIDATES_MAX 5 /* shown of an ambiguous prefix */
 
-#define COLUMNS                                                                                                        \
-    "s.number, s.id, n.name, s.time, s.imported, s.format, s.partial, s.source, s.root, s.links, s.features, s.frame," \
-    " r.digest, r.entries, r.dirs, r.nodes, l.digest, l.entries, l.dirs, l.nodes, f.digest, f.entries, f.dirs, "       \
-    "f.nodes"
-#define TABLES                                                                                                         \
-    " FROM snapshot AS s JOIN namespace AS n ON n.id = s.namespace JOIN node AS r ON r.id = s.root"                    \
-    " JOIN node AS l ON l.id = s.links JOIN node AS f ON f.id = s.features"
-
-static const char FIND_ID[] = "SELECT " COLUMNS TABLES " WHERE s.id = ?1";
-static const char FIND_RANGE[] = "SELECT " COLUMNS TABLES " WHERE s.id BETWEEN ?1 AND ?2 ORDER BY s.id LIMIT ?3";
-static const char FIND_SAME[] = "SELECT " COLUMNS TABLES " WHERE n.name = ?1 AND s.source IS ?2 AND s.root = ?3"
-                                " AND s.links = ?4 ORDER BY s.time DESC, s.number DESC LIMIT 1";
-/* Without a source (a directory), a namespace may come back to what it was: that is news, and only the newest counts.
- */
-static const char FIND_SAME_NEWEST[] =
-    "SELECT " COLUMNS TABLES " WHERE s.number = (SELECT h.number FROM snapshot AS h JOIN namespace AS m"
-    " ON m.id = h.namespace WHERE m.name = ?1 ORDER BY h.time DESC, h.number DESC LIMIT 1)"
-    " AND s.source IS ?2 AND s.root = ?3 AND s.links = ?4";
-static const char FIND_NEWEST[] = "SELECT " COLUMNS TABLES " WHERE n.name = ?1 AND s.time <= ?2"
-                                  " ORDER BY s.time DESC, s.number DESC LIMIT 1";
-static const char EACH[] = "SELECT " COLUMNS TABLES " WHERE s.number > ?1 ORDER BY s.number";
-static const char EACH_IN_HISTORY[] = "SELECT " COLUMNS TABLES " WHERE ?1 IS NULL OR n.name = ?1"
-                                      " ORDER BY s.time DESC, s.number DESC";
-static const char PUT_NAMESPACE[] = "INSERT INTO namespace (name) VALUES (?1) ON CONFLICT DO NOTHING";
-static const char INSERT[] =
-    "INSERT INTO snapshot (id, namespace, time, imported, format, partial, source, root, links,"
-    " features, frame) VALUES (?1, (SELECT id FROM namespace WHERE name = ?2), ?3, ?4, ?5, ?6,"
-    " ?7, ?8, ?9, ?10, ?11)";
-static const char TOUCH_DIRECTORY[] = "UPDATE directory SET mtime = max(?1, mtime + 1) WHERE path = '/snap'";
-static const char SYNC_FULL[] = "PRAGMA synchronous = FULL";
-static const char SYNC_NORMAL[] = "PRAGMA synchronous = NORMAL";
+static const char FIND_ID[] = SELECT_SNAPSHOTS " WHERE s.id = ?1";
+static const char FIND_RANGE[] = SELECT_SNAPSHOTS " WHERE s.id BETWEEN ?1 AND ?2 ORDER BY s.id LIMIT ?3";
+static const char FIND_NEWEST[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND s.time <= ?2"
+                                                   " ORDER BY s.time DESC, s.number DESC LIMIT 1";
+static const char EACH[] = SELECT_SNAPSHOTS " WHERE s.number > ?1 ORDER BY s.number";
+static const char EACH_IN_HISTORY[] = SELECT_SNAPSHOTS " WHERE ?1 IS NULL OR n.name = ?1"
+                                                       " ORDER BY s.time DESC, s.number DESC";
+static const char FIND_TAG[] = SELECT_SNAPSHOTS " JOIN tag AS t ON t.snapshot = s.number AND t.namespace = s.namespace"
+                                                " WHERE n.name = ?1 AND t.name = ?2";
 
 int namespace_check(const char *name, size_t size, struct error *err)
 {
@@ -81,169 +59,6 @@ void snapshot_compute_id(uint8_t id[SNAPSHOT_ID_SIZE], const struct snapshot *sn
     sha256_free(sha);
 }
 
-/* --- Reading rows ------------------------------------------------------------------------------------------------- */
-
-static bool read_node(struct node_ref *node, sqlite3_stmt *row, int id_column, int column)
-{
-    node->id = sqlite3_column_int64(row, id_column);
-    node->counts.entries = (uint32_t)sqlite3_column_int64(row, column + 1);
-    node->counts.dirs = (uint32_t)sqlite3_column_int64(row, column + 2);
-    node->counts.nodes = (uint32_t)sqlite3_column_int64(row, column + 3);
-    return sql_column_digest(&node->digest, row, column);
-}
-
-/* A row of COLUMNS; texts are the statement's until it is stepped or reset. */
-static int read_row(struct snapshot *snapshot, sqlite3_stmt *row, struct error *err)
-{
-    const void *id = sqlite3_column_blob(row, 1);
-
-    *snapshot = (struct snapshot){
-        .number = sqlite3_column_int64(row, 0),
-        .namespace = (const char *)sqlite3_column_text(row, 2),
-        .time = (uint64_t)sqlite3_column_int64(row, 3),
-        .imported = (uint64_t)sqlite3_column_int64(row, 4),
-        .format = (const char *)sqlite3_column_text(row, 5),
-        .partial = sqlite3_column_int(row, 6),
-        .frame = sqlite3_column_int64(row, 11),
-    };
-    if (!id || sqlite3_column_bytes(row, 1) != SNAPSHOT_ID_SIZE || !snapshot->namespace || !snapshot->format ||
-        !read_node(&snapshot->root, row, 8, 12) || !read_node(&snapshot->links, row, 9, 16) ||
-        !read_node(&snapshot->features, row, 10, 20))
-        return error_system(err, EIO, "snapshot %lld is damaged", (long long)snapshot->number);
-    memcpy(snapshot->id, id, SNAPSHOT_ID_SIZE);
-    snapshot->has_source = sql_column_digest(&snapshot->source, row, 7);
-    return 0;
-}
-
-/* Step a statement of COLUMNS: 1 with *snapshot filled, 0 when there is no more, or an error. */
-static int next_row(struct snapshot *snapshot, struct store *store, sqlite3_stmt *rows, struct error *err)
-{
-    int result = sql_step(store, rows, err);
-
-    if (result != 1)
-        return result;
-    result = read_row(snapshot, rows, err);
-    return result < 0 ? result : 1;
-}
-
-/* One row, whose texts stay with the store until the next look-up: the store keeps copies. */
-static int keep_row(struct snapshot *snapshot, struct store *store, sqlite3_stmt *rows, struct error *err)
-{
-    int result = next_row(snapshot, store, rows, err);
-
-    if (result != 1)
-        return result < 0 ? result : -ENOENT;
-    if ((size_t)snprintf(store->kept_namespace, sizeof store->kept_namespace, "%s", snapshot->namespace) >=
-            sizeof store->kept_namespace ||
-        (size_t)snprintf(store->kept_format, sizeof store->kept_format, "%s", snapshot->format) >=
-            sizeof store->kept_format)
-        return error_system(err, EIO, "snapshot %lld is damaged", (long long)snapshot->number);
-    snapshot->namespace = store->kept_namespace;
-    snapshot->format = store->kept_format;
-    return 0;
-}
-
-/* --- Publishing --------------------------------------------------------------------------------------------------- */
-
-/* The snapshot of this namespace that makes another one needless, if there is one: 1, else 0. */
-static int find_same(struct snapshot *same, struct store *store, const struct snapshot *snapshot, struct error *err)
-{
-    cleanup_reset sqlite3_stmt *find = sql_statement(store, snapshot->has_source ? FIND_SAME : FIND_SAME_NEWEST, err);
-
-    if (!find)
-        return -EIO;
-    sqlite3_bind_text(find, 1, snapshot->namespace, -1, SQLITE_STATIC);
-    if (snapshot->has_source)
-        sql_bind_digest(find, 2, &snapshot->source);
-    sqlite3_bind_int64(find, 3, snapshot->root.id);
-    sqlite3_bind_int64(find, 4, snapshot->links.id);
-    return next_row(same, store, find, err);
-}
-
-static int insert_snapshot(struct snapshot *snapshot, struct store *store, struct error *err)
-{
-    cleanup_reset sqlite3_stmt *name = sql_statement(store, PUT_NAMESPACE, err);
-    cleanup_reset sqlite3_stmt *add = sql_statement(store, INSERT, err);
-    cleanup_reset sqlite3_stmt *touch = sql_statement(store, TOUCH_DIRECTORY, err);
-
-    if (!name || !add || !touch)
-        return -EIO;
-    sqlite3_bind_text(name, 1, snapshot->namespace, -1, SQLITE_STATIC);
-    sqlite3_bind_blob(add, 1, snapshot->id, SNAPSHOT_ID_SIZE, SQLITE_STATIC);
-    sqlite3_bind_text(add, 2, snapshot->namespace, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(add, 3, (int64_t)snapshot->time);
-    sqlite3_bind_int64(add, 4, (int64_t)snapshot->imported);
-    sqlite3_bind_text(add, 5, snapshot->format, -1, SQLITE_STATIC);
-    sqlite3_bind_int(add, 6, snapshot->partial);
-    if (snapshot->has_source)
-        sql_bind_digest(add, 7, &snapshot->source);
-    sqlite3_bind_int64(add, 8, snapshot->root.id);
-    sqlite3_bind_int64(add, 9, snapshot->links.id);
-    sqlite3_bind_int64(add, 10, snapshot->features.id);
-    sql_bind_id(add, 11, snapshot->frame);
-    sqlite3_bind_int64(touch, 1, (int64_t)snapshot->imported);
-    int result = sql_step(store, name, err);
-    if (result == 0)
-        result = sql_step(store, add, err);
-    if (result < 0)
-        return result;
-    snapshot->number = sqlite3_last_insert_rowid(store->db);
-    return sql_step(store, touch, err);
-}
-
-/* Inside the publishing transaction. */
-static int publish(bool *is_new, struct snapshot *snapshot, struct store *store, struct error *err)
-{
-    struct snapshot same;
-    int result = find_same(&same, store, snapshot, err);
-
-    if (result < 0)
-        return result;
-    *is_new = result == 0;
-    if (*is_new) {
-        snapshot_compute_id(snapshot->id, snapshot);
-        snapshot->imported = timestamp_now();
-        return insert_snapshot(snapshot, store, err);
-    }
-    memcpy(snapshot->id, same.id, SNAPSHOT_ID_SIZE);
-    snapshot->number = same.number;
-    snapshot->imported = same.imported;
-    snapshot->time = same.time;
-    return 0;
-}
-
-/* A snapshot that is found may have been committed by somebody who was killed before he synced the WAL. */
-static int sync_found(struct store *store, struct error *err)
-{
-    cleanup_close int fd = openat(store->directory_fd, "confuse.db-wal", O_RDONLY | O_CLOEXEC);
-
-    /* No WAL: it was copied into the database, which syncs both. */
-    if (fd < 0 ? errno != ENOENT : fdatasync(fd) < 0)
-        return error_system(err, errno, "cannot sync %s/confuse.db-wal", store->directory);
-    return 0;
-}
-
-int snapshot_publish(bool *is_new, struct snapshot *snapshot, struct store *store, struct error *err)
-{
-    int result = store_flush(store, err);
-
-    /* The commit syncs the WAL, and with it every batch before. Without a change it writes and syncs nothing. */
-    if (result == 0)
-        result = sql_run(store, SYNC_FULL, err);
-    if (result >= 0)
-        result = sql_batch_begin(store, err);
-    if (result >= 0)
-        result = publish(is_new, snapshot, store, err);
-    if (result >= 0)
-        result = store_flush(store, err);
-    if (result == 0 && !*is_new)
-        result = sync_found(store, err);
-    if (result < 0)
-        store_rollback(store);
-    int restored = sql_run(store, SYNC_NORMAL, result < 0 ? NULL : err);
-    return result < 0 ? result : restored < 0 ? restored : 0;
-}
-
 /* --- Finding ------------------------------------------------------------------------------------------------------ */
 
 int snapshot_find(struct snapshot *snapshot, struct store *store, const uint8_t id[SNAPSHOT_ID_SIZE], struct error *err)
@@ -253,7 +68,7 @@ int snapshot_find(struct snapshot *snapshot, struct store *store, const uint8_t 
     if (!find)
         return -EIO;
     sqlite3_bind_blob(find, 1, id, SNAPSHOT_ID_SIZE, SQLITE_STATIC);
-    return keep_row(snapshot, store, find, err);
+    return snapshot_keep_row(snapshot, store, find, err);
 }
 
 /* The ids that begin with these hex digits lie between the prefix filled up with 0 and with f. */
@@ -279,7 +94,7 @@ static int ambiguous(struct store *store, sqlite3_stmt *rows, const char *text, 
     int result;
 
     sqlite3_reset(rows);
-    while ((result = next_row(&candidate, store, rows, err)) == 1) {
+    while ((result = snapshot_next_row(&candidate, store, rows, err)) == 1) {
         char hex[SNAPSHOT_ID_HEX_SIZE], time[TIMESTAMP_TEXT_SIZE];
 
         hex_encode(hex, candidate.id, SNAPSHOT_ID_SIZE);
@@ -301,12 +116,12 @@ static int find_prefix(struct snapshot *snapshot, struct store *store, const cha
     if (!prefix_range(low, high, text, strlen(text)))
         return error_input(err,
                            "%s is no snapshot: an id has %d hex digits (a prefix at least %d), or say "
-                           "NAMESPACE@latest or NAMESPACE@TIME; `confuse log` lists them",
+                           "NAMESPACE@latest, NAMESPACE@TIME or NAMESPACE:TAG; `confuse log` lists them",
                            text, SNAPSHOT_ID_HEX_SIZE - 1, SNAPSHOT_PREFIX_MIN);
     sqlite3_bind_blob(find, 1, low, sizeof low, SQLITE_STATIC);
     sqlite3_bind_blob(find, 2, high, sizeof high, SQLITE_STATIC);
     sqlite3_bind_int(find, 3, CANDIDATES_MAX);
-    int result = keep_row(snapshot, store, find, err);
+    int result = snapshot_keep_row(snapshot, store, find, err);
     if (result == -ENOENT)
         return error_input(err, "no snapshot has the id %s; `confuse log` lists them", text);
     if (result < 0)
@@ -315,49 +130,62 @@ static int find_prefix(struct snapshot *snapshot, struct store *store, const cha
     return result == 1 ? ambiguous(store, find, text, err) : result;
 }
 
-/* NS@latest or NS@TIME: the newest not after the time. */
-static int find_in_history(struct snapshot *snapshot, struct store *store, const char *text, const char *at,
+/* What stands behind the '@' of NS@latest or NS@TIME: the last instant that it means. */
+static bool read_time(uint64_t *time, const char *text)
+{
+    *time = TIMESTAMP_MAX;
+    return strcmp(text, "latest") == 0 || timestamp_parse_partial(time, text, strlen(text));
+}
+
+/* The newest of a namespace that is not after the time. */
+static int find_in_history(struct snapshot *snapshot, struct store *store, const char *text, size_t size, uint64_t time,
                            struct error *err)
 {
     cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_NEWEST, err);
-    uint64_t time = TIMESTAMP_MAX;
 
     if (!find)
         return -EIO;
-    if (strcmp(at + 1, "latest") != 0 && !timestamp_parse_partial(&time, at + 1, strlen(at + 1)))
-        return error_input(err, "%s: \"%s\" is neither \"latest\" nor a time such as 2017-03-11T17:04:42Z", text,
-                           at + 1);
-    sqlite3_bind_text(find, 1, text, (int)(at - text), SQLITE_STATIC);
+    sqlite3_bind_text(find, 1, text, (int)size, SQLITE_STATIC);
     sqlite3_bind_int64(find, 2, (int64_t)time);
-    int result = keep_row(snapshot, store, find, err);
+    int result = snapshot_keep_row(snapshot, store, find, err);
     if (result == -ENOENT)
-        return error_input(err, "no snapshot of %.*s %s; `confuse log` lists them", (int)(at - text), text,
+        return error_input(err, "no snapshot of %.*s %s; `confuse log` lists them", (int)size, text,
                            time == TIMESTAMP_MAX ? "is here" : "is that old");
     return result;
 }
 
+/* NS:TAG. -ENOENT: there is no such tag. */
+static int find_tag(struct snapshot *snapshot, struct store *store, const char *text, const char *tag,
+                    struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_TAG, err);
+
+    if (!find)
+        return -EIO;
+    sqlite3_bind_text(find, 1, text, (int)(tag - 1 - text), SQLITE_STATIC);
+    sqlite3_bind_text(find, 2, tag, -1, SQLITE_STATIC);
+    return snapshot_keep_row(snapshot, store, find, err);
+}
+
 int snapshot_resolve(struct snapshot *snapshot, struct store *store, const char *text, struct error *err)
 {
-    const char *at = strrchr(text, '@');
+    const char *at = strrchr(text, '@'), *tag = image_tag_of(text);
+    uint64_t time;
 
-    return at ? find_in_history(snapshot, store, text, at, err) : find_prefix(snapshot, store, text, err);
+    if (at && read_time(&time, at + 1))
+        return find_in_history(snapshot, store, text, (size_t)(at - text), time, err);
+    int result = tag ? find_tag(snapshot, store, text, tag, err) : -ENOENT;
+    if (result != -ENOENT)
+        return result;
+    if (at)
+        return error_input(err, "%s: \"%s\" is neither \"latest\" nor a time such as 2017-03-11T17:04:42Z", text,
+                           at + 1);
+    if (tag)
+        return error_input(err, "no snapshot has the tag %s; `confuse log` lists them", text);
+    return find_prefix(snapshot, store, text, err);
 }
 
 /* --- Visiting ----------------------------------------------------------------------------------------------------- */
-
-static int visit_rows(struct store *store, sqlite3_stmt *rows, int (*visit)(void *, const struct snapshot *), void *arg,
-                      struct error *err)
-{
-    struct snapshot snapshot;
-    int result;
-
-    while ((result = next_row(&snapshot, store, rows, err)) == 1) {
-        result = visit(arg, &snapshot);
-        if (result != 0)
-            break;
-    }
-    return result;
-}
 
 int snapshot_visit(struct store *store, int64_t after, int (*visit)(void *arg, const struct snapshot *snapshot),
                    void *arg, struct error *err)
@@ -367,7 +195,7 @@ int snapshot_visit(struct store *store, int64_t after, int (*visit)(void *arg, c
     if (!rows)
         return -EIO;
     sqlite3_bind_int64(rows, 1, after);
-    return visit_rows(store, rows, visit, arg, err);
+    return snapshot_visit_rows(store, rows, visit, arg, err);
 }
 
 int snapshot_visit_history(struct store *store, const char *namespace,
@@ -379,5 +207,5 @@ int snapshot_visit_history(struct store *store, const char *namespace,
         return -EIO;
     if (namespace)
         sqlite3_bind_text(rows, 1, namespace, -1, SQLITE_STATIC);
-    return visit_rows(store, rows, visit, arg, err);
+    return snapshot_visit_rows(store, rows, visit, arg, err);
 }

@@ -27,6 +27,9 @@ struct snapshot {
     struct node_ref root; /* the leaf that holds the root's entry alone, named "" */
     struct node_ref links, features;
     int64_t frame; /* the frame as received, 0: none */
+    int64_t image; /* number of the image that it is, or that it was joined with; 0: none */
+    /* For publishing only: the image that a frame lacks, "sha256:<hex>" or an image reference; NULL: none, borrowed. */
+    const char *wants;
 };
 
 /* May this be a namespace? Error: what is wrong with it. */
@@ -36,15 +39,17 @@ int namespace_check(const char *name, size_t size, struct error *err);
 void snapshot_compute_id(uint8_t id[SNAPSHOT_ID_SIZE], const struct snapshot *snapshot);
 
 /* Publish: end the batch, then one durable transaction. Fills id, number and imported. Where the namespace already
- * holds the same source, root and links (without a source: if its newest does), fills them from there and writes
- * nothing: *is_new tells. */
+ * holds the same source, root and links (without a source: if its newest does), fills them from there and changes
+ * nothing of that snapshot: *is_new tells. It waits for `wants` in either case; where it is found and has an image, it
+ * waits no longer, since that image brought it nothing. */
 int snapshot_publish(bool *is_new, struct snapshot *snapshot, struct store *store, struct error *err);
 
 /* By id. *snapshot borrows its texts from the store until the next snapshot_… call on it. -ENOENT (err not filled). */
 int snapshot_find(struct snapshot *snapshot, struct store *store, const uint8_t id[SNAPSHOT_ID_SIZE],
                   struct error *err);
 
-/* By SNAP as the command line has it: an id, a unique prefix of it (>= 8 digits), NS@latest, NS@TIME.
+/* By SNAP as the command line has it: an id, a unique prefix of it (>= 8 digits), NS@latest, NS@TIME, NS:TAG. A
+ * namespace may hold ':' and '@': a time behind the last '@' is a time; else a tag stands behind the last ':'.
  * Error (-EBADMSG): unknown, or ambiguous with the candidates listed. */
 int snapshot_resolve(struct snapshot *snapshot, struct store *store, const char *text, struct error *err);
 

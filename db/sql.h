@@ -18,7 +18,7 @@
 #include <sys/types.h>
 
 #define BUSY_TIMEOUT_MS 20000  /* how long to wait for others' batches: 400 of them */
-#define SQL_STATEMENTS_MAX 128 /* distinct texts; a power of two, at most half full */
+#define SQL_STATEMENTS_MAX 256 /* distinct texts; a power of two, at most half full */
 
 struct store {
     sqlite3 *db;
@@ -103,5 +103,10 @@ static inline void sql_bind_id(sqlite3_stmt *statement, int column, int64_t id)
 
 /* False: the column does not hold a digest. */
 bool sql_column_digest(struct digest *digest, sqlite3_stmt *statement, int column);
+
+/* The columns of a node as others refer to it: its id, and SQL_NODE(table) of the joined row. */
+#define SQL_NODE(table) table ".digest, " table ".entries, " table ".dirs, " table ".nodes"
+#define SQL_NODE_COLUMNS 4
+bool sql_column_node(struct node_ref *node, sqlite3_stmt *statement, int id_column, int column);
 
 #endif

@@ -119,6 +119,15 @@ bool sql_column_digest(struct digest *digest, sqlite3_stmt *statement, int colum
     return true;
 }
 
+bool sql_column_node(struct node_ref *node, sqlite3_stmt *statement, int id_column, int column)
+{
+    node->id = sqlite3_column_int64(statement, id_column);
+    node->counts.entries = (uint32_t)sqlite3_column_int64(statement, column + 1);
+    node->counts.dirs = (uint32_t)sqlite3_column_int64(statement, column + 2);
+    node->counts.nodes = (uint32_t)sqlite3_column_int64(statement, column + 3);
+    return sql_column_digest(&node->digest, statement, column);
+}
+
 /* The one integer that a PRAGMA answers. */
 static int read_integer(int64_t *value, struct store *store, const char *text, struct error *err)
 {

@@ -1,35 +1,25 @@
-/* builder.c - taking what a source says, and looking it up.
- *
- * Paths are held without the leading '/', their components separated by NUL. Then the order of bytes is the order of
- * the walk (a directory, what is below it, its next sibling), and everything is one pass over a sorted array.
- */
-#include "import/builder_items.h"
+/* builder.c - a journal, the places of its entries, and what could not stand. */
+#include "import/builder_parts.h"
 
 #include "tree/follow.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define ARENA_BLOCK (1u << 20) /* bytes asked from malloc at once */
-#define MADE_MODE (S_IFDIR | 0755)
-
-struct block {
-    struct block *next;
-    size_t used;
-    _Alignas(max_align_t) char bytes[ARENA_BLOCK];
-};
-
-/* --- Memory ------------------------------------------------------------------------------------------------------- */
-
-struct builder *builder_new(enum builder_winner winner)
+struct builder *builder_new(enum builder_rule rule, const char *directory)
 {
     struct builder *builder = calloc(1, sizeof *builder);
 
     if (!builder)
         return NULL;
+    builder->rule = rule;
+    builder->steps_left = BUILDER_STEPS_MAX;
     builder->links_left = BUILDER_LINKS_MAX;
-    builder->replay = winner == BUILDER_LAST_WINS ? replay_new() : NULL;
-    if (winner == BUILDER_LAST_WINS && !builder->replay) {
+    builder->owns_journal = true;
+    builder->journal = journal_new(directory);
+    builder->places = places_new();
+    if (!builder->journal || !builder->places) {
         builder_free(builder);
         return NULL;
     }
@@ -40,50 +30,18 @@ void builder_free(struct builder *builder)
 {
     if (!builder)
         return;
-    for (struct block *block = builder->blocks, *next; block; block = next) {
-        next = block->next;
-        free(block);
-    }
-    replay_free(builder->replay);
-    free(builder->items);
+    if (builder->owns_journal)
+        journal_free(builder->journal);
+    places_free(builder->places);
+    buffer_free(&builder->refusals);
+    buffer_free(&builder->origins);
     free(builder);
 }
 
-/* Memory that lives as long as the builder; everything asked for here is far smaller than a block. */
-void *builder_alloc(struct builder *builder, size_t size, size_t alignment)
+int builder_no_memory(struct error *err)
 {
-    struct block *block = builder->blocks;
-    size_t at = block ? (block->used + alignment - 1) & ~(alignment - 1) : 0;
-
-    if (!block || at + size > ARENA_BLOCK) {
-        block = malloc(sizeof *block);
-        if (!block)
-            return NULL;
-        block->next = builder->blocks;
-        block->used = at = 0;
-        builder->blocks = block;
-    }
-    block->used = at + size;
-    return block->bytes + at;
+    return error_system(err, ENOMEM, "cannot hold a tree");
 }
-
-static const char *arena_copy(struct builder *builder, const char *bytes, size_t size)
-{
-    char *copy = builder_alloc(builder, size + 1, 1);
-
-    if (copy) {
-        memcpy(copy, bytes, size);
-        copy[size] = '\0';
-    }
-    return copy;
-}
-
-int builder_no_memory(const struct builder *builder, struct error *err)
-{
-    return error_system(err, ENOMEM, "cannot hold a tree of %zu files", builder->count);
-}
-
-/* --- Adding ------------------------------------------------------------------------------------------------------- */
 
 const char *builder_path_problem(const char *path, size_t size)
 {
@@ -112,233 +70,281 @@ const char *builder_path_problem(const char *path, size_t size)
     return NULL;
 }
 
-/* Byte by byte, which compilers do 16 at a time: a path may have
- * 2,000 components, and while links are followed each of them is looked up. */
-size_t builder_to_key(char *key, const char *path, size_t size)
+/* --- Over another tree -------------------------------------------------------------------------------------------- */
+
+void builder_over(struct builder *builder, const struct builder_base *base)
 {
-    for (size_t i = 1; i < size; i++)
-        key[i - 1] = path[i] == '/' ? '\0' : path[i];
-    return size - 1;
+    builder->base = *base;
 }
 
-size_t builder_from_key(char *path, const char *key, size_t size)
+/* What the root of the tree below has is seen in the root, until something hides it. */
+static int open_root(struct builder *builder, struct error *err)
 {
-    path[0] = '/';
-    for (size_t i = 0; i < size; i++)
-        path[i + 1] = key[i] ? key[i] : '/';
-    return size + 1;
+    struct tree_place root;
+    int result = tree_find(&root, builder->base.reader, builder->base.tree, 0, err);
+
+    if (result == -ESTALE || result == -ENOENT)
+        return error_system(err, EIO, "a tree is missing from the store");
+    if (result == 0)
+        directory_at(builder->places, DIRECTORY_ROOT)->below = root.entry->subtree;
+    return result;
 }
 
-/* Where the last component of a key begins. */
-static const char *key_name(const char *key, size_t size)
+int builder_unknown(struct builder *builder, const char *path, size_t size, struct error *err)
 {
-    const char *nul = memrchr(key, '\0', size);
+    const char *name = (const char *)memrchr(path, '/', size) + 1;
+    uint32_t directory, number = PLACE_ROOT;
 
-    return nul ? nul + 1 : key;
-}
-
-static struct item *new_item(struct builder *builder, const char *key, size_t size)
-{
-    struct item *item = builder_alloc(builder, sizeof *item, _Alignof(struct item));
-
-    if (!item)
-        return NULL;
-    *item = (struct item){.path = arena_copy(builder, key, size), .path_size = (uint16_t)size};
-    return item->path ? item : NULL;
-}
-
-static void set_name(struct item *item)
-{
-    item->entry.name = key_name(item->path, item->path_size);
-    item->entry.name_size = (uint16_t)(item->path + item->path_size - item->entry.name);
-}
-
-/* A directory that nobody mentioned. Its key is the beginning of another one in the arena, which it shares: one path
- * may have 2,000 such directories above it, and copies would be a thousand times the path. */
-struct item *builder_new_parent(struct builder *builder, const char *key, size_t size)
-{
-    struct item *item = builder_alloc(builder, sizeof *item, _Alignof(struct item));
-
-    if (!item)
-        return NULL;
-    *item = (struct item){
-        .entry = {.mode = MADE_MODE, .size = ENTRY_DIRECTORY_SIZE, .flags = ENTRY_MADE},
-        .path = key,
-        .path_size = (uint16_t)size,
-        .implicit = true,
-    };
-    set_name(item);
-    return item;
-}
-
-int builder_append(struct builder *builder, struct item *item, struct error *err)
-{
-    if (builder->count == builder->room) {
-        size_t room = builder->room ? builder->room * 2 : 1024;
-        struct item **items = realloc(builder->items, room * sizeof(struct item *));
-
-        if (!items)
-            return builder_no_memory(builder, err);
-        builder->items = items;
-        builder->room = room;
+    if (size > 1) {
+        int result = builder_walk(&directory, builder, path, (size_t)(name - path), err);
+        if (result < 0)
+            return result;
+        number = places_make(builder->places, directory, name, size - (size_t)(name - path));
     }
-    builder->items[builder->count++] = item;
+    if (!number)
+        return builder_no_memory(err);
+    place_at(builder->places, number)->flags |= PLACE_UNKNOWN;
     return 0;
 }
 
-/* An item that comes now; what it holds is filled by who asked. */
-static int begin_item(struct item **item, struct builder *builder, const char *path, size_t size, uint64_t tag,
-                      struct error *err)
-{
-    char key[BUILDER_PATH_MAX + 1];
+/* --- Adding ------------------------------------------------------------------------------------------------------- */
 
-    if (builder->order == UINT32_MAX)
-        return error_input(err, "more than %u records of files", UINT32_MAX);
-    *item = new_item(builder, key, builder_to_key(key, path, size));
-    if (!*item)
-        return builder_no_memory(builder, err);
-    (*item)->tag = tag;
-    (*item)->order = builder->order++;
-    return 0;
+static int put(struct builder *builder, uint64_t item, const struct journal_record *record, struct error *err)
+{
+    struct refusal refusal = {.item = item};
+    int result = 0;
+
+    if (builder->rule == BUILDER_CHAIN && builder->base.reader && builder->added == 0)
+        result = open_root(builder, err);
+    builder->added++;
+    if (result == 0)
+        result = builder_put(builder, item, record, err);
+    if (builder->base.reader)
+        tree_reader_rest(builder->base.reader);
+    if (result <= 0)
+        return result;
+    refusal.conflict = (enum builder_conflict)result;
+    buffer_add(&builder->refusals, &refusal, sizeof refusal);
+    return builder->refusals.failed ? builder_no_memory(err) : 0;
 }
 
-/* The item is filled. */
-static int end_item(struct builder *builder, struct item *item, struct error *err)
+static int add(struct builder *builder, const struct journal_record *record, struct error *err)
 {
-    set_name(item);
-    if (S_ISDIR(item->entry.mode))
-        item->entry.size = ENTRY_DIRECTORY_SIZE;
-    int result = builder->replay && !item->refused ? replay_put(builder, item, err) : 0;
-    return result < 0 ? result : builder_append(builder, item, err);
-}
+    uint64_t item;
+    int result = journal_add(&item, builder->journal, record, err);
 
-static const struct digest *copy_digest(struct builder *builder, const struct digest *digest)
-{
-    struct digest *copy = builder_alloc(builder, sizeof *copy, 1);
-
-    if (copy)
-        *copy = *digest;
-    return copy;
+    return result < 0 ? result : put(builder, item, record, err);
 }
 
 int builder_add(struct builder *builder, const char *path, size_t size, const struct entry *entry,
                 const struct entry_digests *digests, uint64_t tag, struct error *err)
 {
-    struct item *item;
-    int result = begin_item(&item, builder, path, size, tag, err);
+    struct journal_record record = {.path = path, .path_size = (uint16_t)size, .tag = tag, .entry = *entry};
 
-    if (result < 0)
-        return result;
-    item->entry = *entry;
-    if (entry->target)
-        item->entry.target = arena_copy(builder, entry->target, entry->target_size);
-    if (entry->content)
-        item->content = copy_digest(builder, &digests->content);
-    if (entry->xattrs)
-        item->xattrs = copy_digest(builder, &digests->xattrs);
-    if ((entry->target && !item->entry.target) || (entry->content && !item->content) ||
-        (entry->xattrs && !item->xattrs))
-        return builder_no_memory(builder, err);
-    return end_item(builder, item, err);
-}
-
-/* Share what stands at the target: attributes, content, and from now on the group. */
-static int join(struct item *item, struct builder *builder, struct item *target, struct error *err)
-{
-    if (!target->links) {
-        target->links = builder_alloc(builder, sizeof *target->links, _Alignof(struct link_set));
-        if (!target->links)
-            return builder_no_memory(builder, err);
-        *target->links = (struct link_set){0};
-    }
-    item->entry = target->entry;
-    item->content = target->content;
-    item->xattrs = target->xattrs;
-    item->links = target->links;
-    return 0;
+    if (digests)
+        record.digests = *digests;
+    if (S_ISDIR(entry->mode))
+        record.entry.size = ENTRY_DIRECTORY_SIZE;
+    return add(builder, &record, err);
 }
 
 int builder_link(struct builder *builder, const char *path, size_t size, const char *target, size_t target_size,
                  uint64_t tag, struct error *err)
 {
-    char key[BUILDER_PATH_MAX + 1];
-    struct item *item, *found = replay_find(builder, key, builder_to_key(key, target, target_size));
-    int result = begin_item(&item, builder, path, size, tag, err);
+    const struct journal_record record = {
+        .path = path,
+        .link = target,
+        .path_size = (uint16_t)size,
+        .link_size = (uint16_t)target_size,
+        .tag = tag,
+    };
+
+    return add(builder, &record, err);
+}
+
+int builder_play(struct builder *builder, struct journal *journal, struct error *err)
+{
+    uint64_t end = journal_end(journal);
+    struct journal_record record;
+    int result = 0;
+
+    if (builder->owns_journal)
+        journal_free(builder->journal);
+    builder->owns_journal = false;
+    builder->journal = journal;
+    for (uint64_t at = 0, next; at < end && result == 0; at = next) {
+        result = journal_read(&record, &next, journal, at, err);
+        if (result == 0)
+            result = put(builder, at, &record, err);
+    }
+    return result;
+}
+
+uint64_t builder_added(const struct builder *builder)
+{
+    return builder->added;
+}
+
+/* --- Settling ----------------------------------------------------------------------------------------------------- */
+
+/* Does something on the way to a path turn out to be no directory? */
+static bool is_below_non_dir(const struct builder *builder, const char *path, size_t size)
+{
+    uint32_t directory = DIRECTORY_ROOT;
+    const char *at = path + 1, *slash;
+
+    while (directory && (slash = memchr(at, '/', (size_t)(path + size - at)))) {
+        uint32_t number = places_find(builder->places, directory, at, (size_t)(slash - at));
+        const struct place *place = number ? place_at(builder->places, number) : NULL;
+
+        if (place && place->item && !(place->flags & PLACE_DIR))
+            return true;
+        directory = place ? place->directory : 0;
+        at = slash + 1;
+    }
+    return false;
+}
+
+static int report_item(struct builder *builder, uint64_t item, enum builder_conflict conflict, builder_report report,
+                       void *arg, struct error *err)
+{
+    char path[BUILDER_PATH_MAX + 1];
+    struct journal_record record;
+    int result = journal_read(&record, NULL, builder->journal, item, err);
 
     if (result < 0)
         return result;
-    item->refused = !found || S_ISDIR(found->entry.mode);
-    item->refusal = BUILDER_DANGLING;
-    if (!item->refused)
-        result = join(item, builder, found, err);
-    return result < 0 ? result : end_item(builder, item, err);
+    memcpy(path, record.path, record.path_size);
+    path[record.path_size] = '\0';
+    if (builder->rule == BUILDER_RECORDS && is_below_non_dir(builder, path, record.path_size))
+        conflict = BUILDER_BELOW_NON_DIR;
+    if (conflict == BUILDER_SAME)
+        return 0;
+    return report(arg, conflict, path, record.path_size, record.tag, err);
+}
+
+static int report_refusals(struct builder *builder, builder_report report, void *arg, struct error *err)
+{
+    size_t count = builder->refusals.size / sizeof(struct refusal);
+    int result = 0;
+
+    for (size_t i = 0; i < count && result == 0; i++) {
+        struct refusal refusal;
+
+        memcpy(&refusal, builder->refusals.bytes + i * sizeof refusal, sizeof refusal);
+        result = report_item(builder, refusal.item, refusal.conflict, report, arg, err);
+    }
+    buffer_clear(&builder->refusals);
+    return result;
+}
+
+struct settling {
+    struct builder *builder;
+    builder_report report;
+    void *arg;
+    struct error *err;
+};
+
+/* All that was said of a directory that is none; names have at most 2,048 components, so the recursion is bounded. */
+static int report_below(const struct settling *s, uint32_t directory)
+{
+    struct places *places = s->builder->places;
+    size_t count;
+    uint32_t *sorted = places_sorted(&count, places, directory);
+    int result = sorted ? 0 : builder_no_memory(s->err);
+
+    for (size_t i = 0; i < count && result == 0; i++) {
+        const struct place *place = place_at(places, sorted[i]);
+
+        if (place->item)
+            result = report_item(s->builder, place->item - 1, BUILDER_BELOW_NON_DIR, s->report, s->arg, s->err);
+        if (result == 0 && place->directory)
+            result = report_below(s, place->directory);
+    }
+    free(sorted);
+    return result;
+}
+
+/* Where the first one wins, what is below a non-directory shows at the end. */
+static int prune(const struct settling *s, uint32_t directory)
+{
+    struct places *places = s->builder->places;
+    int result = 0;
+
+    for (uint32_t i = directory_at(places, directory)->first; i && result == 0; i = place_at(places, i)->sibling) {
+        struct place *place = place_at(places, i);
+        uint32_t below = place->directory;
+
+        if (!below)
+            continue;
+        if (!place->item || place->flags & PLACE_DIR) {
+            result = prune(s, below);
+            continue;
+        }
+        place->directory = 0;
+        result = report_below(s, below);
+    }
+    return result;
+}
+
+int builder_settle(struct builder *builder, builder_report report, void *arg, struct error *err)
+{
+    const struct settling s = {builder, report, arg, err};
+    int result = report_refusals(builder, report, arg, err);
+
+    if (result == 0 && builder->rule == BUILDER_RECORDS)
+        result = prune(&s, DIRECTORY_ROOT);
+    return result;
 }
 
 /* --- Looking up --------------------------------------------------------------------------------------------------- */
 
-static struct item *find_key(const struct builder *builder, const char *key, size_t size)
+/* The entry at a place, of what was added or made. -ENOENT: nothing. */
+static int entry_at(struct entry *entry, struct builder *builder, uint32_t number, struct error *err)
 {
-    size_t low = 0, high = builder->count;
+    const struct place *place = number ? place_at(builder->places, number) : NULL;
+    struct journal_record record;
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        struct item *item = builder->items[middle];
-        int order = compare_keys(key, size, item->path, item->path_size);
-
-        if (order == 0)
-            return item;
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
+    if (!place || (!place->item && (!place->directory || (!(place->flags & PLACE_TOUCHED) && number != PLACE_ROOT))))
+        return -ENOENT;
+    if (!place->item) {
+        *entry = (struct entry){.mode = BUILDER_MADE_MODE, .size = ENTRY_DIRECTORY_SIZE, .flags = ENTRY_MADE};
+        return 0;
     }
-    return NULL;
+    int result = journal_read(&record, NULL, builder->journal, place->item - 1, err);
+    if (result == 0)
+        *entry = record.entry;
+    return result;
 }
 
-static struct item *find_path(const struct builder *builder, const char *path, size_t size)
+int builder_find(struct entry *entry, struct builder *builder, const char *path, size_t size, struct error *err)
 {
-    char key[BUILDER_PATH_MAX + 1];
-
-    if (builder_path_problem(path, size))
-        return NULL;
-    return find_key(builder, key, builder_to_key(key, path, size));
+    return builder_path_problem(path, size) ? -ENOENT
+                                            : entry_at(entry, builder, builder_place(builder, path, size), err);
 }
 
-struct entry *builder_find(struct builder *builder, const char *path, size_t size)
+int builder_replace(struct builder *builder, const char *path, size_t size, const struct entry *entry,
+                    const struct entry_digests *digests, struct error *err)
 {
-    struct item *item = find_path(builder, path, size);
+    struct place *place = place_at(builder->places, builder_place(builder, path, size));
+    struct journal_record record = {.path = path, .path_size = (uint16_t)size, .entry = *entry, .digests = *digests};
+    uint64_t item;
+    int result = journal_add(&item, builder->journal, &record, err);
 
-    return item ? &item->entry : NULL;
+    if (result == 0)
+        place->item = item + 1;
+    return result;
 }
 
 /* Paths come here that are clean but for components of more than 255 bytes, and those are not found. */
-static const struct entry *probe_builder(void *arg, const char *path, size_t size)
+static const struct entry *probe(void *arg, const char *path, size_t size)
 {
-    char key[BUILDER_PATH_MAX + 1];
-    struct item *item = find_key(arg, key, builder_to_key(key, path, size));
+    struct builder *builder = arg;
 
-    return item ? &item->entry : NULL;
+    return entry_at(&builder->probed, builder, builder_place(builder, path, size), NULL) == 0 ? &builder->probed : NULL;
 }
 
 int builder_resolve(char *resolved, struct builder *builder, const char *path, size_t size)
 {
-    return follow_path(resolved, &builder->links_left, path, size, probe_builder, builder);
-}
-
-int builder_set_content(struct builder *builder, struct entry *entry, int64_t blob, const struct digest *digest,
-                        struct error *err)
-{
-    struct item *item = (struct item *)entry; /* the entry is an item's first member */
-
-    item->content = copy_digest(builder, digest);
-    if (!item->content)
-        return builder_no_memory(builder, err);
-    item->entry.content = blob;
-    item->entry.flags &= ~ENTRY_ABSENT;
-    return 0;
-}
-
-size_t builder_size(const struct builder *builder)
-{
-    return builder->count;
+    return follow_path(resolved, &builder->links_left, path, size, probe, builder);
 }

@@ -1,218 +1,293 @@
-/* builder_write.c - a settled tree into the store: one pass over the sorted paths; then the groups of hard links. */
-#include "import/builder_items.h"
+/* builder_write.c - what stands into the store: along the names of each directory, merged with those of the tree below;
+ * what nobody touched there is taken whole.
+ */
+#include "import/builder_parts.h"
 
-#include "base/buffer.h"
 #include "db/blob.h"
 #include "db/cut.h"
+#include "tree/node.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* The paths of one group. A group is one value in the store, and one of this size holds 65,000 paths of PATH_MAX,
- * which is more than ext4 allows. */
-#define GROUP_BYTES_MAX (256u << 20)
+/* A directory while it is written: its own places and the entries below, both in order of names. */
+struct open_directory {
+    struct below_entry self; /* its name lies with its place */
+    bool only_if_any;        /* it is there for what may be in it */
+    uint32_t *places;
+    size_t count, at;
+    struct below_cursor *cursor;
+    const struct below_entry *below; /* the next one, NULL: there is none */
+};
 
-/* The open directories, from the root's (imaginary) parent inward; finished cutters stay for the next directory of that
- * depth. */
 struct writing {
     struct builder *builder;
     struct store *store;
-    struct open_directory {
-        struct item *item;
-        struct cutter *cutter;
-    } * open;
+    struct open_directory *open;
+    struct cutter **cutters; /* one a depth; a finished one serves the next directory */
     size_t depth, made, room;
+    struct buffer names; /* struct link_name */
     int64_t empty_blob;
-    const struct digest *empty_digest;
+    struct digest empty_digest;
 };
 
-static int open_directory(struct writing *w, struct item *item, struct error *err)
+/* --- Directories -------------------------------------------------------------------------------------------------- */
+
+static int reserve(struct writing *w, struct error *err)
 {
     if (w->depth == w->room) {
         size_t room = w->room ? w->room * 2 : 64;
         struct open_directory *open = realloc(w->open, room * sizeof *open);
 
-        if (!open)
-            return error_system(err, ENOMEM, "cannot write a tree");
-        w->open = open;
+        if (open)
+            w->open = open;
+        struct cutter **cutters = realloc(w->cutters, room * sizeof(struct cutter *));
+        if (cutters)
+            w->cutters = cutters;
+        if (!open || !cutters)
+            return builder_no_memory(err);
         w->room = room;
     }
-    if (w->depth == w->made) {
-        int result = cutter_new(&w->open[w->made].cutter, w->store, NODE_TREE, err);
-        if (result < 0)
-            return result;
-        w->made++;
-    }
-    w->open[w->depth++].item = item;
-    return 0;
-}
-
-/* A regular file without content that is not absent is empty. */
-static int ensure_content(struct writing *w, struct item *item, struct error *err)
-{
-    if (!S_ISREG(item->entry.mode) || item->entry.content || (item->entry.flags & ENTRY_ABSENT))
+    if (w->depth < w->made)
         return 0;
-    if (!w->empty_blob) {
-        struct digest *digest = builder_alloc(w->builder, sizeof *digest, 1);
-        if (!digest)
-            return error_system(err, ENOMEM, "cannot write a tree");
-        int result = blob_put(&w->empty_blob, digest, w->store, "", 0, err);
-        if (result < 0)
-            return result;
-        w->empty_digest = digest;
-    }
-    item->entry.content = w->empty_blob;
-    item->content = w->empty_digest;
-    return 0;
+    int result = cutter_new(&w->cutters[w->made], w->store, NODE_TREE, err);
+    if (result == 0)
+        w->made++;
+    return result;
 }
 
-static int add_to_innermost(struct writing *w, const struct item *item, const struct node_ref *subtree,
+/* The next entry below of the innermost directory. */
+static int advance_below(struct open_directory *open, struct error *err)
+{
+    int result = open->cursor ? below_next_entry(&open->below, open->cursor, err) : 0;
+
+    if (result == 0)
+        open->below = NULL;
+    return result < 0 ? result : 0;
+}
+
+static void let_go(struct open_directory *open)
+{
+    below_cursor_free(open->cursor);
+    free(open->places);
+}
+
+/* `places` is the directory's from now on; `below` the node of the directory that it is merged with, 0: none. */
+static int open_directory(struct writing *w, const struct open_directory *like, int64_t below, struct error *err)
+{
+    struct open_directory open = *like;
+    int result = open.places ? reserve(w, err) : builder_no_memory(err);
+
+    if (result == 0 && below)
+        result = below_cursor_new(&open.cursor, w->store, below, err);
+    if (result == 0)
+        result = advance_below(&open, err);
+    if (result < 0)
+        let_go(&open);
+    else
+        w->open[w->depth++] = open;
+    return result;
+}
+
+static int add_to_innermost(struct writing *w, const struct entry *entry, const struct entry_digests *digests,
                             struct error *err)
 {
-    struct entry_digests digests = {0};
-    struct entry entry = item->entry;
-
-    if (item->content)
-        digests.content = *item->content;
-    if (item->xattrs)
-        digests.xattrs = *item->xattrs;
-    if (subtree) {
-        entry.subtree = subtree->id;
-        entry.below = subtree->counts;
-        digests.subtree = subtree->digest;
-    }
-    return cutter_add_entry(w->open[w->depth - 1].cutter, &entry, &digests, err);
+    return cutter_add_entry(w->cutters[w->depth - 1], entry, digests, err);
 }
 
 /* The innermost directory is complete: it becomes an entry of the one around it. */
 static int close_directory(struct writing *w, struct error *err)
 {
-    struct open_directory *innermost = &w->open[w->depth - 1];
+    struct open_directory *innermost = &w->open[--w->depth];
+    struct below_entry self = innermost->self;
+    bool only_if_any = innermost->only_if_any;
     struct node_ref subtree;
-    int result = cutter_finish(&subtree, innermost->cutter, err);
 
-    w->depth--;
-    return result < 0 ? result : add_to_innermost(w, innermost->item, &subtree, err);
+    let_go(innermost);
+    int result = cutter_finish(&subtree, w->cutters[w->depth], err);
+    if (result < 0 || (only_if_any && subtree.counts.entries == 0))
+        return result;
+    self.entry.size = ENTRY_DIRECTORY_SIZE;
+    self.entry.subtree = subtree.id;
+    self.entry.below = subtree.counts;
+    self.digests.subtree = subtree.digest;
+    return add_to_innermost(w, &self.entry, &self.digests, err);
 }
 
-static int write_item(struct writing *w, struct item *item, struct error *err)
+/* --- Entries ------------------------------------------------------------------------------------------------------ */
+
+/* A regular file without content that is not absent is empty. */
+static int ensure_content(struct writing *w, struct below_entry *self, struct error *err)
 {
+    if (!S_ISREG(self->entry.mode) || self->entry.content || (self->entry.flags & ENTRY_ABSENT))
+        return 0;
+    if (!w->empty_blob) {
+        int result = blob_put(&w->empty_blob, &w->empty_digest, w->store, "", 0, err);
+        if (result < 0)
+            return result;
+    }
+    self->entry.content = w->empty_blob;
+    self->digests.content = w->empty_digest;
+    return 0;
+}
+
+static int add_name(struct writing *w, uint32_t number, struct error *err)
+{
+    struct link_name name = {place_at(w->builder->places, number)->links, number};
+
+    if (!name.group)
+        return 0;
+    buffer_add(&w->names, &name, sizeof name);
+    return w->names.failed ? builder_no_memory(err) : 0;
+}
+
+/* What is merged with a directory that stands at a place. */
+static int64_t subtree_below(const struct writing *w, const struct place *place, const struct below_entry *below)
+{
+    if (w->builder->rule == BUILDER_CHAIN)
+        return place->directory ? directory_at(w->builder->places, place->directory)->below : 0;
+    return below && S_ISDIR(below->entry.mode) ? below->entry.subtree : 0;
+}
+
+static int write_directory(struct writing *w, struct open_directory *open, uint32_t number,
+                           const struct below_entry *below, struct error *err)
+{
+    struct places *places = w->builder->places;
+    const struct place *place = place_at(places, number);
+
+    open->self.entry.name = place->name;
+    open->self.entry.name_size = place->name_size;
+    open->places = place->directory ? places_sorted(&open->count, places, place->directory) : calloc(1, 1);
+    return open_directory(w, open, subtree_below(w, place, below), err);
+}
+
+/* Something of its own stands at a place. */
+static int write_own(struct writing *w, uint32_t number, const struct below_entry *below, struct error *err)
+{
+    struct builder *builder = w->builder;
+    struct place *place = place_at(builder->places, number);
+    struct journal_record record;
+    int result = journal_read(&record, NULL, builder->journal, place->item - 1, err);
+
+    if (result < 0)
+        return result;
+    struct open_directory open = {.self = {record.entry, record.digests}};
+    struct entry *entry = &open.self.entry;
+    entry->name = place->name;
+    entry->name_size = place->name_size;
+    if (below && builder->rule == BUILDER_RECORDS && builder->base.agree &&
+        builder->base.agree(builder->base.arg, entry, &open.self.digests, &below->entry, &below->digests))
+        place->flags |= PLACE_AS_BELOW;
+    if (S_ISDIR(entry->mode))
+        return write_directory(w, &open, number, below, err);
+    result = ensure_content(w, &open.self, err);
+    if (result == 0)
+        result = add_to_innermost(w, entry, &open.self.digests, err);
+    return result < 0 ? result : add_name(w, number, err);
+}
+
+static int write_below(struct writing *w, const struct below_entry *below, struct error *err)
+{
+    return add_to_innermost(w, &below->entry, &below->digests, err);
+}
+
+/* A directory that nobody mentioned, if there is any: something stands below it, or the tree below tells of it. */
+static int write_implicit(struct writing *w, uint32_t number, const struct below_entry *below, struct error *err)
+{
+    const struct place *place = place_at(w->builder->places, number);
+    bool is_needed = place->flags & PLACE_TOUCHED || number == PLACE_ROOT;
+    bool is_below = below && S_ISDIR(below->entry.mode);
+    struct open_directory open = {
+        .self.entry = {.mode = BUILDER_MADE_MODE, .flags = ENTRY_MADE},
+        .only_if_any = !is_needed && w->builder->rule == BUILDER_RECORDS && !w->builder->base.keep,
+    };
+
+    if (is_below)
+        open.self = *below;
+    if (is_needed || is_below)
+        return write_directory(w, &open, number, below, err);
+    return below && w->builder->base.keep ? write_below(w, below, err) : 0;
+}
+
+static bool is_unknown(const struct place *place)
+{
+    return place->flags & PLACE_UNKNOWN && !place->directory && (!place->item || place->flags & PLACE_MADE);
+}
+
+/* A place, and what the tree below has there (NULL: nothing). */
+static int write_place(struct writing *w, uint32_t number, const struct below_entry *below, struct error *err)
+{
+    struct place *place = place_at(w->builder->places, number);
+
+    if (place->flags & PLACE_GONE)
+        below = NULL;
+    if (below && is_unknown(place)) {
+        place->flags |= PLACE_ALL_BELOW;
+        return write_below(w, below, err);
+    }
+    if (place->item)
+        return write_own(w, number, below, err);
+    if (place->directory)
+        return write_implicit(w, number, below, err);
+    return below && w->builder->base.keep ? write_below(w, below, err) : 0;
+}
+
+/* The next name of the innermost directory: its own, below, or both. 1, or 0 at its end. */
+static int write_next(struct writing *w, struct error *err)
+{
+    struct open_directory *open = &w->open[w->depth - 1];
+    const struct below_entry *below = open->below;
+    const struct place *place = open->at < open->count ? place_at(w->builder->places, open->places[open->at]) : NULL;
+    int order = !place   ? 1
+                : !below ? -1
+                         : name_compare(place->name, place->name_size, below->entry.name, below->entry.name_size);
     int result = 0;
 
-    while (result == 0 && w->depth > 1 && !item_is_below(item, w->open[w->depth - 1].item))
-        result = close_directory(w, err);
-    if (result == 0 && S_ISDIR(item->entry.mode))
-        return open_directory(w, item, err);
-    if (result == 0)
-        result = ensure_content(w, item, err);
-    return result < 0 ? result : add_to_innermost(w, item, NULL, err);
+    if (!place && !below)
+        return 0;
+    size_t depth = w->depth;
+    if (order <= 0)
+        result = write_place(w, open->places[open->at++], order == 0 ? below : NULL, err);
+    else if (w->builder->base.keep)
+        result = write_below(w, below, err);
+    if (result == 0 && order >= 0)
+        result = advance_below(&w->open[depth - 1], err);
+    return result < 0 ? result : 1;
 }
 
-static int write_tree(struct node_ref *root, struct builder *builder, struct store *store, struct error *err)
+static int write_tree(struct node_ref *root, struct writing *w, struct error *err)
 {
-    struct writing w = {.builder = builder, .store = store};
-    int result = open_directory(&w, NULL, err);
+    struct open_directory top = {.places = malloc(sizeof *top.places), .count = 1};
 
-    for (size_t i = 0; i < builder->count && result == 0; i++)
-        result = write_item(&w, builder->items[i], err);
-    while (result == 0 && w.depth > 1)
-        result = close_directory(&w, err);
-    if (result == 0)
-        result = cutter_finish(root, w.open[0].cutter, err);
-    for (size_t i = 0; i < w.made; i++)
-        cutter_free(w.open[i].cutter);
-    free(w.open);
-    return result;
-}
-
-/* --- Hard links --------------------------------------------------------------------------------------------------- */
-
-/* Items of groups, by group and then as they came, which is in the order of the walk. */
-struct member {
-    const struct item *item;
-    uint32_t place;
-};
-
-static int compare_members(const void *a, const void *b)
-{
-    const struct member *x = a, *y = b;
-    uint32_t x_group = x->item->links->number, y_group = y->item->links->number;
-
-    if (x_group != y_group)
-        return x_group < y_group ? -1 : 1;
-    return x->place < y->place ? -1 : 1;
-}
-
-/* Members of all groups in order, and groups numbered by their first. */
-static struct member *gather_members(size_t *count, const struct builder *builder)
-{
-    uint32_t groups = 0;
-
-    *count = 0;
-    for (size_t i = 0; i < builder->count; i++)
-        if (builder->items[i]->links) {
-            *builder->items[i]->links = (struct link_set){0};
-            ++*count;
-        }
-    struct member *members = malloc((*count + 1) * sizeof *members);
-    if (!members)
-        return NULL;
-    *count = 0;
-    for (size_t i = 0; i < builder->count; i++) {
-        struct link_set *links = builder->items[i]->links;
-
-        if (!links)
-            continue;
-        if (links->members++ == 0)
-            links->number = ++groups;
-        members[*count] = (struct member){builder->items[i], (uint32_t)*count};
-        ++*count;
+    if (top.places)
+        *top.places = PLACE_ROOT;
+    int result = open_directory(w, &top, w->builder->base.reader ? w->builder->base.tree.root : 0, err);
+    while (result >= 0 && w->depth > 0) {
+        result = write_next(w, err);
+        if (result == 0 && w->depth == 1)
+            break;
+        if (result == 0)
+            result = close_directory(w, err);
     }
-    qsort(members, *count, sizeof *members, compare_members);
-    return members;
-}
-
-static int write_group(struct cutter *cutter, struct buffer *paths, const struct member *members, uint32_t count,
-                       struct error *err)
-{
-    char path[BUILDER_PATH_MAX + 2];
-
-    buffer_clear(paths);
-    for (uint32_t i = 0; i < count; i++) {
-        size_t size = builder_from_key(path, members[i].item->path, members[i].item->path_size);
-
-        if (paths->size + size > GROUP_BYTES_MAX)
-            return error_input(err, "a group of hard links whose paths have more than %u MiB", GROUP_BYTES_MAX >> 20);
-        path[size] = '\0';
-        buffer_add(paths, path + 1, size);
-    }
-    if (paths->failed)
-        return error_system(err, ENOMEM, "cannot write hard links");
-    return cutter_add_group(cutter, &(struct link_group){(char *)paths->bytes, (uint32_t)paths->size, count}, err);
-}
-
-static int write_links(struct node_ref *out, const struct builder *builder, struct store *store, struct error *err)
-{
-    struct buffer paths cleanup_buffer = {0};
-    struct cutter *cutter = NULL;
-    size_t count;
-    struct member *members = gather_members(&count, builder);
-    int result = members ? cutter_new(&cutter, store, NODE_LINKS, err) : builder_no_memory(builder, err);
-
-    for (size_t i = 0; result == 0 && i < count; i += members[i].item->links->members)
-        if (members[i].item->links->members > 1)
-            result = write_group(cutter, &paths, members + i, members[i].item->links->members, err);
-    if (result == 0)
-        result = cutter_finish(out, cutter, err);
-    cutter_free(cutter);
-    free(members);
-    return result;
+    return result < 0 ? result : cutter_finish(root, w->cutters[0], err);
 }
 
 int builder_write(struct node_ref *root, struct node_ref *links, struct builder *builder, struct store *store,
                   struct error *err)
 {
-    int result = write_tree(root, builder, store, err);
+    struct writing w = {.builder = builder, .store = store};
+    int result = write_tree(root, &w, err);
 
-    return result < 0 ? result : write_links(links, builder, store, err);
+    if (result == 0)
+        result = builder_write_links(links, builder, store, (const struct link_name *)(const void *)w.names.bytes,
+                                     w.names.size / sizeof(struct link_name), err);
+    while (w.depth > 0)
+        let_go(&w.open[--w.depth]);
+    for (size_t i = 0; i < w.made; i++)
+        cutter_free(w.cutters[i]);
+    free(w.cutters);
+    free(w.open);
+    buffer_free(&w.names);
+    return result;
 }

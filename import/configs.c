@@ -131,9 +131,8 @@ static bool destination_by_name(char resolved[BUILDER_PATH_MAX + 1], struct fram
     memcpy(link, ETC, strlen(ETC));
     memcpy(link + strlen(ETC), name, name_size);
     size_t link_size = strlen(ETC) + name_size;
-    const struct entry *entry =
-        builder_path_problem(link, link_size) ? NULL : builder_find(frame->builder, link, link_size);
-    if (!entry || !S_ISLNK(entry->mode))
+    struct entry entry;
+    if (builder_find(&entry, frame->builder, link, link_size, NULL) < 0 || !S_ISLNK(entry.mode))
         return false;
     int rc = builder_resolve(resolved, frame->builder, link, link_size);
     /* Where the path leads to the same place through links, following the path finds it. */
@@ -251,19 +250,24 @@ static int set_size(struct frame *frame, struct config *config, struct entry *en
     entry->flags &= ~ENTRY_ABSENT;
     if (lossy)
         entry->flags |= ENTRY_LOSSY;
-    return rc;
+    return rc < 0 ? rc
+                  : builder_replace(frame->builder, noted.path, noted.size, entry, &(struct entry_digests){0}, err);
 }
 
 /* The contents of one destination, in the frame's order: the first counts. */
 static int place_group(struct frame *frame, struct config *group, size_t count, struct error *err)
 {
     const char *path = text_of(&frame->configs, group->destination);
-    struct entry *entry = group->why ? NULL : builder_find(frame->builder, path, group->destination.size);
-    const char *why = group->why              ? group->why
-                      : !entry                ? "something above it is no directory"
-                      : !S_ISREG(entry->mode) ? "what stands at its path is no regular file"
-                                              : NULL;
-    int rc = why ? 0 : set_size(frame, group, entry, err);
+    struct entry entry;
+    int rc = group->why ? -ENOENT : builder_find(&entry, frame->builder, path, group->destination.size, err);
+
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    const char *why = group->why             ? group->why
+                      : rc < 0               ? "something above it is no directory"
+                      : !S_ISREG(entry.mode) ? "what stands at its path is no regular file"
+                                             : NULL;
+    rc = why ? 0 : set_size(frame, group, &entry, err);
 
     for (size_t i = 0; i < count && rc == 0; i++) {
         if (why)
@@ -300,10 +304,17 @@ static int add_missing_files(struct frame *frame, struct error *err)
         struct config *config = &list_of(configs)[i];
         const char *path = text_of(configs, config->destination);
 
-        config->made =
-            first_of_destination(configs, i) && !builder_find(frame->builder, path, config->destination.size);
+        struct entry entry;
+
+        if (!first_of_destination(configs, i))
+            continue;
+        rc = builder_find(&entry, frame->builder, path, config->destination.size, err);
+        if (rc < 0 && rc != -ENOENT)
+            return rc;
+        config->made = rc == -ENOENT;
         added |= config->made;
     }
+    rc = 0;
     for (size_t i = 0; i < count_of(configs) && rc == 0; i++)
         if (list_of(configs)[i].made)
             rc = add_file(frame, &list_of(configs)[i], err);
@@ -334,6 +345,20 @@ int configs_place(struct frame *frame, struct error *err)
 
 /* --- Storing ------------------------------------------------------------------------------------------------------ */
 
+static int set_content(struct frame *frame, const struct config *config, int64_t blob, const struct digest *digest,
+                       struct error *err)
+{
+    const char *path = text_of(&frame->configs, config->destination);
+    struct entry entry;
+    int rc = builder_find(&entry, frame->builder, path, config->destination.size, err);
+
+    if (rc < 0)
+        return rc == -ENOENT ? 0 : rc;
+    entry.content = blob;
+    return builder_replace(frame->builder, path, config->destination.size, &entry,
+                           &(struct entry_digests){.content = *digest}, err);
+}
+
 int configs_store(struct frame *frame, struct error *err)
 {
     const struct configs *configs = &frame->configs;
@@ -352,10 +377,8 @@ int configs_store(struct frame *frame, struct error *err)
         rc = spool_read(frame->text.bytes, frame->values, config->content, config->content_size, err);
         if (rc == 0)
             rc = blob_put(&blob, &digest, frame->options->store, frame->text.bytes, config->content_size, err);
-        struct entry *entry =
-            builder_find(frame->builder, text_of(configs, config->destination), config->destination.size);
-        if (rc == 0 && entry)
-            rc = builder_set_content(frame->builder, entry, blob, &digest, err);
+        if (rc == 0)
+            rc = set_content(frame, config, blob, &digest, err);
     }
     return rc;
 }

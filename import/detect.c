@@ -1,12 +1,15 @@
 /* detect.c - a tar begins with a header of 512 bytes that sums itself up; before that, compression is undone as far as
- * needed. */
+ * needed. The name of its first member tells whether images may be in it. */
 #include "import/detect.h"
 
 #include "import/plain.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <string.h>
 
 #define TAR_BLOCK 512
+#define LOOK_SIZE (16 * TAR_BLOCK) /* "./", and a name with all that may stand before it */
 
 /* Where things are in a header (POSIX.1-1988, and before). */
 enum { TAR_CHECKSUM = 148, TAR_CHECKSUM_SIZE = 8, TAR_MAGIC = 257 };
@@ -50,14 +53,74 @@ static bool is_tar(const uint8_t *header)
            checksum_holds(header) || memcmp(header, end, TAR_BLOCK) == 0;
 }
 
+/* --- Images ------------------------------------------------------------------------------------------------------- */
+
+#define HEX_DIGITS "0123456789abcdef"
+#define HEX_SIZE 64
+
+/* What docker names by digest: <hex>/, <hex>.json, <hex>.tar; others write sha256:<hex>. */
+static bool is_by_digest(const char *name)
+{
+    static const char *const behind[] = {"", "/", ".json", ".tar", ".tar.gz"};
+
+    if (strncmp(name, "sha256:", strlen("sha256:")) == 0)
+        name += strlen("sha256:");
+    if (strspn(name, HEX_DIGITS) != HEX_SIZE)
+        return false;
+    for (size_t i = 0; i < sizeof behind / sizeof *behind; i++)
+        if (strcmp(name + HEX_SIZE, behind[i]) == 0)
+            return true;
+    return name[HEX_SIZE] == '/';
+}
+
+static bool is_of_image(const char *name)
+{
+    static const char *const names[] = {"blobs",         "blobs/",       "oci-layout", "index.json",
+                                        "manifest.json", "repositories", "config.json"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return strncmp(name, "blobs/sha256/", strlen("blobs/sha256/")) == 0 || is_by_digest(name);
+}
+
+/* The first name but "./". */
+static bool may_hold_images(const uint8_t *bytes, size_t size)
+{
+    struct archive *archive = archive_read_new();
+    struct archive_entry *entry;
+    bool is = false;
+
+    if (!archive)
+        return false;
+    archive_read_support_format_tar(archive);
+    int status = archive_read_open_memory(archive, bytes, size);
+    while (status == ARCHIVE_OK && (status = archive_read_next_header(archive, &entry)) == ARCHIVE_OK) {
+        const char *name = archive_entry_pathname(entry);
+
+        if (!name)
+            break;
+        while (strncmp(name, "./", 2) == 0)
+            name += 2;
+        is = is_of_image(name);
+        if (*name && strcmp(name, ".") != 0)
+            break;
+    }
+    archive_read_free(archive);
+    return is;
+}
+
 int detect(enum source_format *format, struct input *input, struct error *err)
 {
-    uint8_t header[TAR_BLOCK];
+    uint8_t look[LOOK_SIZE];
     bool is_packed = false;
-    ssize_t got = plain_peek(header, &is_packed, input, TAR_BLOCK, err);
+    ssize_t got = plain_peek(look, &is_packed, input, LOOK_SIZE, err);
 
     if (got < 0)
         return (int)got;
-    *format = is_packed || (got == TAR_BLOCK && is_tar(header)) ? SOURCE_TAR : SOURCE_FRAME;
+    bool holds_tar = got >= TAR_BLOCK && is_tar(look);
+    *format = is_packed || holds_tar ? SOURCE_TAR : SOURCE_FRAME;
+    if (holds_tar && may_hold_images(look, (size_t)got))
+        *format = SOURCE_IMAGE;
     return 0;
 }

@@ -7,7 +7,11 @@
 enum source_format {
     SOURCE_FRAME, /* what is nothing else; lines tell which dialect, and what is none is refused there */
     SOURCE_TAR,   /* plain, or compressed by what plain.h takes */
-    SOURCE_DIR,   /* a directory: no stream, so nothing that detect() finds */
+    SOURCE_IMAGE, /* a tar that begins as those do that images are in */
+    /* What somebody has to say, and detect() never does. */
+    SOURCE_DIR,
+    SOURCE_OCI,
+    SOURCE_DOCKER,
 };
 
 /* Look ahead; nothing of the input is skipped. */

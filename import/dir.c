@@ -5,6 +5,7 @@
 #include "base/quote.h"
 #include "base/timestamp.h"
 #include "import/notes.h"
+#include "import/source_name.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,7 +82,7 @@ static int dir_new(struct dir **out, const struct import_options *options, struc
         return error_system(err, ENOMEM, "cannot import a directory");
     dir->options = options;
     dir->block = malloc(DIR_BLOCK);
-    dir->builder = builder_new(BUILDER_LAST_WINS);
+    dir->builder = builder_new(BUILDER_ARCHIVE, store_directory(options->store));
     dir->values = spool_new(store_directory(options->store));
     dir->features.values = dir->values;
     int result = dir->block && dir->builder && dir->values ? blob_writer_new(&dir->writer, options->store, err)
@@ -133,37 +134,20 @@ static int import(struct dir *dir, int root, const char *namespace, struct error
     return result;
 }
 
-/* The last component of its real name, unless --namespace says another. */
-static int find_namespace(const char **namespace, char **real, const struct import_options *options, const char *path,
-                          struct error *err)
-{
-    *namespace = options->namespace;
-    if (*namespace)
-        return 0;
-    *real = realpath(path, NULL);
-    if (!*real)
-        return error_system(err, errno, "%s", path);
-    *namespace = strrchr(*real, '/') + 1;
-    if (!**namespace)
-        return error_usage(err, "%s has no name to go by; say one with --namespace", path);
-    return namespace_check(*namespace, strlen(*namespace), err);
-}
-
 int import_dir(const struct import_options *options, const char *path, struct error *err)
 {
-    cleanup_free char *real = NULL;
+    cleanup_free char *own = NULL;
     cleanup_close int root = open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
-    const char *namespace;
     struct dir *dir = NULL;
 
     if (root < 0)
         return error_system(err, errno, "%s", path);
-    int result = find_namespace(&namespace, &real, options, path, err);
+    int result = options->namespace ? 0 : source_name_of_dir(&own, path, err);
     if (result == 0)
         result = dir_new(&dir, options, err);
     if (result < 0)
         return result;
-    result = import(dir, root, namespace, err);
+    result = import(dir, root, own ? own : options->namespace, err);
     dir_free(dir);
     return result;
 }

@@ -282,11 +282,11 @@ static int add_link(struct dir *dir, const struct stat *st, struct error *err)
 /* Remember the first name; unless it vanished, and nothing stands there. */
 static int add_first(struct dir *dir, int parent, const char *name, const struct stat *st, struct error *err)
 {
-    size_t before = builder_size(dir->builder);
+    uint64_t before = builder_added(dir->builder);
     int result =
         S_ISREG(st->st_mode) ? add_regular(dir, parent, name, st, err) : add_closed(dir, parent, name, st, err);
 
-    if (result < 0 || st->st_nlink < 2 || builder_size(dir->builder) == before)
+    if (result < 0 || st->st_nlink < 2 || builder_added(dir->builder) == before)
         return result;
     result = inodes_put(&dir->inodes, st->st_dev, st->st_ino, dir->path, dir->path_size);
     return result < 0 ? error_system(err, -result, "cannot hold the names of a file") : 0;

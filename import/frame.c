@@ -20,7 +20,7 @@ int frame_new(struct frame **frame, const struct import_options *options, const 
         f->values = f->features.values = spool_new(directory);
         f->sha = sha256_new();
         f->again = dialect_new();
-        f->builder = builder_new(BUILDER_FIRST_WINS);
+        f->builder = builder_new(BUILDER_RECORDS, directory);
     }
     if (!f || !f->raw || !f->values || !f->sha || !f->again || !f->builder)
         error_system(err, ENOMEM, "%s", name);

@@ -23,6 +23,8 @@ struct import_options {
     bool cross_mounts;        /* of a directory: what is mounted inside belongs to it */
     bool strict;              /* what a tree cannot hold is an error */
     uint64_t size_max;        /* bytes of a stream when it is uncompressed; 0: IMPORT_SIZE_MAX */
+    const char *ref;          /* of images: those of this name; NULL: all */
+    const char *platform;     /* of images: OS/ARCH[/VARIANT], or "all"; NULL: the machine's own, else the only one */
     /* All may be NULL. A text for people, one line. */
     void (*warn)(void *arg, const char *text);
     /* Each snapshot as soon as it is published (or was found to be there); non-zero ends the import with that value. */
@@ -38,6 +40,25 @@ int import_frame(const struct import_options *options, struct source *source, st
 /* Import a tar, compressed or not. Without a namespace it takes the file's name without .tar and the like; without a
  * time, now. A broken one publishes nothing (-EBADMSG). The input is borrowed. */
 int import_tar(const struct import_options *options, struct input *input, struct error *err);
+
+enum image_format {
+    IMAGE_ANY,    /* told by content */
+    IMAGE_OCI,    /* an image layout */
+    IMAGE_DOCKER, /* what docker save writes */
+};
+
+/* Import the images of a tar, compressed or not: all of them, or those that options->ref and ->platform choose. Each is
+ * published by itself: one that is broken (-EBADMSG) publishes nothing. IMAGE_ANY: a tar that holds no images is
+ * imported as import_tar() does. The input is borrowed. */
+int import_image(const struct import_options *options, enum image_format format, struct input *input,
+                 struct error *err);
+
+/* The same of a directory, which image_is_layout() or somebody said is one of images. */
+int import_image_dir(const struct import_options *options, enum image_format format, const char *path,
+                     struct error *err);
+
+/* Is a directory an OCI image layout? */
+bool image_is_layout(const char *path);
 
 /* Import a directory. What cannot be read, vanishes or changes meanwhile is noted. Errors: it is no directory or may
  * not be read, and those of the store. */

@@ -2,35 +2,11 @@
 #include "import/tar.h"
 
 #include "base/cleanup.h"
+#include "base/timestamp.h"
+#include "db/snapshot.h"
+#include "import/source_name.h"
 
 #include <errno.h>
-#include <string.h>
-#include <strings.h>
-
-/* What a file's name loses to become the name of a history. */
-static const char *const SUFFIXES[] = {".tar",    ".tar.gz", ".tgz",     ".tar.zst", ".tzst",
-                                       ".tar.xz", ".txz",    ".tar.bz2", ".tbz2",    ".tbz"};
-
-/* The file's own name as a namespace. The caller frees it. */
-static int name_of(char **namespace, const struct input *input, struct error *err)
-{
-    const char *path = input_name(input), *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    size_t size = strlen(name), cut = size;
-    struct error why;
-
-    for (size_t i = 0; i < sizeof SUFFIXES / sizeof *SUFFIXES; i++) {
-        size_t suffix = strlen(SUFFIXES[i]);
-
-        if (suffix < size && strcasecmp(name + size - suffix, SUFFIXES[i]) == 0)
-            cut = size - suffix;
-    }
-    if (input_is_stdin(input))
-        return error_input(err, "%s: a tar has no name of its own, --namespace is needed", path);
-    if (namespace_check(name, cut, &why) < 0)
-        return error_input(err, "%s: %s, --namespace is needed", path, why.text);
-    *namespace = strndup(name, cut);
-    return *namespace ? 0 : error_system(err, ENOMEM, "%s", path);
-}
 
 static void warn_left_out(const struct tar *tar, const struct snapshot *snapshot)
 {
@@ -48,6 +24,27 @@ static void warn_left_out(const struct tar *tar, const struct snapshot *snapshot
         tar->options->warn(tar->options->arg, (const char *)text.bytes);
 }
 
+static int publish(struct snapshot *snapshot, bool *is_new, struct tar *tar, struct error *err)
+{
+    const struct import_options *options = tar->options;
+    struct tar_build build = {.rule = BUILDER_ARCHIVE, .notes = &tar->notes};
+    int rc = tar_build(&build, tar, err);
+
+    *snapshot = (struct snapshot){
+        .namespace = options->namespace,
+        .time = options->has_time ? options->time : timestamp_now(),
+        .format = "tar",
+        .has_source = true,
+        .partial = tar->partial,
+        .root = build.root,
+        .links = build.links,
+    };
+    plain_digest(&snapshot->source, tar->plain);
+    if (rc == 0)
+        rc = record_set_write(&snapshot->features, &tar->notes, options->store, err);
+    return rc < 0 ? rc : snapshot_publish(is_new, snapshot, options->store, err);
+}
+
 int import_tar(const struct import_options *given, struct input *input, struct error *err)
 {
     struct import_options options = *given;
@@ -55,7 +52,7 @@ int import_tar(const struct import_options *given, struct input *input, struct e
     struct snapshot snapshot;
     struct tar *tar = NULL;
     bool is_new;
-    int rc = options.namespace ? 0 : name_of(&namespace, input, err);
+    int rc = options.namespace ? 0 : source_name_of_file(&namespace, input, "a tar", err);
 
     if (namespace)
         options.namespace = namespace;
@@ -66,7 +63,7 @@ int import_tar(const struct import_options *given, struct input *input, struct e
     if (rc == 0)
         rc = tar_read(tar, err);
     if (rc == 0)
-        rc = tar_publish(&snapshot, &is_new, tar, err);
+        rc = publish(&snapshot, &is_new, tar, err);
     if (rc < 0)
         store_rollback(options.store);
     if (rc == 0 && options.imported)

@@ -1,9 +1,10 @@
-/* input.h - the bytes of a file or of standard input, with a look ahead: what a source is has to be told by its first
- * bytes, and they must not be lost where nothing can be read twice.
+/* input.h - the bytes of a file, of a part of one, or of standard input, with a look ahead: what a source is has to be
+ * told by its first bytes, and they must not be lost where nothing can be read twice.
  */
 #ifndef IMPORT_INPUT_H
 #define IMPORT_INPUT_H
 
+#include "base/digest.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -20,6 +21,14 @@ int input_open(struct input **input, const char *path, struct error *err);
 
 /* From an open file, which is the input's from now on (also when this fails). `name` is for messages; it is copied. */
 int input_open_fd(struct input **input, int fd, const char *name, struct error *err);
+
+/* `size` bytes at `offset` of an open file, whose position is neither used nor moved. The rest is as above. Where the
+ * file ends before, that is an error. */
+int input_open_extent(struct input **input, int fd, uint64_t offset, uint64_t size, const char *name,
+                      struct error *err);
+
+/* Go on with the bytes of an extent, from position 0, instead of what is left. Name and hook stay. */
+void input_restart(struct input *input, int fd, uint64_t offset, uint64_t size);
 
 void input_close(struct input *input);
 
@@ -41,5 +50,14 @@ void input_before_wait(struct input *input, int (*hook)(void *arg, struct error 
 
 /* Bytes skipped so far. */
 uint64_t input_position(const struct input *input);
+
+/* What was not skipped yet, as an extent, where it lies in a regular file; the fd is borrowed. */
+bool input_extent(int *fd, uint64_t *offset, uint64_t *size, const struct input *input);
+
+/* Before anything was read: take the digest of all bytes, in a thread of its own. */
+int input_hash(struct input *input, struct error *err);
+
+/* Read what is left, and give the digest of all. Once. */
+int input_digest(struct digest *digest, struct input *input, struct error *err);
 
 #endif

@@ -3,6 +3,13 @@
 
 #include <string.h>
 
+static void drop_component(struct member_path *path)
+{
+    const char *slash = memrchr(path->bytes, '/', path->size);
+
+    path->size = slash ? (size_t)(slash - path->bytes) : 0;
+}
+
 const char *member_path_read(struct member_path *path, const char *name)
 {
     if (!*name)
@@ -13,9 +20,9 @@ const char *member_path_read(struct member_path *path, const char *name)
 
         if (size > ENTRY_NAME_MAX)
             return "a component of the path is longer than 255 bytes";
-        if (size == 2 && name[0] == '.' && name[1] == '.')
-            return "a component of the path is \"..\"";
-        if (size > 0 && !(size == 1 && name[0] == '.')) {
+        if (size == 2 && name[0] == '.' && name[1] == '.') {
+            drop_component(path);
+        } else if (size > 0 && !(size == 1 && name[0] == '.')) {
             if (path->size + 1 + size > BUILDER_PATH_MAX)
                 return "the path is longer than 4095 bytes";
             path->bytes[path->size] = '/';

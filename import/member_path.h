@@ -9,9 +9,9 @@ struct member_path {
     char bytes[BUILDER_PATH_MAX + 2];
 };
 
-/* "./usr//bin/", "/usr/bin" and "usr/bin" are "/usr/bin"; "./" and "/" are the root. Returns why a name cannot be in a
- * tree, as a short text for people, or NULL if it can: ".." is never followed, since where it leads depends on links.
- */
+/* "./usr//bin/", "/usr/bin" and "../usr/lib/../bin" are "/usr/bin"; "./" and "/" are the root: as in unpackers of
+ * images, ".." takes away the component before it, if there is one, whatever that is. Returns why a name cannot be in a
+ * tree, as a short text for people, or NULL if it can. */
 const char *member_path_read(struct member_path *path, const char *name);
 
 #endif

@@ -62,9 +62,10 @@ size_t prefix_find(const struct common_prefix *common, struct builder *builder)
     size_t size = common->has_root ? 0 : common->size;
 
     for (; size > 0; size = parent_size(common->path, size)) {
-        const struct entry *entry = builder_find(builder, common->path, size);
+        struct entry entry;
 
-        if (entry && S_ISDIR(entry->mode) && !(entry->flags & ENTRY_MADE))
+        if (builder_find(&entry, builder, common->path, size, NULL) == 0 && S_ISDIR(entry.mode) &&
+            !(entry.flags & ENTRY_MADE))
             return size;
     }
     return 0;

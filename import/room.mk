@@ -1,8 +1,8 @@
 noinst_LIBRARIES += libimport.a
 libimport_a_SOURCES = \
     import/acl.c import/acl.h \
-    import/builder.c import/builder.h import/builder_items.h \
-    import/builder_replay.c import/builder_settle.c import/builder_write.c \
+    import/builder.c import/builder.h import/builder_below.c import/builder_links.c import/builder_parts.h \
+    import/builder_put.c import/builder_write.c \
     import/configs.c import/configs.h \
     import/csv_row.c import/csv_row.h \
     import/detect.c import/detect.h \
@@ -11,19 +11,32 @@ libimport_a_SOURCES = \
     import/record_set.c import/record_set.h \
     import/file_record.c import/file_record.h \
     import/frame.c import/frame.h import/frame_arrange.c import/frame_store.c import/frame_stream.c \
-    import/import.h import/import_frame.c import/import_tar.c \
+    import/image_archive.c import/image_layout.c import/image_legacy.c \
+    import/image_content.c import/image_content.h \
+    import/image_document.c import/image_document.h \
+    import/image_platform.c import/image_platform.h \
+    import/image_reference.c import/image_reference.h \
+    import/image_select.c \
+    import/image_source.c import/image_source.h \
+    import/image_store.c import/image_store.h \
+    import/import.h import/import_frame.c import/import_image.c import/import_tar.c \
     import/inodes.c import/inodes.h \
     import/gunzip.c import/gunzip.h \
     import/hasher.c import/hasher.h \
     import/input.c import/input.h \
+    import/journal.c import/journal.h \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
+    import/layer.c import/layer.h \
     import/logstash.c import/logstash.h \
     import/member_path.c import/member_path.h \
+    import/members.c import/members.h import/members_tar.c import/members_tar.h \
     import/notes.c import/notes.h \
+    import/places.c import/places.h \
     import/plain.c import/plain.h \
     import/prefix.c import/prefix.h \
     import/record.h import/record_key.c import/record_key.h \
     import/source.c import/source.h \
+    import/source_name.c import/source_name.h \
     import/spool.c import/spool.h \
     import/tar.c import/tar.h import/tar_entry.c \
     import/xattrs.c import/xattrs.h

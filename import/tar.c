@@ -2,7 +2,6 @@
 #include "import/tar.h"
 
 #include "base/quote.h"
-#include "base/timestamp.h"
 #include "import/notes.h"
 #include "import/prefix.h"
 
@@ -67,10 +66,10 @@ int tar_new(struct tar **tar, const struct import_options *options, struct input
     if (t) {
         t->options = options;
         t->input = input;
-        t->builder = builder_new(BUILDER_LAST_WINS);
+        t->journal = journal_new(store_directory(options->store));
         t->values = t->notes.values = spool_new(store_directory(options->store));
     }
-    if (!t || !t->builder || !t->values)
+    if (!t || !t->journal || !t->values)
         error_system(err, ENOMEM, "%s", input_name(input));
     else
         rc = options->strip_prefix ? prefix_check(&t->prefix_size, options->strip_prefix, err) : 0;
@@ -100,7 +99,7 @@ void tar_free(struct tar *tar)
     xattrs_free(&tar->xattrs);
     record_set_free(&tar->notes);
     spool_free(tar->values);
-    builder_free(tar->builder);
+    journal_free(tar->journal);
     free(tar);
 }
 
@@ -120,19 +119,6 @@ int tar_leave_out(struct tar *tar, const char *name, size_t size, const char *wh
     if (tar->left_out++ == 0)
         snprintf(tar->first_why, sizeof tar->first_why, "%.256s: %s", (const char *)text.bytes, why);
     return note_left_out(&tar->notes, (struct noted){name, size}, TAR_ENTRY, why, err);
-}
-
-static int leave_out_conflict(void *arg, enum builder_conflict conflict, const char *path, size_t size, uint64_t tag,
-                              struct error *err)
-{
-    static const char *const why[] = {
-        [BUILDER_BELOW_NON_DIR] = "something above it is no directory",
-        [BUILDER_ROOT_NON_DIR] = "it is the root, and no directory",
-        [BUILDER_DANGLING] = "what it is a hard link to is not there",
-    };
-    (void)tag;
-
-    return tar_leave_out(arg, path, size, why[conflict], err);
 }
 
 /* --- Reading ------------------------------------------------------------------------------------------------------ */
@@ -191,7 +177,7 @@ static int read_rest(struct tar *tar, struct error *err)
 /* Two blocks of zeros end an archive. Without them it may have been cut short between two entries. */
 static int check_end(struct tar *tar, struct error *err)
 {
-    if (tar->partial || plain_ends_in_zeros(tar->plain))
+    if (tar->partial || tar->is_named || plain_ends_in_zeros(tar->plain))
         return 0;
     if (!tar->options->partial)
         return error_input(err, "%s: the archive has no end, so it may be cut short; --partial takes what is there",
@@ -214,7 +200,7 @@ int tar_read(struct tar *tar, struct error *err)
         if (rc == 0 && !found_end)
             rc = check_end(tar, err);
     }
-    if (rc == 0 && tar->entries == 0)
+    if (rc == 0 && tar->entries == 0 && !tar->is_named)
         rc = error_input(err, "%s: the archive has no entries", input_name(tar->input));
     if (rc == 0 && tar->prefix_size && tar->placed == 0)
         rc = error_input(err, "%s: no entry lies below the prefix %s", input_name(tar->input),
@@ -223,25 +209,52 @@ int tar_read(struct tar *tar, struct error *err)
         rc = note_partial(&tar->notes, "the archive is cut short", err);
     if (rc == 0)
         rc = store_flush(tar->options->store, err);
-    return rc < 0 ? rc : builder_settle(tar->builder, leave_out_conflict, tar, err);
+    return rc;
 }
 
-/* --- Publishing --------------------------------------------------------------------------------------------------- */
+/* --- Building ----------------------------------------------------------------------------------------------------- */
 
-int tar_publish(struct snapshot *snapshot, bool *is_new, struct tar *tar, struct error *err)
+struct building {
+    struct tar *tar;
+    struct tar_build *build;
+};
+
+static int leave_out_conflict(void *arg, enum builder_conflict conflict, const char *path, size_t size, uint64_t tag,
+                              struct error *err)
+{
+    static const char *const why[BUILDER_CONFLICTS] = {
+        [BUILDER_BELOW_NON_DIR] = "something above it is no directory",
+        [BUILDER_ROOT_NON_DIR] = "it is the root, and no directory",
+        [BUILDER_DANGLING] = "what it is a hard link to is not there",
+        [BUILDER_TOO_LONG] = "its path leads through too many links, or is too long behind them",
+        [BUILDER_BAD_WHITEOUT] = "it takes nothing away that has a name",
+    };
+    const struct building *building = arg;
+    struct record_set *notes = building->build->notes;
+    (void)tag;
+
+    building->build->has_dangling |= conflict == BUILDER_DANGLING;
+    if (notes == &building->tar->notes)
+        return tar_leave_out(building->tar, path, size, why[conflict], err);
+    return note_left_out(notes, (struct noted){path, size}, TAR_ENTRY, why[conflict], err);
+}
+
+int tar_build(struct tar_build *build, struct tar *tar, struct error *err)
 {
     struct store *store = tar->options->store;
+    struct builder *builder = builder_new(build->rule, store_directory(store));
+    struct building building = {tar, build};
+    int rc = builder ? 0 : error_system(err, ENOMEM, "%s", input_name(tar->input));
 
-    *snapshot = (struct snapshot){
-        .namespace = tar->options->namespace,
-        .time = tar->options->has_time ? tar->options->time : timestamp_now(),
-        .format = "tar",
-        .has_source = true,
-        .partial = tar->partial,
-    };
-    plain_digest(&snapshot->source, tar->plain);
-    int rc = builder_write(&snapshot->root, &snapshot->links, tar->builder, store, err);
+    build->has_dangling = false;
+    if (rc == 0 && build->base)
+        builder_over(builder, build->base);
     if (rc == 0)
-        rc = record_set_write(&snapshot->features, &tar->notes, store, err);
-    return rc < 0 ? rc : snapshot_publish(is_new, snapshot, store, err);
+        rc = builder_play(builder, tar->journal, err);
+    if (rc == 0)
+        rc = builder_settle(builder, leave_out_conflict, &building, err);
+    if (rc == 0)
+        rc = builder_write(&build->root, &build->links, builder, store, err);
+    builder_free(builder);
+    return rc;
 }

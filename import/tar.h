@@ -1,8 +1,9 @@
 /* tar.h - one tar while it is read: private to the import room.
  *
  *     tar_new()
- *     tar_read()        entry by entry; contents into the store as they come, since they may be larger than any memory
- *     tar_publish()     the tree, links and notes, then the snapshot
+ *     tar_read()      entry by entry: contents into the store as they come, since they may be larger than any memory;
+ *                     what else they say into a journal
+ *     tar_build()     trees and links, in one way (import_tar.c) or in two (layer.c)
  *
  * What a broken archive leaves in the store are contents that nothing refers to.
  */
@@ -11,9 +12,9 @@
 
 #include "base/buffer.h"
 #include "db/blob_writer.h"
-#include "db/snapshot.h"
 #include "import/builder.h"
 #include "import/import.h"
+#include "import/journal.h"
 #include "import/member_path.h"
 #include "import/plain.h"
 #include "import/record_set.h"
@@ -31,17 +32,19 @@ struct tar {
     struct plain *plain;
     struct archive *archive;
     struct blob_writer *writer;
-    struct builder *builder;
+    struct journal *journal;
     struct spool *values; /* of the notes */
     struct record_set notes;
     struct xattrs xattrs;
     struct member_path path, target;
     size_t prefix_size; /* of options->strip_prefix */
     uint64_t entries, placed, reported;
-    uint64_t holes; /* bytes of them written so far */
+    uint64_t holes;     /* bytes of them written so far */
+    uint64_t whiteouts; /* entries that would be */
     uint64_t left_out;
     char first_why[512]; /* name and reason of the first that was left out */
     bool partial;
+    bool is_named;     /* its digest is known beforehand: its end need not be looked for, and it may be empty */
     bool broken;       /* the archive is, whatever else may be wrong */
     struct error *err; /* of the call that is being answered, while libarchive asks for bytes */
     int failed;        /* what reading the input said */
@@ -52,9 +55,19 @@ int tar_new(struct tar **tar, const struct import_options *options, struct input
 void tar_free(struct tar *tar);
 
 int tar_read(struct tar *tar, struct error *err);
-int tar_publish(struct snapshot *snapshot, bool *is_new, struct tar *tar, struct error *err);
 
-/* Put the entry that was just read (its content is next) into the builder. */
+/* What a tree is built from, and what of it. */
+struct tar_build {
+    enum builder_rule rule;
+    const struct builder_base *base; /* NULL: over nothing */
+    struct record_set *notes;        /* what could not stand is added; tar->notes: and counted, or an error if strict */
+    bool has_dangling;               /* out: some hard link leads to nothing */
+    struct node_ref root, links;     /* out */
+};
+
+int tar_build(struct tar_build *build, struct tar *tar, struct error *err);
+
+/* Put the entry that was just read (its content is next) into the journal. */
 int tar_take(struct tar *tar, struct archive_entry *entry, struct error *err);
 
 /* Leave an entry out, with its note; an error where options->strict. The name is as the archive has it, or a path. */

@@ -36,10 +36,9 @@ static uint64_t read_mtime(struct archive_entry *e, const char **unknown, size_t
     return seconds < 0 ? 0 : TIMESTAMP_MAX;
 }
 
-/* Type, owner, times, device; what is out of range is noted. */
-static int read_attributes(struct entry *entry, struct tar *tar, struct archive_entry *e, struct error *err)
+/* Type, owner, times, device; `unknown`: what is out of range, ended by NULL. */
+static void read_attributes(struct entry *entry, const char *unknown[4], struct archive_entry *e)
 {
-    const char *unknown[4];
     size_t count = 0;
 
     *entry = (struct entry){.mode = archive_entry_filetype(e) | (archive_entry_perm(e) & 07777)};
@@ -51,7 +50,6 @@ static int read_attributes(struct entry *entry, struct tar *tar, struct archive_
         entry->rdev_minor = (uint32_t)archive_entry_rdevminor(e);
     }
     unknown[count] = NULL;
-    return count ? note_unknown(&tar->notes, (struct noted){tar->path.bytes, tar->path.size}, unknown, err) : 0;
 }
 
 /* A link's target; one that cannot be held is absent. Links have all permissions on Linux, whatever the archive says.
@@ -207,38 +205,58 @@ static const char *place(struct member_path *path, const struct tar *tar, const 
     return NULL;
 }
 
-static int take_link(struct tar *tar, const char *target, struct error *err)
+static int add(struct tar *tar, struct journal_record *record, struct error *err)
 {
-    const char *problem = place(&tar->target, tar, target);
+    uint64_t item;
+
+    record->path = tar->path.bytes;
+    record->path_size = (uint16_t)tar->path.size;
+    record->tag = tar->entries;
+    return journal_add(&item, tar->journal, record, err);
+}
+
+/* Its own attributes count only where what it is a link to is not there. */
+static int take_link(struct tar *tar, const char *target, struct archive_entry *e, struct error *err)
+{
+    const char *problem = place(&tar->target, tar, target), *unknown[4];
+    struct journal_record record = {.link = tar->target.bytes, .link_size = (uint16_t)tar->target.size};
 
     if (problem)
         return tar_leave_out(tar, tar->path.bytes, tar->path.size, "what it is a hard link to cannot be in the tree",
                              err);
-    return builder_link(tar->builder, tar->path.bytes, tar->path.size, tar->target.bytes, tar->target.size,
-                        tar->entries, err);
+    read_attributes(&record.entry, unknown, e);
+    return add(tar, &record, err);
+}
+
+static bool is_whiteout(const struct member_path *path)
+{
+    return strncmp(strrchr(path->bytes, '/'), "/.wh.", strlen("/.wh.")) == 0;
 }
 
 int tar_take(struct tar *tar, struct archive_entry *e, struct error *err)
 {
     const char *name = archive_entry_pathname(e), *hardlink = archive_entry_hardlink(e);
     const char *problem = place(&tar->path, tar, name ? name : "");
-    struct entry_digests digests = {0};
-    struct entry entry;
+    struct journal_record record = {0};
+    struct entry *entry = &record.entry;
+    const char *unknown[4];
 
     if (problem)
         return tar_leave_out(tar, name ? name : "", name ? strlen(name) : 0, problem, err);
     tar->placed++;
+    tar->whiteouts += is_whiteout(&tar->path);
     if (hardlink)
-        return take_link(tar, hardlink, err);
+        return take_link(tar, hardlink, e, err);
     if (!archive_entry_filetype(e))
         return tar_leave_out(tar, tar->path.bytes, tar->path.size, "it is of no type that a file has", err);
-    int result = read_attributes(&entry, tar, e, err);
+    read_attributes(entry, unknown, e);
+    int result =
+        unknown[0] ? note_unknown(&tar->notes, (struct noted){tar->path.bytes, tar->path.size}, unknown, err) : 0;
     if (result == 0)
-        result = read_xattrs(&entry, &digests, tar, e, err);
-    if (result == 0 && S_ISLNK(entry.mode))
-        read_target(&entry, e);
-    if (result == 0 && S_ISREG(entry.mode))
-        result = read_content(&entry, &digests, tar, e, err);
-    return result < 0 ? result
-                      : builder_add(tar->builder, tar->path.bytes, tar->path.size, &entry, &digests, tar->entries, err);
+        result = read_xattrs(entry, &record.digests, tar, e, err);
+    if (result == 0 && S_ISLNK(entry->mode))
+        read_target(entry, e);
+    if (result == 0 && S_ISREG(entry->mode))
+        result = read_content(entry, &record.digests, tar, e, err);
+    return result < 0 ? result : add(tar, &record, err);
 }

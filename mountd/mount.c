@@ -13,7 +13,7 @@
 static const struct {
     const char *path;
     unsigned needs; /* options of a rule */
-} exports[] = {{"/", 0}, {"/snap", 0}, {"/blob", EXPORT_BLOB}, {"/meta", EXPORT_META}};
+} exports[] = {{"/", 0}, {"/snap", 0}, {"/layer", 0}, {"/chain", 0}, {"/blob", EXPORT_BLOB}, {"/meta", EXPORT_META}};
 
 /* -ENAMETOOLONG and the like for what is no path; else the directory at it. */
 static int find_directory(struct object *object, struct rpc_call *call, const dirpath *path)
@@ -152,7 +152,7 @@ struct export_result {
 
 /* Request: none (RFC 1813, I.5.2.5).
  * Reply: what can be mounted, and the addresses that may.
- * Bound: ACCESS_RULES_MAX addresses for each of four paths. */
+ * Bound: ACCESS_RULES_MAX addresses for each of six paths. */
 static enum accept_stat export_list(struct rpc_call *call, const void *args, void *result)
 {
     struct export_result *out = result;

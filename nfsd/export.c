@@ -1,4 +1,4 @@
-/* export.c - objects of snapshots' trees, and the table of all kinds of objects. */
+/* export.c - the table of all kinds of objects, and what is the same for all of them. */
 #include "nfsd/export.h"
 
 #include "base/bytes.h"
@@ -10,85 +10,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Cookies of a listing's two first entries; ordinal i of a directory in a tree has COOKIE_FIRST + i. */
-enum { COOKIE_SELF = 1, COOKIE_PARENT = 2, COOKIE_FIRST = 3 };
-
-/* A root's fileid is this and 31 bits of its id, so that the roots below "/snap" differ even where a client takes
- * fileids for unique across file systems; all other fileids of a tree are ranks, which are smaller. */
-#define ROOT_FILEID 0x80000000u
+/* Cookies of a listing's two first entries. */
+enum { COOKIE_SELF = 1, COOKIE_PARENT = 2 };
 
 const struct access_option export_options[] = {{"blob", EXPORT_BLOB}, {"meta", EXPORT_META}, {NULL, 0}};
 
-static const struct export_kind kind_snapshot;
-
 static const struct export_kind *const kinds[] = {
-    [HANDLE_VIRTUAL] = &kind_virtual, [HANDLE_SNAPSHOT] = &kind_snapshot, [HANDLE_BLOBS] = &kind_blobs,
-    [HANDLE_BLOB] = &kind_blob,       [HANDLE_META] = &kind_meta,
+    [HANDLE_VIRTUAL] = &kind_virtual, [HANDLE_SNAPSHOT] = &kind_tree, [HANDLE_BLOBS] = &kind_blobs,
+    [HANDLE_BLOB] = &kind_blob,       [HANDLE_META] = &kind_meta,     [HANDLE_LAYER] = &kind_tree,
+    [HANDLE_CHAIN] = &kind_tree,
 };
 
-/* --- Trees of snapshots ------------------------------------------------------------------------------------------- */
-
-static uint64_t tree_fileid(const struct object *object, uint32_t file)
-{
-    return file ? file : ROOT_FILEID | (get_be32(object->id) & (ROOT_FILEID - 1));
-}
-
-int snapshot_object(struct object *object, struct nfsd_worker *worker, const uint8_t *id, uint32_t rank)
-{
-    struct served_snapshot snapshot;
-    int found = snapshots_find(&snapshot, &worker->snapshots, worker->store, id, &worker->err);
-
-    if (found < 0)
-        return found;
-    *object = (struct object){.kind = HANDLE_SNAPSHOT, .fsid = snapshot.fsid};
-    memcpy(object->id, id, SNAPSHOT_ID_SIZE);
-    return tree_find(&object->place, worker->reader, snapshot.tree, rank, &worker->err);
-}
-
-static int tree_resolve(struct object *object, struct nfsd_worker *worker, const struct handle *handle)
-{
-    int found = snapshot_object(object, worker, handle->id, handle->number);
-
-    return found == -ENOENT ? -ESTALE : found;
-}
-
-/* Above the root of a snapshot is that root again: each snapshot is a file system of its own, and all that a client
- * sees under one fsid stays inside. Clients that came through "/snap" go back up by their own mount table. */
-static int tree_object_lookup(struct object *child, struct nfsd_worker *worker, const struct object *directory,
-                              const char *name, size_t size)
-{
-    *child = *directory;
-    if (name_is(name, size, ".."))
-        return tree_find(&child->place, worker->reader, directory->place.tree, directory->place.parent, &worker->err);
-    return tree_lookup(&child->place, worker->reader, &directory->place, name, size, &worker->err);
-}
-
-static int tree_list(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
-                     void *arg)
-{
-    uint64_t ordinal = cookie < COOKIE_FIRST ? 0 : cookie - COOKIE_FIRST + 1;
-    struct object object = *directory;
-    struct tree_listing listing;
-    int result;
-
-    if (ordinal > UINT32_MAX)
-        return 0; /* behind the end of any directory */
-    tree_listing_begin(&listing, worker->reader, &directory->place, (uint32_t)ordinal);
-    while ((result = tree_listing_next(&object.place, &listing, &worker->err)) > 0) {
-        struct listing_entry entry = {
-            .name = object.place.entry->name,
-            .size = object.place.entry->name_size,
-            .cookie = COOKIE_FIRST + ordinal++,
-            .fileid = object_fileid(&object),
-            .object = &object,
-        };
-
-        result = visit(arg, &entry);
-        if (result != 0)
-            break;
-    }
-    return result;
-}
+/* --- Contents ----------------------------------------------------------------------------------------------------- */
 
 static ssize_t read_row(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset,
                         size_t size)
@@ -117,20 +50,6 @@ int content_of_blob(struct content *content, struct nfsd_worker *worker, int64_t
     *content = (struct content){.size = file->size, .fd = file->fd};
     return 0;
 }
-
-static int tree_open(struct content *content, struct nfsd_worker *worker, const struct object *file)
-{
-    int64_t id = file->place.entry->content;
-
-    return id ? content_of_blob(content, worker, id) : -EACCES;
-}
-
-static const struct export_kind kind_snapshot = {
-    .resolve = tree_resolve,
-    .lookup = tree_object_lookup,
-    .list = tree_list,
-    .open = tree_open,
-};
 
 /* --- Objects of any kind ------------------------------------------------------------------------------------------ */
 
@@ -181,7 +100,7 @@ uint32_t object_gid(const struct object *object)
 
 uint64_t object_fileid(const struct object *object)
 {
-    return object->place.entry ? tree_fileid(object, object->place.file) : object->own.fileid;
+    return object->place.entry ? tree_fileid(object) : object->own.fileid;
 }
 
 bool name_is(const char *name, size_t size, const char *text)

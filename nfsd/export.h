@@ -1,6 +1,7 @@
 /* export.h - what is exported: objects, found by handle, by name or by path, and the listings of directories.
  *
- * An object is a file of a tree (HANDLE_SNAPSHOT), or one of the store's own file system: virtual directories, "/blob",
+ * An object is a file of a tree (of a snapshot, a layer or a chain), or one of the store's own file system: virtual
+ * directories, "/blob",
  * "/meta". Each kind of handle is a row of functions (kind.h), and only export.c looks at which one it is; the
  * procedures above see objects.
  *
@@ -43,9 +44,6 @@ struct object {
 
 /* The object that a handle names, for the peer of a call. -EACCES: it is one of those that its rule does not show. */
 int object_resolve(struct object *object, const struct rpc_call *call, const void *handle, size_t size);
-
-/* The name with this rank in the tree of a snapshot; -ENOENT if there is no such snapshot or rank. */
-int snapshot_object(struct object *object, struct nfsd_worker *worker, const uint8_t *id, uint32_t rank);
 
 /* An object's handle; returns its size. */
 size_t object_handle(uint8_t out[HANDLE_SIZE_MAX], const struct nfsd_worker *worker, const struct object *object);

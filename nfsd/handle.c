@@ -11,21 +11,21 @@ enum {
     CHECK_SIZE = 8,
 };
 
-/* By kind: bytes of an id; 0: there is no such kind. */
 static const uint8_t id_sizes[] = {
-    [HANDLE_VIRTUAL] = 16, [HANDLE_SNAPSHOT] = 16, [HANDLE_BLOBS] = 16, [HANDLE_BLOB] = 32, [HANDLE_META] = 16,
+    [HANDLE_VIRTUAL] = 16, [HANDLE_SNAPSHOT] = 16, [HANDLE_BLOBS] = 16, [HANDLE_BLOB] = 32,
+    [HANDLE_META] = 16,    [HANDLE_LAYER] = 32,    [HANDLE_CHAIN] = 32,
 };
 
 _Static_assert(PREFIX_SIZE + HANDLE_ID_MAX + CHECK_SIZE <= HANDLE_SIZE_MAX, "the longest id fits");
 
-static size_t id_size(unsigned kind)
+size_t handle_id_size(unsigned kind)
 {
     return kind < sizeof id_sizes ? id_sizes[kind] : 0;
 }
 
 size_t handle_encode(uint8_t out[HANDLE_SIZE_MAX], const struct siphash_key *key, const struct handle *handle)
 {
-    size_t checked = PREFIX_SIZE + id_size(handle->kind);
+    size_t checked = PREFIX_SIZE + handle_id_size(handle->kind);
 
     out[0] = FORMAT_VERSION;
     out[1] = (uint8_t)handle->kind;
@@ -42,7 +42,7 @@ bool handle_decode(struct handle *handle, const struct siphash_key *key, const v
 
     if (size < PREFIX_SIZE || p[0] != FORMAT_VERSION || p[2] != 0 || p[3] != 0)
         return false;
-    size_t checked = PREFIX_SIZE + id_size(p[1]);
+    size_t checked = PREFIX_SIZE + handle_id_size(p[1]);
     if (checked == PREFIX_SIZE || size != checked + CHECK_SIZE)
         return false;
     /* One comparison of whole words: how long it takes tells nothing about the check's bytes. */
@@ -57,6 +57,6 @@ uint64_t handle_fsid(const struct siphash_key *key, enum handle_kind kind, const
 {
     uint8_t identity[5 + HANDLE_ID_MAX] = {'f', 's', 'i', 'd', (uint8_t)kind};
 
-    memcpy(identity + 5, id, id_size(kind));
-    return siphash(key, identity, 5 + id_size(kind));
+    memcpy(identity + 5, id, handle_id_size(kind));
+    return siphash(key, identity, 5 + handle_id_size(kind));
 }

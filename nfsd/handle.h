@@ -32,6 +32,8 @@ enum handle_kind {
     HANDLE_BLOBS = 3,    /* "/blob/ab"; the number is the byte 0xab, its id 16 zero bytes */
     HANDLE_BLOB = 4,     /* a content, by its digest */
     HANDLE_META = 5,     /* "/meta/<id>" and what is below it; its id is the snapshot's */
+    HANDLE_LAYER = 6,    /* a layer by itself, by its diffID */
+    HANDLE_CHAIN = 7,    /* an image after some of its layers, by chainID */
 };
 
 struct handle {
@@ -39,6 +41,9 @@ struct handle {
     uint32_t number;
     uint8_t id[HANDLE_ID_MAX]; /* zero behind the kind's size */
 };
+
+/* Bytes of a kind's ids; 0: there is no such kind. */
+size_t handle_id_size(unsigned kind);
 
 /* The bytes of a handle; returns how many. */
 size_t handle_encode(uint8_t out[HANDLE_SIZE_MAX], const struct siphash_key *key, const struct handle *handle);

@@ -16,8 +16,8 @@ static int find(struct object *child, struct rpc_call *call, const struct object
 
 /* Request: a directory's handle and a name (RFC 1813, 3.3.3).
  * Reply: the handle and the attributes of what has the name, and the directory's attributes, on errors too. Into a
- *   snapshot ("/snap/<id>") the fsid changes, and clients mount it by themselves if the attributes say so.
- * Bound: three descents in a tree; one query when the name is a snapshot's. */
+ *   tree ("/snap/<id>", "/layer/<diffid>") the fsid changes, and clients mount it by themselves if the attributes say
+ * so. Bound: three descents in a tree; one query when the name is that of a tree. */
 enum accept_stat nfs3_lookup(struct rpc_call *call, const void *args, void *result)
 {
     const LOOKUP3args *in = args;

@@ -1,10 +1,13 @@
-/* meta.c - "/meta/<id>": the frame as received, the manifest, sums, and the features by type.
+/* meta.c - "/meta/<id>": the frame as received, the manifest, sums, the features by type, and of an image its config
+ * and its layers.
  *
  *     /meta/<id>/frame                    read from the store by ranges
- *                manifest.jsonl           rendered, as are all the following
+ *                manifest.jsonl           rendered, as are the next three
  *                sha256sums
  *                features/<type>.jsonl
  *                xattrs                   where the tree has any: that it has none is known when nothing was rendered
+ *                config.json              blobs of the image that it is, or was joined with
+ *                layers.json
  *
  * Files have numbers, which their handles carry. Those of features follow the order of the types in the snapshot, which
  * its id covers, so they are the same on every replica. A rendered file's handle also carries the version of what
@@ -14,7 +17,9 @@
  */
 #include "nfsd/meta.h"
 
+#include "db/blob.h"
 #include "db/frame.h"
+#include "db/image.h"
 #include "db/snapshot.h"
 #include "nfsd/kind.h"
 #include "nfsd/renderings.h"
@@ -39,6 +44,8 @@ enum {
     META_SUMS = 3,
     META_FEATURES = 4,
     META_XATTRS = 5,
+    META_CONFIG = 6,
+    META_LAYERS = 7,
     META_TYPE_FIRST = 64, /* and the place of a type among those of the snapshot */
     META_FILE_BITS = 24,
     META_FILE_MASK = (1 << META_FILE_BITS) - 1,
@@ -101,6 +108,8 @@ static const struct meta_file {
     {META_SUMS, "sha256sums", S_IFREG | 0400, render_sums},
     {META_FEATURES, "features", S_IFDIR | 0500, NULL},
     {META_XATTRS, "xattrs", S_IFREG | 0400, render_xattrs},
+    {META_CONFIG, "config.json", S_IFREG | 0400, NULL},
+    {META_LAYERS, "layers.json", S_IFREG | 0400, NULL},
 };
 static const struct meta_file self = {META_SELF, "", S_IFDIR | 0500, NULL};
 static const struct meta_file of_type = {META_TYPE_FIRST, "", S_IFREG | 0400, render_type};
@@ -132,8 +141,15 @@ int meta_render(struct tree_reader *reader, const uint8_t *id, uint32_t number, 
 
 /* --- Objects ------------------------------------------------------------------------------------------------------ */
 
-static bool exists(const struct meta_file *file, const struct served_snapshot *snapshot)
+static bool is_of_image(uint32_t number)
 {
+    return number == META_CONFIG || number == META_LAYERS;
+}
+
+static bool exists(const struct meta_file *file, const struct served_tree *snapshot)
+{
+    if (is_of_image(file->number))
+        return snapshot->image;
     return file->number != META_FRAME || snapshot->frame;
 }
 
@@ -142,18 +158,41 @@ static uint32_t nlink_of(const struct meta_file *file)
     return !S_ISDIR(file->mode) ? 1 : file->number == META_SELF ? 2 + 1 : 2;
 }
 
-static int size_of(uint64_t *size, struct nfsd_worker *worker, const struct meta_file *file, uint32_t number,
-                   const struct object *object)
+/* A blob of the snapshot's image: its row and size. */
+static int find_blob(struct own_file *own, struct nfsd_worker *worker, const struct served_tree *snapshot,
+                     uint32_t number)
 {
-    *size = ENTRY_DIRECTORY_SIZE;
+    struct image image;
+    struct blob blob;
+    int found = image_find_number(&image, worker->store, snapshot->image, &worker->err);
+
+    if (found == 0) {
+        own->row = number == META_CONFIG ? image.config_blob : image.layers_blob;
+        found = blob_find(&blob, worker->store, own->row, &worker->err);
+    }
+    if (found == 0)
+        own->size = blob.size;
+    return found;
+}
+
+/* Its size, and the row of what is not rendered. */
+static int find_content(struct own_file *own, struct nfsd_worker *worker, const struct served_tree *snapshot,
+                        const struct meta_file *file, uint32_t number)
+{
+    own->size = ENTRY_DIRECTORY_SIZE;
     if (file->render)
-        return renderings_find(size, NULL, worker->app->renderings, object->id, number, &worker->err);
-    return object->own.row ? frame_size(size, worker->store, object->own.row, &worker->err) : 0;
+        return renderings_find(&own->size, NULL, worker->app->renderings, snapshot->id, number, &worker->err);
+    if (is_of_image(number))
+        return find_blob(own, worker, snapshot, number);
+    if (number != META_FRAME)
+        return 0;
+    own->row = snapshot->frame;
+    return frame_size(&own->size, worker->store, own->row, &worker->err);
 }
 
 /* The file with this number. The object is good but for its size when this fails. -ENOENT: it would be empty, and is
  * not there then. */
-static int meta_object(struct object *object, struct nfsd_worker *worker, const struct served_snapshot *snapshot,
+static int meta_object(struct object *object, struct nfsd_worker *worker, const struct served_tree *snapshot,
                        uint32_t number)
 {
     const struct meta_file *file = find_file(number);
@@ -166,24 +205,23 @@ static int meta_object(struct object *object, struct nfsd_worker *worker, const 
                 .nlink = nlink_of(file),
                 .mtime = snapshot->imported,
                 .fileid =
-                    number == META_SELF ? FILEID_META(snapshot->number) : FILEID_META_FILE(snapshot->number, number),
-                .row = number == META_FRAME ? snapshot->frame : 0},
+                    number == META_SELF ? FILEID_META(snapshot->number) : FILEID_META_FILE(snapshot->number, number)},
     };
     memcpy(object->id, snapshot->id, SNAPSHOT_ID_SIZE);
-    int result = size_of(&object->own.size, worker, file, number, object);
+    int result = find_content(&object->own, worker, snapshot, file, number);
     return result == 0 && number == META_XATTRS && object->own.size == 0 ? -ENOENT : result;
 }
 
-static int find_snapshot(struct served_snapshot *snapshot, struct nfsd_worker *worker, const uint8_t *id)
+static int find_snapshot(struct served_tree *snapshot, struct nfsd_worker *worker, const uint8_t *id)
 {
-    return snapshots_find(snapshot, &worker->snapshots, worker->store, id, &worker->err);
+    return served_trees_find(snapshot, &worker->trees, worker->store, HANDLE_SNAPSHOT, id, &worker->err);
 }
 
 static int meta_resolve(struct object *object, struct nfsd_worker *worker, const struct handle *handle)
 {
     uint32_t number = handle->number & META_FILE_MASK, version = handle->number >> META_FILE_BITS;
     const struct meta_file *file = find_file(number);
-    struct served_snapshot snapshot;
+    struct served_tree snapshot;
 
     if (!file || (version && !file->render))
         return -EBADF;
@@ -200,7 +238,7 @@ static int meta_resolve(struct object *object, struct nfsd_worker *worker, const
 
 int meta_lookup_snapshot(struct object *child, struct nfsd_worker *worker, const char *name, size_t size)
 {
-    struct served_snapshot snapshot;
+    struct served_tree snapshot;
     uint8_t id[SNAPSHOT_ID_SIZE];
 
     if (!name_is_hex(id, sizeof id, name, size))
@@ -222,7 +260,7 @@ struct meta_listing {
 static int visit_snapshot(void *arg, const struct snapshot *snapshot)
 {
     struct meta_listing *listing = arg;
-    struct served_snapshot served = {.number = snapshot->number, .imported = snapshot->imported};
+    struct served_tree served = {.number = snapshot->number, .imported = snapshot->imported};
     char name[SNAPSHOT_ID_HEX_SIZE];
     struct object object;
 
@@ -258,7 +296,7 @@ static size_t type_file_name(char name[ENTRY_NAME_MAX + 1], const struct feature
     return size + strlen(TYPE_SUFFIX);
 }
 
-static int lookup_type(struct object *child, struct nfsd_worker *worker, const struct served_snapshot *snapshot,
+static int lookup_type(struct object *child, struct nfsd_worker *worker, const struct served_tree *snapshot,
                        const char *name, size_t size)
 {
     char each[ENTRY_NAME_MAX + 1];
@@ -273,7 +311,7 @@ static int lookup_type(struct object *child, struct nfsd_worker *worker, const s
 static int meta_lookup(struct object *child, struct nfsd_worker *worker, const struct object *directory,
                        const char *name, size_t size)
 {
-    struct served_snapshot snapshot;
+    struct served_tree snapshot;
     int found = find_snapshot(&snapshot, worker, directory->id);
 
     if (found < 0)
@@ -291,8 +329,8 @@ static int meta_lookup(struct object *child, struct nfsd_worker *worker, const s
 
 /* An entry; without attributes as long as it is being made, which to ask for them begins. Only one of which nobody
  * knows yet whether it is there makes the listing wait. */
-static int visit_file(struct nfsd_worker *worker, const struct served_snapshot *snapshot, uint32_t number,
-                      const char *name, listing_visit visit, void *arg)
+static int visit_file(struct nfsd_worker *worker, const struct served_tree *snapshot, uint32_t number, const char *name,
+                      listing_visit visit, void *arg)
 {
     struct object object;
     int found = meta_object(&object, worker, snapshot, number);
@@ -304,7 +342,7 @@ static int visit_file(struct nfsd_worker *worker, const struct served_snapshot *
     return found == -EBUSY && number == META_XATTRS ? found : visit(arg, &entry);
 }
 
-static int list_types(struct nfsd_worker *worker, const struct served_snapshot *snapshot, int64_t after,
+static int list_types(struct nfsd_worker *worker, const struct served_tree *snapshot, int64_t after,
                       listing_visit visit, void *arg)
 {
     char name[ENTRY_NAME_MAX + 1];
@@ -319,7 +357,7 @@ static int list_types(struct nfsd_worker *worker, const struct served_snapshot *
 static int meta_list(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
                      void *arg)
 {
-    struct served_snapshot snapshot;
+    struct served_tree snapshot;
     int64_t after = listing_row(cookie);
     int result = find_snapshot(&snapshot, worker, directory->id);
 
@@ -339,6 +377,8 @@ static ssize_t read_frame(void *out, struct nfsd_worker *worker, const struct co
 
 static int meta_open(struct content *content, struct nfsd_worker *worker, const struct object *file)
 {
+    if (is_of_image(file->own.number))
+        return content_of_blob(content, worker, file->own.row);
     *content = (struct content){.size = file->own.size, .fd = -1, .read = read_frame, .frame = file->own.row};
     if (file->own.row)
         return 0;

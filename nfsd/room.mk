@@ -26,6 +26,7 @@ libnfsd_a_SOURCES = \
     nfsd/readdir.c \
     nfsd/readonly.c \
     nfsd/renderings.c nfsd/renderings.h \
-    nfsd/snapshots.c nfsd/snapshots.h \
+    nfsd/served_trees.c nfsd/served_trees.h \
+    nfsd/trees.c nfsd/trees.h \
     nfsd/virtual.c nfsd/virtual.h \
     nfsd/worker.c nfsd/worker.h

@@ -1,10 +1,10 @@
-/* virtual.c - the table of virtual directories, and "/snap", which lists the store's snapshots. */
+/* virtual.c - the table of virtual directories. */
 #include "nfsd/virtual.h"
 
-#include "db/snapshot.h"
 #include "nfsd/blobs.h"
 #include "nfsd/kind.h"
 #include "nfsd/meta.h"
+#include "nfsd/trees.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,53 +20,22 @@ struct virtual_directory {
     const char *touched; /* the path whose time the store keeps for it */
     uint32_t mode, nlink;
     unsigned needs; /* options of the peer's rule; without them it does not exist */
-    /* What it holds beside other virtual directories; NULL: nothing. */
+    /* What it holds beside other virtual directories: trees of a kind, or what the functions tell. 0, NULL: nothing. */
+    enum handle_kind trees;
     int (*lookup)(struct object *child, struct nfsd_worker *worker, const char *name, size_t size);
     int (*list)(struct nfsd_worker *worker, int64_t after, listing_visit visit, void *arg);
 };
-
-/* Full ids in lower case only, as they are listed: a name has one spelling. */
-static int snap_lookup(struct object *child, struct nfsd_worker *worker, const char *name, size_t size)
-{
-    uint8_t id[SNAPSHOT_ID_SIZE];
-
-    return name_is_hex(id, sizeof id, name, size) ? snapshot_object(child, worker, id, 0) : -ENOENT;
-}
-
-struct snap_listing {
-    listing_visit visit;
-    void *arg;
-};
-
-static int snap_visit(void *arg, const struct snapshot *snapshot)
-{
-    struct snap_listing *listing = arg;
-    char name[SNAPSHOT_ID_HEX_SIZE];
-
-    hex_encode(name, snapshot->id, SNAPSHOT_ID_SIZE);
-    struct listing_entry entry = {
-        .name = name,
-        .size = 2 * SNAPSHOT_ID_SIZE,
-        .cookie = listing_cookie(snapshot->number),
-        .fileid = FILEID_SNAPSHOT(snapshot->number),
-    };
-    return listing->visit(listing->arg, &entry);
-}
-
-static int snap_list(struct nfsd_worker *worker, int64_t after, listing_visit visit, void *arg)
-{
-    struct snap_listing listing = {visit, arg};
-
-    return snapshot_visit(worker->store, after, snap_visit, &listing, &worker->err);
-}
 
 /* By number - 1. Those with very many subdirectories do not count them: 1 is how directories say so (btrfs does too); 2
  * would tell find(1) that there are none. "/blob" and "/meta" move when "/snap" does: blobs.c, meta.c. */
 static const struct virtual_directory directories[VIRTUAL_COUNT] = {
     {VIRTUAL_ROOT, VIRTUAL_ROOT, "", "/", 0555, .nlink = 2},
-    {VIRTUAL_SNAP, VIRTUAL_ROOT, "snap", "/snap", 0555, .nlink = 1, .lookup = snap_lookup, .list = snap_list},
-    {VIRTUAL_BLOB, VIRTUAL_ROOT, "blob", "/snap", 0500, 1, EXPORT_BLOB, blobs_lookup, blobs_list},
-    {VIRTUAL_META, VIRTUAL_ROOT, "meta", "/snap", 0500, 1, EXPORT_META, meta_lookup_snapshot, meta_list_snapshots},
+    {VIRTUAL_SNAP, VIRTUAL_ROOT, "snap", "/snap", 0555, 1, .trees = HANDLE_SNAPSHOT},
+    {VIRTUAL_BLOB, VIRTUAL_ROOT, "blob", "/snap", 0500, 1, EXPORT_BLOB, .lookup = blobs_lookup, .list = blobs_list},
+    {VIRTUAL_META, VIRTUAL_ROOT, "meta", "/snap", 0500, 1, EXPORT_META, .lookup = meta_lookup_snapshot,
+     .list = meta_list_snapshots},
+    {VIRTUAL_LAYER, VIRTUAL_ROOT, "layer", "/layer", 0555, 1, .trees = HANDLE_LAYER},
+    {VIRTUAL_CHAIN, VIRTUAL_ROOT, "chain", "/chain", 0555, 1, .trees = HANDLE_CHAIN},
 };
 
 static bool is_shown(const struct virtual_directory *directory, const struct nfsd_worker *worker)
@@ -129,6 +98,8 @@ static int virtual_lookup(struct object *child, struct nfsd_worker *worker, cons
     for (size_t i = 0; i < VIRTUAL_COUNT; i++)
         if (stands_in(&directories[i], directory, worker) && name_is(name, size, directories[i].name))
             return virtual_object(child, worker, directories[i].number);
+    if (directory->trees)
+        return trees_lookup(child, worker, directory->trees, name, size);
     return directory->lookup ? directory->lookup(child, worker, name, size) : -ENOENT;
 }
 
@@ -150,6 +121,8 @@ static int virtual_list(struct nfsd_worker *worker, const struct object *above, 
         if (result != 0)
             return result;
     }
+    if (directory->trees)
+        return trees_list(worker, directory->trees, listing_row(cookie), visit, arg);
     return directory->list ? directory->list(worker, listing_row(cookie), visit, arg) : 0;
 }
 

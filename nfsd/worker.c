@@ -69,7 +69,7 @@ void nfsd_worker_end(void *worker_of_config)
 
 void nfsd_worker_forget(struct nfsd_worker *worker)
 {
-    snapshots_forget(&worker->snapshots);
+    served_trees_forget(&worker->trees);
     files_close(&worker->files);
     for (size_t i = 0; i < VIRTUAL_COUNT; i++)
         worker->virtual_mtime[i] = UINT64_MAX;

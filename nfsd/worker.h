@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "nfsd/files.h"
 #include "nfsd/renderings.h"
-#include "nfsd/snapshots.h"
+#include "nfsd/served_trees.h"
 #include "rpc/server.h"
 #include "tree/features.h"
 #include "tree/reader.h"
@@ -40,13 +40,13 @@ struct nfsd_app {
     struct served served;          /* set before rpc_server_run() */
 };
 
-#define VIRTUAL_COUNT 4 /* directories that no tree holds; virtual.c has their table */
+#define VIRTUAL_COUNT 6 /* directories that no tree holds; virtual.c has their table */
 
 struct nfsd_worker {
     const struct nfsd_app *app;
     struct store *store; /* read only */
     struct tree_reader *reader;
-    struct snapshot_table snapshots;
+    struct served_table trees;
     struct open_files files;
     uint64_t virtual_fsid;                 /* of "/" and what is no tree below it */
     uint64_t virtual_mtime[VIRTUAL_COUNT]; /* ns; UINT64_MAX: not asked yet */

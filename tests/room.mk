@@ -30,6 +30,7 @@ unit_tests += tests/unit/db/test_blob_writer
 unit_tests += tests/unit/db/test_check
 unit_tests += tests/unit/db/test_cut
 unit_tests += tests/unit/db/test_frame_store
+unit_tests += tests/unit/db/test_image
 unit_tests += tests/unit/db/test_snapshot
 unit_tests += tests/unit/db/test_store
 unit_tests += tests/unit/import/test_builder
@@ -38,7 +39,11 @@ unit_tests += tests/unit/import/test_dialect
 unit_tests += tests/unit/import/test_dir
 unit_tests += tests/unit/import/test_frame
 unit_tests += tests/unit/import/test_golden
+unit_tests += tests/unit/import/test_image_documents
+unit_tests += tests/unit/import/test_image_reference
+unit_tests += tests/unit/import/test_image_select
 unit_tests += tests/unit/import/test_json
+unit_tests += tests/unit/import/test_members
 unit_tests += tests/unit/import/test_memory
 # Memory ends when the test says so.
 tests_unit_import_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
@@ -70,6 +75,7 @@ unit_tests += tests/unit/tree/test_node
 e2e_tests =
 e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_files
+e2e_tests += tests/e2e/test_images
 e2e_tests += tests/e2e/test_kill
 e2e_tests += tests/e2e/test_lifetimes
 e2e_tests += tests/e2e/test_links
@@ -97,21 +103,24 @@ dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
 
 # Fuzz targets: with any compiler each runs on its corpus (tests/fuzz/driver.c); --enable-fuzzers builds the fuzzers too.
-check_PROGRAMS += tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_frame_corpus tests/fuzz/fuzz_programs_corpus \
-    tests/fuzz/fuzz_record_corpus
+check_PROGRAMS += tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_frame_corpus tests/fuzz/fuzz_layer_corpus \
+    tests/fuzz/fuzz_programs_corpus tests/fuzz/fuzz_record_corpus
 tests_fuzz_fuzz_call_corpus_SOURCES = tests/fuzz/fuzz_call.c tests/fuzz/driver.c
 tests_fuzz_fuzz_call_corpus_LDADD = $(rpc_libs)
 tests_fuzz_fuzz_frame_corpus_SOURCES = tests/fuzz/fuzz_frame.c tests/fuzz/driver.c
+tests_fuzz_fuzz_layer_corpus_SOURCES = tests/fuzz/fuzz_layer.c tests/fuzz/driver.c
 tests_fuzz_fuzz_programs_corpus_SOURCES = tests/fuzz/fuzz_programs.c tests/fuzz/driver.c
 tests_fuzz_fuzz_record_corpus_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/driver.c
 TESTS += tests/fuzz/corpora.sh
 dist_check_SCRIPTS += tests/fuzz/corpora.sh
 
 if FUZZERS
-check_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_frame tests/fuzz/fuzz_programs tests/fuzz/fuzz_record
+check_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_frame tests/fuzz/fuzz_layer tests/fuzz/fuzz_programs \
+    tests/fuzz/fuzz_record
 tests_fuzz_fuzz_call_LDADD = $(rpc_libs)
 tests_fuzz_fuzz_call_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_layer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_programs_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
@@ -120,6 +129,8 @@ endif
 EXTRA_DIST += tests/fuzz/corpus tests/golden/frame tests/should-fail/frame tests/should-fail/tar
 EXTRA_DIST += tests/e2e/images.py tests/e2e/make_tree.py tests/e2e/oci_layout.py tests/e2e/served.py \
     tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
+EXTRA_DIST += tests/e2e/make_tree.py tests/e2e/tree_oracle.py
 
 # The format once more, from its document alone.
 TESTS += tests/golden/second.sh

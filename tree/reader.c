@@ -81,9 +81,14 @@ static int get(const struct node **node, struct tree_reader *reader, int64_t id,
     return node_get(node, reader->user, reader->store, id, err);
 }
 
+struct tree tree_of(const struct node_ref *root, const struct node_ref *links)
+{
+    return (struct tree){root->id, links->counts.entries ? links->id : 0};
+}
+
 struct tree tree_of_snapshot(const struct snapshot *snapshot)
 {
-    return (struct tree){snapshot->root.id, snapshot->links.counts.entries ? snapshot->links.id : 0};
+    return tree_of(&snapshot->root, &snapshot->links);
 }
 
 /* A name for itself. */

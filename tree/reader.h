@@ -47,6 +47,7 @@ struct tree {
     int64_t links; /* 0: there are none, so nothing is looked up for them */
 };
 
+struct tree tree_of(const struct node_ref *root, const struct node_ref *links);
 struct tree tree_of_snapshot(const struct snapshot *snapshot);
 
 /* One name of one tree. */

@@ -237,10 +237,10 @@ try 3 'No such file' ls links@latest:/none
 lines + 'path type mode uid gid size mtime known' ls -R links@latest
 lines + 'path' manifest links@latest
 grep -q '"path":"/etc/absent",.*"known":"absent"' out || wrong 'the manifest does not know what is absent'
-lines 1 'id namespace time imported format partial source root files content held features' show links@latest
-lines 1 'id namespace time imported format partial files features' log links
+lines 1 'id namespace time imported format partial tags source root files content held features' show links@latest
+lines 1 'id namespace time imported format partial tags files features' log links
 lines 0 '' log nobody
-lines 1 'snapshots blobs nodes frames bytes bad' fsck
+lines 1 'snapshots images layers chains blobs nodes frames bytes bad' fsck
 try 0 '^ID ' log
 try 0 '^[0-9a-f]{32} .* web/one$' log web/one
 

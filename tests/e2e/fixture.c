@@ -5,7 +5,7 @@
 #include "base/digest.h"
 #include "db/blob.h"
 #include "db/cut.h"
-#include "db/snapshot.h"
+#include "db/image.h"
 #include "db/store.h"
 #include "import/builder.h"
 #include "mountd/program.h"
@@ -98,18 +98,6 @@ static void add(struct builder *b, const char *path, const struct entry *entry)
     ok(builder_add(b, path, strlen(path), entry, NULL, 0, &err));
 }
 
-static void add_content(struct builder *b, struct store *store, const char *path, const void *bytes, size_t size)
-{
-    struct digest digest;
-    int64_t blob;
-
-    ok(blob_put(&blob, &digest, store, bytes, size, &err));
-    struct entry *entry = builder_find(b, path, strlen(path));
-    assert_non_null(entry);
-    entry->size = size;
-    ok(builder_set_content(b, entry, blob, &digest, &err));
-}
-
 static int no_conflict(void *arg, enum builder_conflict conflict, const char *path, size_t size, uint64_t tag,
                        struct error *e)
 {
@@ -125,7 +113,7 @@ static void add_pattern(struct builder *b, struct store *store, const char *path
     assert_non_null(bytes);
     for (size_t i = 0; i < size; i++)
         bytes[i] = fixture_byte(i);
-    add_content(b, store, path, bytes, size);
+    scratch_set_content(b, store, path, bytes, size);
 }
 
 static void add_everything(struct builder *b, struct store *store)
@@ -160,14 +148,14 @@ static void add_everything(struct builder *b, struct store *store)
     ok(builder_settle(b, no_conflict, NULL, &err));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (S_ISREG(files[i].mode) && files[i].text)
-            add_content(b, store, files[i].path, files[i].text, strlen(files[i].text));
+            scratch_set_content(b, store, files[i].path, files[i].text, strlen(files[i].text));
     for (unsigned i = 0; i < FIXTURE_MANY; i++) {
         snprintf(path, sizeof path, "/many/f%05u", i);
-        add_content(b, store, path, path, strlen(path));
+        scratch_set_content(b, store, path, path, strlen(path));
     }
     memset(path + 1, 'n', ENTRY_NAME_MAX);
     path[1 + ENTRY_NAME_MAX] = '\0';
-    add_content(b, store, path, "long", 4);
+    scratch_set_content(b, store, path, "long", 4);
     add_pattern(b, store, "/big", FIXTURE_BIG);
     add_pattern(b, store, "/small", FIXTURE_SMALL);
 }
@@ -205,7 +193,7 @@ static void publish(char hex[SNAPSHOT_ID_HEX_SIZE], struct store *store, struct 
 const char *fixture_publish(const char *path)
 {
     static char hex[SNAPSHOT_ID_HEX_SIZE];
-    struct builder *b = builder_new(BUILDER_FIRST_WINS);
+    struct builder *b = builder_new(BUILDER_RECORDS, "/tmp");
     struct node_ref links;
     struct store *store;
 
@@ -227,7 +215,7 @@ void fixture_publish_empty(const char *path, unsigned count)
 
     ok(store_open(&store, path, STORE_CREATE, &err));
     for (unsigned i = 0; i < count; i++) {
-        struct builder *b = builder_new(BUILDER_FIRST_WINS);
+        struct builder *b = builder_new(BUILDER_RECORDS, "/tmp");
 
         add(b, "/", &root);
         ok(builder_settle(b, no_conflict, NULL, &err));
@@ -238,19 +226,173 @@ void fixture_publish_empty(const char *path, unsigned count)
     store_close(store);
 }
 
+/* --- Images ------------------------------------------------------------------------------------------------------- */
+
+#define L FIXTURE_IN_LAYER
+#define C FIXTURE_IN_CHAIN
+const struct fixture_path fixture_image_paths[] = {
+    {"/.wh.gone", "", L(1)},
+    {"/bin", NULL, L(0) | L(2) | C(0) | C(1) | C(2)},
+    {"/bin/.wh.b", "", L(2)},
+    {"/bin/a", "tool", L(0) | C(0) | C(1) | C(2)},
+    {"/bin/b", "tool", L(0) | C(0) | C(1)},
+    {"/etc", NULL, L(0) | L(1) | C(0) | C(1) | C(2)},
+    {"/etc/os-release", "one", L(0) | C(0)},
+    {"/etc/os-release", "two", L(1) | C(1) | C(2)},
+    {"/gone", "gone", L(0) | C(0)},
+    {"/opt", NULL, L(2) | C(2)},
+    {"/opt/program", "program", L(2) | C(2)},
+    {NULL, NULL, 0},
+};
+#undef L
+#undef C
+
+static void add_path(struct builder *b, const struct fixture_path *path)
+{
+    const struct entry entry = {.mode = path->text ? S_IFREG | 0644 : S_IFDIR | 0755, .mtime = FIXTURE_MTIME};
+
+    add(b, path->path, &entry);
+}
+
+/* The tree of all paths that are in one layer or chain. */
+static void build(struct node_ref *root, struct node_ref *links, struct store *store, unsigned in)
+{
+    const struct entry slash = {.mode = S_IFDIR | 0755, .mtime = FIXTURE_MTIME};
+    struct builder *b = builder_new(BUILDER_RECORDS, "/tmp");
+
+    add(b, "/", &slash);
+    for (const struct fixture_path *path = fixture_image_paths; path->path; path++)
+        if (path->in & in)
+            add_path(b, path);
+    ok(builder_settle(b, no_conflict, NULL, &err));
+    for (const struct fixture_path *path = fixture_image_paths; path->path; path++)
+        if (path->in & in && path->text)
+            scratch_set_content(b, store, path->path, path->text, strlen(path->text));
+    ok(builder_write(root, links, b, store, &err));
+    builder_free(b);
+}
+
+static void link_tools(struct node_ref *links, struct store *store)
+{
+    static const char paths[] = "bin/a\0bin/b";
+    struct cutter *cutter;
+
+    ok(cutter_new(&cutter, store, NODE_LINKS, &err));
+    ok(cutter_add_group(cutter, &(struct link_group){paths, sizeof paths, 2}, &err));
+    ok(cutter_finish(links, cutter, &err));
+    cutter_free(cutter);
+}
+
+static void digest_text(struct digest *digest, const char *text)
+{
+    struct sha256 *sha = sha256_new();
+
+    assert_non_null(sha);
+    sha256_of(digest, sha, text, strlen(text));
+    sha256_free(sha);
+}
+
+static void commit_image(struct snapshot *snapshot, struct store *store, struct layer *alone, struct layer *chain,
+                         size_t count, const char *config)
+{
+    struct image image = {.chain = chain[count - 1].digest};
+    struct digest digest;
+    bool is_new;
+
+    ok(blob_put(&image.config_blob, &image.config, store, config, strlen(config), &err));
+    ok(blob_put(&image.layers_blob, &digest, store, FIXTURE_LAYERS_JSON, strlen(FIXTURE_LAYERS_JSON), &err));
+    snapshot->time = FIXTURE_MTIME;
+    snapshot->format = "oci";
+    snapshot->has_source = true;
+    snapshot->source = image.config;
+    snapshot->root = chain[count - 1].root;
+    snapshot->links = chain[count - 1].links;
+    snapshot->features = chain[count - 1].notes;
+    ok(image_publish(&is_new, snapshot, &(struct image_commit){&image, alone, chain, count, FIXTURE_TAG}, store, &err));
+    assert_true(is_new);
+}
+
+static void name_layers(struct layer *alone, struct layer *chain, struct store *store, unsigned i, const char *name)
+{
+    digest_text(&alone[i].digest, name);
+    layer_chain_id(&chain[i].digest, i ? &chain[i - 1].digest : NULL, &alone[i].digest);
+    ok(node_empty(&alone[i].notes, store, NODE_FEATURES, &err));
+    chain[i].notes = alone[i].notes;
+}
+
+void fixture_publish_image(struct fixture_image *out, const char *path)
+{
+    static const char *const names[FIXTURE_LAYERS] = {"layer one", "layer two", "layer three"};
+    struct snapshot snapshot = {.namespace = "registry:5000/test/image"};
+    struct layer alone[FIXTURE_LAYERS] = {0}, chain[FIXTURE_LAYERS] = {0};
+    struct store *store;
+
+    ok(store_open(&store, path, STORE_CREATE, &err));
+    for (unsigned i = 0; i < FIXTURE_LAYERS; i++) {
+        name_layers(alone, chain, store, i, names[i]);
+        build(&alone[i].root, &alone[i].links, store, FIXTURE_IN_LAYER(i));
+        build(&chain[i].root, &chain[i].links, store, FIXTURE_IN_CHAIN(i));
+        hex_encode(out->layer[i], alone[i].digest.bytes, DIGEST_SIZE);
+        hex_encode(out->chain[i], chain[i].digest.bytes, DIGEST_SIZE);
+    }
+    link_tools(&alone[0].links, store);
+    chain[0].links = chain[1].links = alone[0].links;
+    commit_image(&snapshot, store, alone, chain, FIXTURE_LAYERS, FIXTURE_CONFIG);
+    hex_encode(out->snapshot, snapshot.id, SNAPSHOT_ID_SIZE);
+    store_close(store);
+}
+
+void fixture_publish_layers(const char *path, unsigned count)
+{
+    static unsigned number;
+    struct snapshot snapshot = {.namespace = "test/layers"};
+    cleanup_free struct layer *layers = calloc(2 * (size_t)count, sizeof *layers);
+    struct layer *alone = layers, *chain = layers + count;
+    char name[32];
+    struct store *store;
+
+    assert_non_null(layers);
+    ok(store_open(&store, path, STORE_CREATE, &err));
+    build(&chain[0].root, &chain[0].links, store, 0);
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "layer %u", number++);
+        name_layers(alone, chain, store, i, name);
+        alone[i].root = chain[i].root = chain[0].root;
+        alone[i].links = chain[i].links = chain[0].links;
+    }
+    snprintf(name, sizeof name, "{\"number\":%u}", number);
+    commit_image(&snapshot, store, alone, chain, count, name);
+    store_close(store);
+}
+
 /* --- What happens to stores --------------------------------------------------------------------------------------- */
 
-void fixture_forget(const char *path, const char *id)
+/* How many rows a text changed. */
+static int change(const char *path, const char *text)
 {
-    char file[300], text[200];
+    char file[300];
     sqlite3 *db;
 
     snprintf(file, sizeof file, "%s/confuse.db", path);
-    snprintf(text, sizeof text, "DELETE FROM snapshot WHERE id = x'%s'", id);
     assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_changes(db), 1);
+    int changes = sqlite3_changes(db);
     sqlite3_close(db);
+    return changes;
+}
+
+void fixture_forget(const char *path, const char *id)
+{
+    char text[200];
+
+    snprintf(text, sizeof text, "DELETE FROM snapshot WHERE id = x'%s'", id);
+    assert_int_equal(change(path, text), 1);
+}
+
+void fixture_forget_layers(const char *path)
+{
+    assert_true(change(path, "DELETE FROM layer") > 0);
+    assert_true(change(path, "DELETE FROM chain") > 0);
 }
 
 static int lose(const char *path, const struct stat *status, int type, struct FTW *ftw)

@@ -30,8 +30,37 @@ const char *fixture_publish(const char *store);
 /* Publish `count` snapshots of an empty root, under names of their own. */
 void fixture_publish_empty(const char *store, unsigned count);
 
+#define FIXTURE_LAYERS 3
+#define FIXTURE_CONFIG "{\"architecture\":\"amd64\",\"os\":\"linux\"}\n"
+#define FIXTURE_LAYERS_JSON "[{\"diff_id\":1},{\"diff_id\":2},{\"diff_id\":3}]"
+#define FIXTURE_TAG "1.0"
+
+/* An image, in hex: what its layers, the chains after them and its config are named by, bottom first. */
+struct fixture_image {
+    char snapshot[33];
+    char layer[FIXTURE_LAYERS][65], chain[FIXTURE_LAYERS][65];
+};
+
+/* A path of that image, and where it is: bits FIXTURE_IN_LAYER(i) and FIXTURE_IN_CHAIN(i). */
+struct fixture_path {
+    const char *path, *text; /* NULL: a directory */
+    unsigned in;
+};
+#define FIXTURE_IN_LAYER(i) (1u << (i))
+#define FIXTURE_IN_CHAIN(i) (8u << (i))
+extern const struct fixture_path fixture_image_paths[]; /* ended by one without a path; "/bin/a" and "/bin/b" are one */
+
+/* Publish the image "registry:5000/test/image:1.0" into the store (made if it is not there). */
+void fixture_publish_image(struct fixture_image *image, const char *store);
+
+/* Publish an image of `count` empty layers, which no other image has. */
+void fixture_publish_layers(const char *store, unsigned count);
+
 /* Take a snapshot out of the store, as forgetting it does. */
 void fixture_forget(const char *store, const char *id);
+
+/* Take all layers and chains out of the store. */
+void fixture_forget_layers(const char *store);
 
 /* Remove the files of all large contents. */
 void fixture_lose_files(const char *store);

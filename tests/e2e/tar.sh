@@ -85,11 +85,18 @@ grep -q '"nlink":2,.*"known"' out && grep '"type":"file"' out | grep -q '"nlink"
 # Absolute names, and those that climb.
 tar -P -C twice --transform 's,^f$,/abs/f,;s,^l$,../../climb,' -cf names.tar f l 2>err
 "$CONFUSE" import names.tar >out 2>err || wrong 'absolute names: not imported'
-grep -q 'warning: 1 entry left out' err || wrong 'a name that climbs: no warning'
 [ "$("$CONFUSE" cat names@latest:/abs/f)" = another ] || wrong 'absolute names: not there'
-"$CONFUSE" manifest names@latest >out
-grep -q '"path":"../../climb","note":{"record":"entry","what":"left-out"' out || wrong 'a name that climbs: no note'
-"$CONFUSE" import --strict names.tar >out 2>err
+[ "$("$CONFUSE" cat names@latest:/climb)" = one ] || wrong 'a name that climbs: not inside'
+
+# A link to what is not there.
+rm twice/l && ln twice/f twice/l
+tar -C twice -cf dangling.tar f l
+tar --delete -f dangling.tar f
+"$CONFUSE" import dangling.tar >out 2>err || wrong 'a dangling link: not imported'
+grep -q 'warning: 1 entry left out' err || wrong 'a dangling link: no warning'
+"$CONFUSE" manifest dangling@latest >out
+grep -q '"path":"/l","note":{"record":"entry","what":"left-out"' out || wrong 'a dangling link: no note'
+"$CONFUSE" import --strict dangling.tar >out 2>err
 [ $? -eq 3 ] || wrong '--strict: not exit 3'
 "$CONFUSE" import --strip-prefix /abs --namespace stripped names.tar >out 2>err || wrong '--strip-prefix: not imported'
 [ "$("$CONFUSE" cat stripped@latest:/f)" = another ] || wrong '--strip-prefix: not there'

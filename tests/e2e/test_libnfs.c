@@ -174,6 +174,36 @@ static void the_top_leads_into_snapshots(void **state)
     nfs_destroy_context(top);
 }
 
+/* All layers and chains of an image, from the top and mounted, below too. */
+static void layers_and_chains_are_walked(void **state)
+{
+    static const char *const kinds[] = {"/layer", "/chain"};
+    struct nfs_context *top = mount_as("/", 0);
+    struct fixture_image image;
+    char path[128];
+    (void)state;
+
+    fixture_publish_image(&image, fixture_path("libnfs"));
+    for (unsigned kind = 0; kind < 2; kind++) {
+        for (unsigned i = 0; i < FIXTURE_LAYERS; i++) {
+            unsigned expected = 1;
+
+            for (const struct fixture_path *each = fixture_image_paths; each->path; each++)
+                expected += (each->in & (kind ? FIXTURE_IN_CHAIN(i) : FIXTURE_IN_LAYER(i))) != 0;
+            snprintf(path, sizeof path, "%s/%s", kinds[kind], kind ? image.chain[i] : image.layer[i]);
+            assert_int_equal(count(top, path), expected);
+            struct nfs_context *mounted = mount_as(path, 0);
+            assert_int_equal(count(mounted, ""), expected);
+            nfs_destroy_context(mounted);
+        }
+    }
+    snprintf(path, sizeof path, "/chain/%s/etc", image.chain[2]);
+    struct nfs_context *below = mount_as(path, 0);
+    assert_int_equal(count(below, ""), 2);
+    nfs_destroy_context(below);
+    nfs_destroy_context(top);
+}
+
 /* A file that is made on demand: libnfs hands JUKEBOX to the program, which asks again (Linux does so itself). */
 static void what_is_being_made_is_asked_for_again(void **state)
 {
@@ -210,6 +240,7 @@ int main(void)
         cmocka_unit_test(refusals_have_the_right_names),
         cmocka_unit_test(others_see_what_modes_let_them),
         cmocka_unit_test(the_top_leads_into_snapshots),
+        cmocka_unit_test(layers_and_chains_are_walked),
         cmocka_unit_test(what_is_being_made_is_asked_for_again),
     };
 

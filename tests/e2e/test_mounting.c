@@ -154,11 +154,11 @@ static void old_versions_mount_too(void **state)
 
 static void expect_exports(struct client *client, uint32_t version, uint32_t procedure)
 {
-    static const char *const paths[] = {"/", "/snap"};
+    static const char *const paths[] = {"/", "/snap", "/layer", "/chain"};
     uint32_t size;
 
     assert_int_equal(client_call(client, MOUNT_PROGRAM, version, procedure, NULL), CLIENT_SUCCESS);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         assert_int_equal(client_u32(client), 1);
         const uint8_t *path = client_opaque(&size, client);
         assert_int_equal(size, strlen(paths[i]));

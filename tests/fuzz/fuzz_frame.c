@@ -42,7 +42,7 @@ static int arrange(void *arg, struct frame *frame, const char *cut_short, struct
     int rc = frame_arrange(frame, cut_short, err);
     (void)arg;
 
-    check(rc != 0 || builder_find(frame->builder, "/", 1) != NULL);
+    check(rc != 0 || builder_find(&(struct entry){0}, frame->builder, "/", 1, NULL) == 0);
     return rc < 0 ? rc : record_set_visit(&frame->features, check_record, NULL, err);
 }
 

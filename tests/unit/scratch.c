@@ -1,6 +1,8 @@
 /* scratch.c - see scratch.h. */
 #include "tests/unit/scratch.h"
 
+#include "db/blob.h"
+
 #include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -9,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -78,4 +81,51 @@ int64_t scratch_sql(const char *sql)
         fail_msg("%s: %s", sql, sqlite3_errmsg(db));
     sqlite3_close(db);
     return value;
+}
+
+struct digest scratch_set_content(struct builder *builder, struct store *store, const char *path, const void *bytes,
+                                  size_t size)
+{
+    struct entry_digests digests = {0};
+    struct entry entry;
+    struct error err;
+
+    if (builder_find(&entry, builder, path, strlen(path), &err) < 0 ||
+        blob_put(&entry.content, &digests.content, store, bytes, size, &err) < 0)
+        fail_msg("%s: no content", path);
+    entry.size = size;
+    entry.flags &= ~ENTRY_ABSENT;
+    if (builder_replace(builder, path, strlen(path), &entry, &digests, &err) < 0)
+        fail_msg("%s: %s", path, err.text);
+    return digests.content;
+}
+
+void scratch_downgrade(int version)
+{
+    /* What each step of db/schema.c did, taken back; by the version that it led to. */
+    static const struct {
+        int version;
+        const char *sql;
+    } steps[] = {
+        {3, "DROP TABLE layer"},
+        {3, "DROP TABLE chain"},
+        {3, "DROP TABLE waiting"},
+        {3, "DROP TABLE tag"},
+        {3, "ALTER TABLE snapshot DROP COLUMN image"},
+        {3, "DROP TABLE image"},
+        {3, "DELETE FROM directory WHERE path IN ('/layer', '/chain')"},
+        /* A chunk's position was its ordinal. */
+        {2, "CREATE TABLE old AS SELECT frame, row_number() OVER (PARTITION BY frame ORDER BY position) - 1, chunk"
+            " FROM frame_chunk"},
+        {2, "DELETE FROM frame_chunk"},
+        {2, "INSERT INTO frame_chunk SELECT * FROM old"},
+        {2, "DROP TABLE old"},
+    };
+    char stamp[40];
+
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (steps[i].version > version)
+            scratch_sql(steps[i].sql);
+    snprintf(stamp, sizeof stamp, "PRAGMA user_version = %d", version);
+    scratch_sql(stamp);
 }

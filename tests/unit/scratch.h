@@ -2,7 +2,9 @@
 #ifndef TESTS_UNIT_SCRATCH_H
 #define TESTS_UNIT_SCRATCH_H
 
+#include "base/digest.h"
 #include "db/store.h"
+#include "import/builder.h"
 
 #include <stdint.h>
 
@@ -21,5 +23,12 @@ struct store *scratch_store(enum store_access access);
 /* Run one SQL statement on that store's confuse.db, as a stranger would; the integer of its first row, 0 without one.
  */
 int64_t scratch_sql(const char *sql);
+
+/* What was added to a builder at a path gets content, and the size of it; the content's digest. */
+struct digest scratch_set_content(struct builder *builder, struct store *store, const char *path, const void *bytes,
+                                  size_t size);
+
+/* Make that store what an older confuse made: of this user_version. Nobody has it open. */
+void scratch_downgrade(int version);
 
 #endif

@@ -6,7 +6,7 @@
 #include "db/blob.h"
 #include "db/cut.h"
 #include "db/frame.h"
-#include "db/snapshot.h"
+#include "db/image.h"
 #include "import/builder.h"
 #include "tests/unit/scratch.h"
 
@@ -34,8 +34,7 @@ static void add_files(struct builder *builder, struct store *store)
 {
     static char large[BLOB_INLINE_MAX + 1000];
     struct entry entry = {.mode = S_IFREG | 0644, .size = 5};
-    struct digest digest;
-    int64_t blob;
+    struct digest digest = {0};
     char path[32], hex[DIGEST_HEX_SIZE];
 
     memset(large, 'L', sizeof large);
@@ -48,13 +47,12 @@ static void add_files(struct builder *builder, struct store *store)
     ok(builder_settle(builder, NULL, NULL, &err));
     for (int i = 0; i < FILES; i++) {
         snprintf(path, sizeof path, "/d%d/f%d", i % 7, i);
-        ok(i ? blob_put(&blob, &digest, store, path, strlen(path), &err)
-             : blob_put(&blob, &digest, store, large, sizeof large, &err));
-        assert_int_equal(builder_set_content(builder, builder_find(builder, path, strlen(path)), blob, &digest, NULL),
-                         0);
-        if (i == 0)
-            hex_encode(hex, digest.bytes, DIGEST_SIZE);
+        if (i)
+            scratch_set_content(builder, store, path, path, strlen(path));
+        else
+            digest = scratch_set_content(builder, store, path, large, sizeof large);
     }
+    hex_encode(hex, digest.bytes, DIGEST_SIZE);
     snprintf(large_path, sizeof large_path, "%s/store/blobs/%.2s/%s", scratch_make(), hex, hex);
 }
 
@@ -97,13 +95,33 @@ static void add_frame(int64_t *id, struct digest *digest, struct store *store)
     frame_writer_free(writer);
 }
 
+/* An image of two layers, whose trees are the snapshot's, and its tag. */
+static void publish_image(struct snapshot *s, struct store *store)
+{
+    struct layer alone[2], chain[2];
+    struct image image = {0};
+    struct digest digest;
+    bool is_new;
+
+    for (int i = 0; i < 2; i++) {
+        alone[i] = (struct layer){.root = s->root, .links = s->links, .notes = s->features};
+        memset(alone[i].digest.bytes, 'a' + i, DIGEST_SIZE);
+        chain[i] = alone[i];
+        layer_chain_id(&chain[i].digest, i ? &chain[0].digest : NULL, &alone[i].digest);
+    }
+    image.chain = chain[1].digest;
+    ok(blob_put(&image.config_blob, &image.config, store, "{}", 2, &err));
+    ok(blob_put(&image.layers_blob, &digest, store, "[1,2]", 5, &err));
+    ok(image_publish(&is_new, s, &(struct image_commit){&image, alone, chain, 2, "1.0"}, store, &err));
+}
+
 /* A store with something in each table. */
 static int make_store(void **state)
 {
     struct store *store = scratch_store(STORE_CREATE);
-    struct builder *builder = builder_new(BUILDER_FIRST_WINS);
-    struct snapshot s = {.namespace = "check", .time = 1, .format = "frame", .has_source = true};
-    bool is_new;
+    struct builder *builder = builder_new(BUILDER_RECORDS, "/tmp");
+    struct snapshot s = {
+        .namespace = "check", .time = 1, .format = "frame", .has_source = true, .wants = "an/image:1.0"};
     (void)state;
 
     add_files(builder, store);
@@ -112,7 +130,7 @@ static int make_store(void **state)
     add_features(&s.features, store);
     add_links(&s.links, store);
     add_frame(&s.frame, &s.source, store);
-    ok(snapshot_publish(&is_new, &s, store, &err));
+    publish_image(&s, store);
     store_close(store);
     return 0;
 }
@@ -209,6 +227,35 @@ static const struct {
     {"snapshot", "links", "links - 1", "1"},
     {"snapshot", "features", "features - 1", "1"},
     {"snapshot", "frame", "frame + 1", "1"},
+    {"snapshot", "image", "image + 1", "1"},
+    {"snapshot", "image", "NULL", "1"},
+    {"layer", "digest", "x'01'", "number = 1"},
+    {"layer", "root", "root - 1", "number = 1"},
+    {"layer", "root", "links", "number = 2"},
+    {"layer", "links", "root", "number = 1"},
+    {"layer", "links", "1000000", "number = 1"},
+    {"layer", "notes", "links", "number = 2"},
+    {"chain", "digest", "CAST(x'01' || substr(digest, 2) AS BLOB)", "number = 2"},
+    {"chain", "digest", "x'01'", "number = 1"},
+    {"chain", "root", "root - 1", "number = 1"},
+    {"chain", "root", "1000000", "number = 1"},
+    {"chain", "links", "notes", "number = 2"},
+    {"chain", "notes", "root", "number = 1"},
+    {"image", "config", "CAST(x'01' || substr(config, 2) AS BLOB)", "1"},
+    {"image", "config", "x'01'", "1"},
+    {"image", "config_blob", "layers_blob", "1"},
+    {"image", "config_blob", "1000000", "1"},
+    {"image", "layers_blob", "1000000", "1"},
+    {"image", "chain", "CAST(x'01' || substr(chain, 2) AS BLOB)", "1"},
+    {"image", "chain", "x'01'", "1"},
+    {"tag", "namespace", "namespace + 1", "1"},
+    {"tag", "name", "'not a tag'", "1"},
+    {"tag", "name", "'-x'", "1"},
+    {"tag", "name", "''", "1"},
+    {"tag", "name", "hex(zeroblob(65))", "1"},
+    {"tag", "snapshot", "snapshot + 1", "1"},
+    {"waiting", "snapshot", "snapshot + 1", "1"},
+    {"waiting", "wants", "''", "1"},
 };
 
 static void one_wrong_value_is_reported(void **state)
@@ -243,22 +290,27 @@ static void one_wrong_value_is_reported(void **state)
  * that nothing refers to any more, which are litter, no damage. */
 static void one_missing_row_is_reported(void **state)
 {
-    static const char *const tables[] = {"blob", "node",  "child",       "entry",     "feature",
-                                         "link", "chunk", "frame_chunk", "namespace", "frame"};
+    static const struct {
+        const char *table, *key;
+        int skip; /* rows */
+    } tables[] = {
+        {"blob", "id", 0},      {"node", "id", 0},  {"child", "id", 0},     {"entry", "id", 3},
+        {"feature", "id", 0},   {"link", "id", 0},  {"chunk", "id", 0},     {"frame_chunk", "frame, position", 0},
+        {"namespace", "id", 0}, {"frame", "id", 0}, {"image", "number", 0}, {"chain", "number", 1},
+    };
     char sql[512], first[256];
     (void)state;
 
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        snprintf(sql, sizeof sql, "CREATE TABLE kept AS SELECT * FROM %s LIMIT 1 OFFSET %d", tables[i],
-                 strcmp(tables[i], "entry") == 0 ? 3 : 0);
+        snprintf(sql, sizeof sql, "CREATE TABLE kept AS SELECT * FROM %s LIMIT 1 OFFSET %d", tables[i].table,
+                 tables[i].skip);
         scratch_sql(sql);
-        snprintf(sql, sizeof sql, "DELETE FROM %s WHERE (%s) IN (SELECT %s FROM kept)", tables[i],
-                 strcmp(tables[i], "frame_chunk") == 0 ? "frame, position" : "id",
-                 strcmp(tables[i], "frame_chunk") == 0 ? "frame, position" : "id");
+        snprintf(sql, sizeof sql, "DELETE FROM %s WHERE (%s) IN (SELECT %s FROM kept)", tables[i].table, tables[i].key,
+                 tables[i].key);
         scratch_sql(sql);
         if (!check(first))
             fail_msg("not noticed: %s", sql);
-        snprintf(sql, sizeof sql, "INSERT INTO %s SELECT * FROM kept", tables[i]);
+        snprintf(sql, sizeof sql, "INSERT INTO %s SELECT * FROM kept", tables[i].table);
         scratch_sql(sql);
         scratch_sql("DROP TABLE kept");
         if (check(first))

@@ -115,15 +115,6 @@ static void like_frames_share(void **state)
 /* Whatever range is asked for, and whatever was the store's version when it was made. */
 static void ranges_come_back(void **state)
 {
-    /* Version 1: a chunk's position was its ordinal. */
-    static const char *const to_version_1[] = {
-        ("CREATE TABLE old AS SELECT frame, row_number() OVER (PARTITION BY frame ORDER BY position) - 1, chunk"
-         " FROM frame_chunk"),
-        "DELETE FROM frame_chunk",
-        "INSERT INTO frame_chunk SELECT * FROM old",
-        "DROP TABLE old",
-        "PRAGMA user_version = 1",
-    };
     struct store *store = scratch_store(STORE_CREATE);
     size_t size = 1000000;
     cleanup_free uint8_t *bytes = malloc(size), *got = malloc(size);
@@ -140,8 +131,7 @@ static void ranges_come_back(void **state)
 
         if (i == 200) {
             store_close(store);
-            for (size_t k = 0; k < sizeof to_version_1 / sizeof *to_version_1; k++)
-                scratch_sql(to_version_1[k]);
+            scratch_downgrade(1);
             store = scratch_store(STORE_WRITE);
         }
         assert_int_equal(frame_read_range(got, store, id, offset, asked, &err), expected);

@@ -68,7 +68,7 @@ static int arrange(void *sum, struct frame *frame, const char *cut_short, struct
 {
     int rc = frame_arrange(frame, cut_short, err);
 
-    *(uint64_t *)sum += builder_size(frame->builder);
+    *(uint64_t *)sum += builder_added(frame->builder);
     return rc < 0 ? rc : record_set_visit(&frame->features, add_text, sum, err);
 }
 

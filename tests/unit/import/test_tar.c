@@ -267,19 +267,19 @@ static void what_no_tree_holds_is_noted(void **state)
     member('1', "loop", "loop", NULL);
     end();
     import((struct import_options){0});
-    expect("{\"path\":\"../up\",\"note\":{\"record\":\"entry\",\"what\":\"left-out\",\"why\":\"a component of the path "
-           "is \\\"..\\\"\"}}");
-    expect("{\"path\":\"a/../b\",\"note\":");
+    expect("{\"path\":\"/up\",\"type\":\"file\"");
+    expect("{\"path\":\"/b\",\"type\":\"file\"");
     expect("\"why\":\"a component of the path is longer than 255 bytes\"");
     expect(
         "{\"path\":\"/ok/below\",\"note\":{\"record\":\"entry\",\"what\":\"left-out\",\"why\":\"something above it is "
         "no directory\"}}");
     expect("{\"path\":\"/dangling\",\"note\":{\"record\":\"entry\",\"what\":\"left-out\",\"why\":\"what it is a hard "
            "link to is not there\"}}");
-    expect("{\"path\":\"/climbing\",\"note\":");
+    expect("{\"path\":\"/climbing\",\"type\":\"file\",\"mode\":\"0640\",\"uid\":1000,\"gid\":100,\"size\":3,");
     expect("{\"path\":\"/loop\",\"note\":");
     expect("\"why\":\"it is the root, and no directory\"");
-    expect("8 entries left out (first: dir/some.tar: ../up: a component of the path is \"..\"); see confuse manifest ");
+    expect("5 entries left out (first: dir/some.tar: ");
+    expect(": a component of the path is longer than 255 bytes); see confuse manifest ");
 }
 
 static void the_last_one_wins(void **state)
@@ -362,13 +362,13 @@ static void bad_ones_are_refused(void **state)
     end();
     refused((struct import_options){.size_max = 1024},
             "some.tar: more than 1024 bytes uncompressed; --max-size allows more");
-    member('0', "../f", NULL, "abc");
+    member('1', "l", "../f", NULL);
     end();
     refused((struct import_options){.strict = true},
-            "some.tar: ../f: an entry that no tree can hold, a component of the path is \"..\"");
-    member('0', "../f", NULL, "abc");
+            "some.tar: /l: an entry that no tree can hold, what it is a hard link to is not there");
+    member('1', "l", "../f", NULL);
     refused((struct import_options){.strict = true, .partial = true},
-            "some.tar: ../f: an entry that no tree can hold, a component of the path is \"..\"");
+            "some.tar: /l: an entry that no tree can hold, what it is a hard link to is not there");
     member('0', "a/f", NULL, "abc");
     end();
     refused((struct import_options){.strip_prefix = "/b"}, "some.tar: no entry lies below the prefix /b");

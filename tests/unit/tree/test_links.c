@@ -110,7 +110,7 @@ struct model {
 
 static void random_files(struct model *m, struct store *store)
 {
-    struct builder *builder = builder_new(BUILDER_FIRST_WINS);
+    struct builder *builder = builder_new(BUILDER_RECORDS, "/tmp");
 
     m->count = 1 + below(FILES_MAX);
     for (unsigned i = 0; i < m->count; i++) {
@@ -286,7 +286,7 @@ static const struct {
 
 static int64_t make_files(struct store *store)
 {
-    struct builder *builder = builder_new(BUILDER_FIRST_WINS);
+    struct builder *builder = builder_new(BUILDER_RECORDS, "/tmp");
 
     add(builder, "/a", S_IFREG | 0644, NULL);
     add(builder, "/b", S_IFREG | 0644, NULL);

@@ -127,7 +127,7 @@ static const char *const notes[] = {
 
 static void make_tree(struct node_ref *root, struct store *store)
 {
-    struct builder *builder = builder_new(BUILDER_FIRST_WINS);
+    struct builder *builder = builder_new(BUILDER_RECORDS, "/tmp");
     struct node_ref links;
 
     for (size_t i = FILES; i-- > 0;) {
@@ -139,14 +139,10 @@ static void make_tree(struct node_ref *root, struct store *store)
     }
     ok(builder_settle(builder, NULL, NULL, &err));
     for (size_t i = 0; i < FILES; i++) {
-        struct digest digest;
-        int64_t blob;
+        const char *content = files[i].content;
 
-        if (!files[i].content)
-            continue;
-        ok(blob_put(&blob, &digest, store, files[i].content, strlen(files[i].content), &err));
-        ok(builder_set_content(builder, builder_find(builder, files[i].path, strlen(files[i].path)), blob, &digest,
-                               &err));
+        if (content)
+            scratch_set_content(builder, store, files[i].path, content, strlen(content));
     }
     ok(builder_write(root, &links, builder, store, &err));
     builder_free(builder);

@@ -31,7 +31,7 @@ static void ok(int result)
 
 static void write_tree(struct store *store)
 {
-    struct builder *builder = builder_new(BUILDER_FIRST_WINS);
+    struct builder *builder = builder_new(BUILDER_RECORDS, "/tmp");
     char path[32];
 
     for (int i = 0; i < FILES; i++) {

@@ -1,0 +1,141 @@
+/* journal.c - records as they lie in memory, one behind the other; nobody but this process reads them. */
+#include "import/journal.h"
+
+#include "import/spool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW_SIZE 65536u /* bytes of the spool that are held; some hundred records */
+
+struct head {
+    struct entry entry; /* without its texts */
+    uint64_t tag;
+    uint16_t path_size, text_size; /* text: of a symbolic link or a hard link, which no file is both of */
+    bool has_link, has_digests;
+};
+
+#define RECORD_MAX (sizeof(struct head) + 2 * DIGEST_SIZE + 2 * (size_t)UINT16_MAX)
+
+struct journal {
+    struct spool *spool;
+    uint64_t window_at;
+    size_t window_used;
+    uint8_t window[WINDOW_SIZE];
+    uint8_t record[RECORD_MAX]; /* the one that was read last, or is being written */
+};
+
+struct journal *journal_new(const char *directory)
+{
+    struct journal *journal = malloc(sizeof *journal);
+
+    if (!journal)
+        return NULL;
+    journal->window_at = 0;
+    journal->window_used = 0;
+    journal->spool = spool_new(directory);
+    if (!journal->spool) {
+        free(journal);
+        return NULL;
+    }
+    return journal;
+}
+
+void journal_free(struct journal *journal)
+{
+    if (!journal)
+        return;
+    spool_free(journal->spool);
+    free(journal);
+}
+
+uint64_t journal_end(const struct journal *journal)
+{
+    return spool_size(journal->spool);
+}
+
+static uint8_t *put(uint8_t *at, const void *bytes, size_t size)
+{
+    if (size > 0)
+        memcpy(at, bytes, size);
+    return at + size;
+}
+
+int journal_add(uint64_t *offset, struct journal *journal, const struct journal_record *record, struct error *err)
+{
+    const char *text = record->link ? record->link : record->entry.target;
+    struct head head = {
+        .entry = record->entry,
+        .tag = record->tag,
+        .path_size = record->path_size,
+        .text_size = record->link           ? record->link_size
+                     : record->entry.target ? record->entry.target_size
+                                            : 0,
+        .has_link = record->link != NULL,
+        .has_digests = record->entry.content || record->entry.xattrs,
+    };
+    head.entry.name = head.entry.target = NULL;
+    uint8_t *at = put(journal->record, &head, sizeof head);
+
+    if (head.has_digests) {
+        at = put(at, record->digests.content.bytes, DIGEST_SIZE);
+        at = put(at, record->digests.xattrs.bytes, DIGEST_SIZE);
+    }
+    at = put(at, record->path, head.path_size);
+    at = put(at, text, head.text_size);
+    *offset = spool_size(journal->spool);
+    return spool_add(journal->spool, journal->record, (size_t)(at - journal->record), err);
+}
+
+/* Read bytes through the window, which is filled from where they begin. */
+static int read_bytes(uint8_t *out, struct journal *journal, uint64_t offset, size_t size, struct error *err)
+{
+    if (offset < journal->window_at || offset + size > journal->window_at + journal->window_used) {
+        uint64_t left = spool_size(journal->spool) - offset;
+
+        if (size > WINDOW_SIZE || size > left)
+            return spool_read(out, journal->spool, offset, size, err);
+        journal->window_at = offset;
+        journal->window_used = 0;
+        size_t wanted = left < WINDOW_SIZE ? (size_t)left : WINDOW_SIZE;
+        int result = spool_read(journal->window, journal->spool, offset, wanted, err);
+        if (result < 0)
+            return result;
+        journal->window_used = wanted;
+    }
+    memcpy(out, journal->window + (offset - journal->window_at), size);
+    return 0;
+}
+
+int journal_read(struct journal_record *record, uint64_t *next, struct journal *journal, uint64_t offset,
+                 struct error *err)
+{
+    struct head head;
+    int result = read_bytes(journal->record, journal, offset, sizeof head, err);
+
+    if (result < 0)
+        return result;
+    memcpy(&head, journal->record, sizeof head);
+    size_t size = (head.has_digests ? 2 * DIGEST_SIZE : 0) + (size_t)head.path_size + head.text_size;
+    result = read_bytes(journal->record, journal, offset + sizeof head, size, err);
+    if (result < 0)
+        return result;
+    const uint8_t *at = journal->record;
+    *record = (struct journal_record){.path_size = head.path_size, .tag = head.tag, .entry = head.entry};
+    if (head.has_digests) {
+        memcpy(record->digests.content.bytes, at, DIGEST_SIZE);
+        memcpy(record->digests.xattrs.bytes, at + DIGEST_SIZE, DIGEST_SIZE);
+        at += 2 * DIGEST_SIZE;
+    }
+    record->path = (const char *)at;
+    if (head.has_link) {
+        record->link = record->path + head.path_size;
+        record->link_size = head.text_size;
+    } else if (S_ISLNK(head.entry.mode) && head.entry.target_size) {
+        record->entry.target = record->path + head.path_size;
+    }
+    if (next)
+        *next = offset + sizeof head + size;
+    return 0;
+}

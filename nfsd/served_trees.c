@@ -1,0 +1,84 @@
+/* served_trees.c - a worker's table of trees. Filled by served_trees_find(), emptied by worker.c. */
+#include "nfsd/served_trees.h"
+
+#include "base/bytes.h"
+#include "db/layer.h"
+#include "db/snapshot.h"
+
+#include <string.h>
+
+static int find_snapshot(struct served_tree *out, struct store *store, const uint8_t *id, struct error *err)
+{
+    struct snapshot snapshot;
+    int found = snapshot_find(&snapshot, store, id, err);
+
+    if (found < 0)
+        return found;
+    out->tree = tree_of_snapshot(&snapshot);
+    out->number = snapshot.number;
+    out->imported = snapshot.imported;
+    out->features = snapshot.features.id;
+    out->frame = snapshot.frame;
+    out->image = snapshot.image;
+    return 0;
+}
+
+static int find_layer(struct served_tree *out, struct store *store, enum layer_kind kind, const uint8_t *id,
+                      struct error *err)
+{
+    struct digest digest;
+    struct layer layer;
+
+    memcpy(digest.bytes, id, DIGEST_SIZE);
+    int found = layer_find(&layer, store, kind, &digest, err);
+    if (found < 0)
+        return found;
+    out->tree = tree_of(&layer.root, &layer.links);
+    return 0;
+}
+
+static int find_alone(struct served_tree *out, struct store *store, const uint8_t *id, struct error *err)
+{
+    return find_layer(out, store, LAYER_ALONE, id, err);
+}
+
+static int find_chain(struct served_tree *out, struct store *store, const uint8_t *id, struct error *err)
+{
+    return find_layer(out, store, LAYER_CHAIN, id, err);
+}
+
+static int (*const finders[])(struct served_tree *, struct store *, const uint8_t *, struct error *) = {
+    [HANDLE_SNAPSHOT] = find_snapshot,
+    [HANDLE_LAYER] = find_alone,
+    [HANDLE_CHAIN] = find_chain,
+};
+
+void served_trees_forget(struct served_table *table)
+{
+    memset(table, 0, sizeof *table);
+}
+
+/* An id is a SHA-256: any of its bits are as good as a hash. The lowest layer of an image has the id of its chain. */
+static struct served_tree *slot_of(struct served_table *table, enum handle_kind kind, const uint8_t *id)
+{
+    return &table->slots[(get_be32(id) + kind) % SERVED_TREES];
+}
+
+int served_trees_find(struct served_tree *out, struct served_table *table, struct store *store, enum handle_kind kind,
+                      const uint8_t *id, struct error *err)
+{
+    struct served_tree *slot = slot_of(table, kind, id);
+
+    if (slot->tree.root == 0 || slot->kind != kind || memcmp(slot->id, id, handle_id_size(kind)) != 0) {
+        struct served_tree found = {.kind = kind};
+        int result = finders[kind](&found, store, id, err);
+
+        if (result < 0)
+            return result;
+        memcpy(found.id, id, handle_id_size(kind));
+        found.fsid = handle_fsid(store_key(store), kind, id);
+        *slot = found;
+    }
+    *out = *slot;
+    return 0;
+}
