@@ -6,7 +6,7 @@ Every entry that does not say otherwise is owned by its number in the image, and
 """
 import random
 
-from oci_layout import (Entry, device, directory, fifo, file, hardlink, opaque, symlink, whiteout)
+from oci_layout import (Entry, device, directory, fifo, file, hardlink, opaque, pax_record, symlink, whiteout)
 
 SECOND = 10**9
 SERIALS = 100_000  # entries of one image at most: owners from here on were chosen by a case
@@ -74,7 +74,7 @@ def whiteouts():
                             [d(b".wh.a"), s(b".wh.b", b"z"), f(b".wh.c", b"data"), h(b".wh.e", b"a")])
     yield "as-directory", Image([f(b"a")], [d(b".wh.a"), f(b".wh.a/x")])
     yield "names", Image([f(b"a"), f(b"b"), f(b"c"), f(b"e")],
-                         [f(b"../.wh.a"), f(b"x/../.wh.b"), f(b"/.wh.c"), f(b".wh.e/")])
+                         [f(b"../.wh.a"), f(b"x/../.wh.b"), f(b"/.wh.c"), d(b".wh.e/")])
     yield "of-whiteouts", Image([f(b"x")], [f(b".wh..wh.x"), f(b".wh..wh.plnk"), f(b".wh..wh.aufs"), f(b".wh..wh..opq2")])
     # umoci takes away the directory, or the one above it, even the bundle, and fails then.
     yield "empty-name", Image(tree() + [f(b"y")], [f(b"a/.wh.")], refused=1)
@@ -221,15 +221,16 @@ def attributes():
 
 
 def sparse(form):
+    """Whole seconds: GNU's form has no others."""
     some = 10_000_000, [(0, b"start" * 1000), (1_000_000, b"middle"), (9_000_000, b"late" * 300)]
     many = 6_000_000, [(i * 100_000 + 7, b"%d" % i * 50) for i in range(60)]
     to_the_end = 1_000_000, [(900_000, b"e" * 100_000)]
-    return [f(name, form=form, sparse=pieces) for name, pieces in
-            ((b"some", some), (b"many", many), (b"hole", (5_000_000, [])), (b"to-the-end", to_the_end), (b"p" * 200, some))] + [h(b"linked", b"some")]
+    named = {b"some": some, b"many": many, b"hole": (5_000_000, []), b"to-the-end": to_the_end, b"p" * 200: some}
+    return [f(name, form=form, sparse=pieces, mtime=i * SECOND) for i, (name, pieces) in enumerate(named.items(), 1)] + [h(b"linked", b"some")]
 
 
 def strange():
-    yield "global-header", Image([Entry(b"pax_global_header", b"g", b"18 comment=unknown"), f(b"a")], twin=[[w(b"none"), f(b"a")]])
+    yield "global-header", Image([Entry(b"pax_global_header", b"g", pax_record(b"comment", b"unknown"), uid=0, gid=0, mtime=0), f(b"a")], twin=[[w(b"none"), f(b"a")]])
     yield "contiguous", Image([Entry(b"a", b"7", b"x"), f(b"b")], twin=[[f(b"a"), f(b"b")]])
     yield "no-layers", Image([])
     yield "many-layers", Image(*[[f(b"f%d" % i), f(b"same", b"%d" % i), w(b"f%d" % (i - 3))] for i in range(60)])

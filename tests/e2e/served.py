@@ -66,3 +66,15 @@ def compare(server, export, directory):
     """How they differ, or nothing."""
     done = run(COMPARE, server.port, export, directory)
     return done.stdout if done.returncode != 0 else ""
+
+
+# --- What a tool unpacked ---------------------------------------------------------------------------------------------
+
+def folders(top):
+    """The directories of a tree, itself among them."""
+    return [at for at, _, _ in os.walk(top)]
+
+
+def coarse_now():
+    """As the kernel stamps files, in ns: its clock is some ms behind."""
+    return time.clock_gettime_ns(time.CLOCK_REALTIME) - 10**8

@@ -10,8 +10,9 @@ Each image is imported as an OCI layout in a directory, and in one other form (F
 umoci 0.4.7 is followed in all but this:
 - It refuses an image for an entry that cannot be made (below a file, a link to nothing, a loop of links, the root as a
   file); confuse leaves that entry out and says so. So umoci is asked again without the entry, until it takes the image.
-- A directory that no layer lists has the time of unpacking, in confuse 0. A listed one has it too if a parent was made in
-  it, or if a whiteout took something out of a directory below it that stays; in confuse it keeps its header's time.
+- A directory that no layer lists is 0755, root's, in confuse: the kernel gives umoci's the group of a setgid directory, and
+  that bit. Its time is 0 in confuse, in umoci that of unpacking. A listed one has it too if a parent was made in it,
+  or if a whiteout took something out of it that a layer below put there; in confuse it keeps its header's time.
 - It knows no zstd; and neither contiguous files nor global headers.
 - A regular file's name may end in a slash, which libarchive and old tars take for a directory.
 - user.* attributes of a symbolic link, and such of a name that the kernel here refuses, end it.
@@ -20,15 +21,13 @@ import gzip
 import os
 import re
 import shutil
-import stat
 import sys
 import tarfile
 import tempfile
-import time
 
 import images
 from oci_layout import write_layout
-from served import Server, compare, import_source, must, run
+from served import CONFUSE, Server, coarse_now, compare, folders, import_source, must, run
 
 REFUSED_MAX = 200  # entries of one image that umoci is asked to do without
 
@@ -69,19 +68,18 @@ def unpack_what_can_be(layers, layout, bundle):
 
 
 def settle(rootfs, since):
-    """Give what umoci left the time of unpacking the time of the header that made it, which its owner tells."""
-    for path in [rootfs] + [os.path.join(at, name) for at, folders, _ in os.walk(rootfs) for name in folders]:
+    """Give directories that umoci left the time of unpacking the time of the header that made them, which their owner
+    tells. Those that no header made are root's."""
+    for path in folders(rootfs):
         status = os.lstat(path)
-        if not stat.S_ISDIR(status.st_mode) or status.st_mtime_ns < since:
+        if status.st_mtime_ns < since:
             continue
         if status.st_uid >= images.SERIALS:
             sys.exit(f"{path}: whose time should it have?")
+        if status.st_uid == 0:
+            os.chown(path, 0, 0)
+            os.chmod(path, 0o755)
         os.utime(path, ns=(0, images.time_of(status.st_uid)))
-
-
-def coarse_now():
-    """As the kernel stamps files: its clock is some ms behind."""
-    return time.clock_gettime_ns(time.CLOCK_REALTIME) - 10**8
 
 
 # --- The forms of an image: an argument for `confuse import`, and what comes by standard input ---------------------------
@@ -181,13 +179,19 @@ class Oracle:
         if done.returncode != 0:
             self.say(name, f"import: exit {done.returncode}", done.stderr)
             return
-        said = re.search(r"warning: (\d+) entr(y|ies) left out", done.stderr)
-        if (int(said.group(1)) if said else 0) != left_out:
-            self.say(name, f"{left_out} entries are to be left out", done.stderr or "nothing said")
+        snapshot = done.stdout.split()[0]
+        self.check_notes(name, snapshot, done.stderr, left_out)
         self.server = self.server or Server(self.store, self.path("server.log"))
-        different = compare(self.server, "/snap/" + done.stdout.split()[0], self.path("bundle/rootfs"))
+        different = compare(self.server, "/snap/" + snapshot, self.path("bundle/rootfs"))
         if different:
             self.say(name, "differs", different)
+
+    def check_notes(self, name, snapshot, said, left_out):
+        """It counts what it leaves out when it merges a layer, which it does once; the manifest always has them."""
+        counted = re.search(r"warning: (\d+) entr(?:y|ies) left out", said)
+        noted = '"what":"left-out"' in run(CONFUSE, "--store", self.store, "manifest", snapshot).stdout
+        if noted != bool(left_out) or (counted and int(counted.group(1)) != left_out):
+            self.say(name, f"{left_out} entries are to be left out, it {'has' if noted else 'lacks'} notes", said or "nothing said")
 
 
 def chosen(arguments):
