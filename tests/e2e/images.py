@@ -232,7 +232,9 @@ def sparse(form):
 def strange():
     yield "global-header", Image([Entry(b"pax_global_header", b"g", pax_record(b"comment", b"unknown"), uid=0, gid=0, mtime=0), f(b"a")], twin=[[w(b"none"), f(b"a")]])
     yield "contiguous", Image([Entry(b"a", b"7", b"x"), f(b"b")], twin=[[f(b"a"), f(b"b")]])
-    yield "no-layers", Image([])
+    yield "empty-layer", Image([])
+    yield "empty-layers", Image([f(b"a/x")], [], [f(b"a/y")], [], [])
+    yield "no-change", Image(tree(), [w(b"none")], [d(b"none"), w(b"none/x")])
     yield "many-layers", Image(*[[f(b"f%d" % i), f(b"same", b"%d" % i), w(b"f%d" % (i - 3))] for i in range(60)])
     yield "copies", Image(tree(b"a") + tree(b"b") + tree(b"c/d"))
 
