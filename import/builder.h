@@ -85,7 +85,7 @@ int builder_play(struct builder *builder, struct journal *journal, uint64_t end,
 /* What settling leaves out. */
 enum builder_conflict {
     BUILDER_SAME = 1,      /* not reported: the path was there before, with the same attributes */
-    BUILDER_DUPLICATE, /* BUILDER_RECORDS: the path was there before, with other attributes */
+    BUILDER_DUPLICATE,     /* BUILDER_RECORDS: the path was there before, with other attributes */
     BUILDER_BELOW_NON_DIR, /* something above it is no directory */
     BUILDER_ROOT_NON_DIR,  /* it is the root, and no directory */
     BUILDER_DANGLING,      /* a hard link to a directory, or to nothing */
@@ -114,8 +114,10 @@ int builder_replace(struct builder *builder, const char *path, size_t size, cons
 /* follow_path() in the builder's tree; all calls together follow at most BUILDER_LINKS_MAX links. */
 int builder_resolve(char *resolved, struct builder *builder, const char *path, size_t size);
 
-/* How many entries were added so far, whatever became of them. */
+/* How many entries were added so far, whatever became of them; BUILDER_LAYER: how many are hard links to what the layer
+ * lacks. */
 uint64_t builder_added(const struct builder *builder);
+uint64_t builder_dangling(const struct builder *builder);
 
 /* Write the tree and the groups of hard links into the store (batches); *root is the leaf that holds the root's entry
  * alone. */

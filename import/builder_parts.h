@@ -38,7 +38,7 @@ struct builder {
     struct builder_base base; /* reader NULL: there is none */
     struct buffer refusals;   /* struct refusal: not reported yet */
     struct buffer origins;    /* struct origin */
-    uint64_t added;
+    uint64_t added, dangling;
     uint32_t link_groups; /* numbers given to groups of hard links */
     uint32_t steps_left;
     unsigned links_left; /* that builder_resolve() may still follow */

@@ -336,6 +336,7 @@ static int put_entry(struct builder *builder, uint64_t item, const char *path, s
 
 /* What a hard link gets: what stands at its target, and the group. */
 struct linked {
+    uint32_t place; /* of the target */
     uint64_t item;
     struct entry entry; /* its mode and flags */
     uint32_t links;
@@ -385,6 +386,7 @@ static int link_to(struct linked *linked, struct builder *builder, const char *p
     if (result != 0)
         return result < 0 ? result : BUILDER_DANGLING;
     const struct place *place = place_at(builder->places, number);
+    linked->place = number;
     if (place->flags & PLACE_DIR || (!place->item && place->directory))
         return BUILDER_DANGLING;
     if (!place->item)
@@ -395,6 +397,14 @@ static int link_to(struct linked *linked, struct builder *builder, const char *p
     return 0;
 }
 
+/* Does one place lie below another? */
+static bool is_below(const struct builder *builder, uint32_t place, uint32_t above)
+{
+    while (place != PLACE_ROOT && place != above)
+        place = directory_at(builder->places, place_at(builder->places, place)->above)->place;
+    return place == above;
+}
+
 /* In a layer by itself: a file whose content is elsewhere. */
 static int put_absent(struct builder *builder, const struct journal_record *record, struct error *err)
 {
@@ -402,6 +412,7 @@ static int put_absent(struct builder *builder, const struct journal_record *reco
     char path[BUILDER_PATH_MAX];
     uint64_t item;
 
+    builder->dangling++;
     memcpy(path, record->path, record->path_size);
     absent.path = path;
     absent.link = NULL;
@@ -424,7 +435,11 @@ static int put_link(struct builder *builder, const struct journal_record *record
     if (result == 0 && number == PLACE_ROOT)
         return BUILDER_ROOT_NON_DIR;
     if (result != 0 || place_at(builder->places, number)->item == linked.item + 1)
-        return result;
+        return result; /* also where it is one file with its target already */
+    if (number == linked.place)
+        return 0;
+    if (is_below(builder, linked.place, number))
+        return BUILDER_DANGLING; /* its target goes with what it replaces */
     return stand(builder, number, linked.item, &linked.entry, linked.links, err);
 }
 

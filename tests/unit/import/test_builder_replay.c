@@ -78,7 +78,7 @@ static void model_link(struct model *m, const char *path, const char *target)
 {
     struct file *found = model_find(m, target), file;
 
-    if (!found || S_ISDIR(found->mode)) {
+    if (!found || S_ISDIR(found->mode) || lies_below(target, path)) {
         m->conflicts[BUILDER_DANGLING]++;
         return;
     }
