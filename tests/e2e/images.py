@@ -173,6 +173,7 @@ def hardlinks():
     yield "early-over-lower", Image([f(b"a", b"old")], [h(b"b", b"a"), f(b"a", b"new")])
     yield "kinds", Image([fifo(b"p"), h(b"q", b"p"), device(b"c", b"3", 1, 3), h(b"e", b"c"), device(b"b", b"4", 8, 1), h(b"g", b"b")])
     yield "over-directory", Image(tree() + [f(b"x")], [h(b"a", b"x")])
+    yield "through-what-goes", Image(tree() + [s(b"l", b"a"), s(b"m", b"l")], [h(b"l", b"l/old"), f(b"x")], [h(b"l", b"m/old")], refused=2)
     yield "out-of-what-goes", Image(tree(), [h(b"a", b"a/old"), f(b"x")], refused=1)
     yield "parents", Image([f(b"a"), h(b"p/q/b", b"a")])
     yield "one-overwritten", Image([f(b"a", b"1"), h(b"b", b"a"), h(b"c", b"b")], [f(b"b", b"2")])
