@@ -166,6 +166,8 @@ static int pass(uint32_t *directory, struct way *way, struct builder *builder, c
     if (!number)
         return builder_no_memory(err);
     const struct place *place = place_at(builder->places, number);
+    if (number == builder->going)
+        return BUILDER_BELOW_NON_DIR;
     if (builder->rule == BUILDER_RECORDS)
         return open_directory(directory, builder, number, err);
     if (place->item)
@@ -336,7 +338,6 @@ static int put_entry(struct builder *builder, uint64_t item, const char *path, s
 
 /* What a hard link gets: what stands at its target, and the group. */
 struct linked {
-    uint32_t place; /* of the target */
     uint64_t item;
     struct entry entry; /* its mode and flags */
     uint32_t links;
@@ -386,8 +387,7 @@ static int link_to(struct linked *linked, struct builder *builder, const char *p
     if (result != 0)
         return result < 0 ? result : BUILDER_DANGLING;
     const struct place *place = place_at(builder->places, number);
-    linked->place = number;
-    if (place->flags & PLACE_DIR || (!place->item && place->directory))
+    if (number == builder->going || place->flags & PLACE_DIR || (!place->item && place->directory))
         return BUILDER_DANGLING;
     if (!place->item)
         return link_to_below(linked, builder, number, err);
@@ -395,14 +395,6 @@ static int link_to(struct linked *linked, struct builder *builder, const char *p
     linked->item = place->item - 1;
     linked->links = group_of(builder, number);
     return 0;
-}
-
-/* Does one place lie below another? */
-static bool is_below(const struct builder *builder, uint32_t place, uint32_t above)
-{
-    while (place != PLACE_ROOT && place != above)
-        place = directory_at(builder->places, place_at(builder->places, place)->above)->place;
-    return place == above;
 }
 
 /* In a layer by itself: a file whose content is elsewhere. */
@@ -425,21 +417,21 @@ static int put_absent(struct builder *builder, const struct journal_record *reco
 static int put_link(struct builder *builder, const struct journal_record *record, struct error *err)
 {
     struct linked linked = {0};
-    uint32_t number;
-    int result = link_to(&linked, builder, record->link, record->link_size, err);
+    uint32_t number = 0;
+    int placed = make_place(&number, builder, record->path, record->path_size, err);
 
+    /* What stands there goes before the target is looked for. */
+    builder->going = placed == 0 ? number : 0;
+    int result = placed < 0 ? placed : link_to(&linked, builder, record->link, record->link_size, err);
+    builder->going = 0;
     if (result == BUILDER_DANGLING && builder->rule == BUILDER_LAYER)
         return put_absent(builder, record, err);
-    if (result == 0)
-        result = make_place(&number, builder, record->path, record->path_size, err);
-    if (result == 0 && number == PLACE_ROOT)
+    if (result != 0 || placed != 0)
+        return result != 0 ? result : placed;
+    if (number == PLACE_ROOT)
         return BUILDER_ROOT_NON_DIR;
-    if (result != 0 || place_at(builder->places, number)->item == linked.item + 1)
-        return result; /* also where it is one file with its target already */
-    if (number == linked.place)
-        return 0;
-    if (is_below(builder, linked.place, number))
-        return BUILDER_DANGLING; /* its target goes with what it replaces */
+    if (place_at(builder->places, number)->item == linked.item + 1)
+        return 0; /* they are one file already */
     return stand(builder, number, linked.item, &linked.entry, linked.links, err);
 }
 
