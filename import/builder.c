@@ -76,6 +76,9 @@ const char *builder_path_problem(const char *path, size_t size)
 static int open_root(struct builder *builder, struct error *err)
 {
     struct tree_place root;
+
+    if (builder->rule != BUILDER_CHAIN || !builder->base.reader || builder->added > 0)
+        return 0;
     int result = tree_find(&root, builder->base.reader, builder->base.tree, 0, err);
 
     if (result == -ESTALE || result == -ENOENT)
@@ -292,8 +295,10 @@ static int prune(const struct settling *s, uint32_t directory)
 int builder_settle(struct builder *builder, builder_report report, void *arg, struct error *err)
 {
     const struct settling s = {builder, report, arg, err};
-    int result = report_refusals(builder, report, arg, err);
+    int result = open_root(builder, err);
 
+    if (result == 0)
+        result = report_refusals(builder, report, arg, err);
     if (result == 0 && builder->rule == BUILDER_RECORDS)
         result = prune(&s, DIRECTORY_ROOT);
     return result;
