@@ -166,8 +166,6 @@ static int move_tag(void *arg, const struct snapshot *snapshot, struct store *st
 
     if (!move)
         return -EIO;
-    if (!commit->tag)
-        return 0;
     sqlite3_bind_text(move, 1, snapshot->namespace, -1, SQLITE_STATIC);
     sqlite3_bind_text(move, 2, commit->tag, -1, SQLITE_STATIC);
     sqlite3_bind_int64(move, 3, snapshot->number);
@@ -178,7 +176,7 @@ int image_publish(bool *is_new, struct snapshot *snapshot, const struct image_co
                   struct error *err)
 {
     struct image_commit own = *commit;
-    const struct publication with = {put_image, move_tag, &own};
+    const struct publication with = {put_image, commit->tag ? move_tag : NULL, &own};
 
     if (commit->tag && !tag_is_valid(commit->tag))
         return error_input(err, "\"%.*s\" can be no tag: it has 1 to %d letters, digits, '_', '.' or '-'", TAG_SIZE_MAX,
