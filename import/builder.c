@@ -162,9 +162,8 @@ int builder_link(struct builder *builder, const char *path, size_t size, const c
     return add(builder, &record, err);
 }
 
-int builder_play(struct builder *builder, struct journal *journal, struct error *err)
+int builder_play(struct builder *builder, struct journal *journal, uint64_t end, struct error *err)
 {
-    uint64_t end = journal_end(journal);
     struct journal_record record;
     int result = 0;
 

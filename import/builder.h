@@ -78,8 +78,9 @@ int builder_add(struct builder *builder, const char *path, size_t size, const st
 int builder_link(struct builder *builder, const char *path, size_t size, const char *target, size_t target_size,
                  uint64_t tag, struct error *err);
 
-/* Add all that a journal holds, which is borrowed as long as the builder lives; instead of the calls above. */
-int builder_play(struct builder *builder, struct journal *journal, struct error *err);
+/* Add all that a journal holds before `end`; instead of the calls above. The journal is borrowed as long as the builder
+ * lives, and what the builder itself has to say is appended to it. */
+int builder_play(struct builder *builder, struct journal *journal, uint64_t end, struct error *err);
 
 /* What settling leaves out. */
 enum builder_conflict {

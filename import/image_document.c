@@ -134,7 +134,7 @@ static int parse(json_t **document, const struct buffer *bytes, const struct mem
     cleanup_buffer struct buffer text = {0};
     json_error_t why;
 
-    *document = json_loadb((const char *)bytes->bytes, bytes->size, JSON_REJECT_DUPLICATES, &why);
+    *document = json_loadb(bytes->size ? (const char *)bytes->bytes : "", bytes->size, JSON_REJECT_DUPLICATES, &why);
     if (*document)
         return 0;
     if (json_error_code(&why) == json_error_out_of_memory)

@@ -102,12 +102,11 @@ static int read_member(struct tar_member *member, struct tar_table *table, const
 
     if (archive_entry_hardlink(entry) || archive_entry_filetype(entry) == AE_IFLNK)
         return read_link(member, table, name, entry);
-    member->kind = archive_entry_filetype(entry) == AE_IFREG ? MEMBER_FILE : MEMBER_OTHER;
+    /* What ends behind the tar's end is found by skipping it, and is an error then. */
+    bool fits = size >= 0 && at <= r->size && (uint64_t)size <= r->size - at;
+    member->kind = archive_entry_filetype(entry) == AE_IFREG && fits ? MEMBER_FILE : MEMBER_OTHER;
     if (archive_entry_sparse_count(entry) > 0)
         member->kind = MEMBER_SPARSE;
-    /* What ends behind the tar's end is found by skipping it. */
-    if (size < 0 || at > r->size || (uint64_t)size > r->size - at)
-        member->kind = MEMBER_OTHER;
     member->offset = r->offset + at;
     member->size = (uint64_t)size;
     return 0;

@@ -207,9 +207,8 @@ int tar_read(struct tar *tar, struct error *err)
                          tar->options->strip_prefix);
     if (rc == 0 && tar->partial)
         rc = note_partial(&tar->notes, "the archive is cut short", err);
-    if (rc == 0)
-        rc = store_flush(tar->options->store, err);
-    return rc;
+    tar->journal_end = journal_end(tar->journal);
+    return rc < 0 ? rc : store_flush(tar->options->store, err);
 }
 
 /* --- Building ----------------------------------------------------------------------------------------------------- */
@@ -250,7 +249,7 @@ int tar_build(struct tar_build *build, struct tar *tar, struct error *err)
     if (rc == 0 && build->base)
         builder_over(builder, build->base);
     if (rc == 0)
-        rc = builder_play(builder, tar->journal, err);
+        rc = builder_play(builder, tar->journal, tar->journal_end, err);
     if (rc == 0)
         rc = builder_settle(builder, leave_out_conflict, &building, err);
     if (rc == 0)

@@ -39,7 +39,11 @@ unit_tests += tests/unit/import/test_dialect
 unit_tests += tests/unit/import/test_dir
 unit_tests += tests/unit/import/test_frame
 unit_tests += tests/unit/import/test_golden
+unit_tests += tests/unit/import/test_image_documents
+unit_tests += tests/unit/import/test_image_reference
+unit_tests += tests/unit/import/test_image_select
 unit_tests += tests/unit/import/test_json
+unit_tests += tests/unit/import/test_members
 unit_tests += tests/unit/import/test_memory
 # Memory ends when the test says so.
 tests_unit_import_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
@@ -92,39 +96,44 @@ check_PROGRAMS += $(unit_tests) $(e2e_tests)
 TESTS += $(unit_tests) $(e2e_tests)
 
 # The same from scripts, and what they need: a frame of any size, a strict reader of JSON lines.
-e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/dir.sh tests/e2e/durable.sh tests/e2e/tar.sh
+e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/dir.sh tests/e2e/durable.sh tests/e2e/kill_images.sh \
+    tests/e2e/oci.sh \
+    tests/e2e/tar.sh
 check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
 
 # Fuzz targets: with any compiler each runs on its corpus (tests/fuzz/driver.c); --enable-fuzzers builds the fuzzers too.
-check_PROGRAMS += tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_frame_corpus tests/fuzz/fuzz_programs_corpus \
-    tests/fuzz/fuzz_record_corpus
+check_PROGRAMS += tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_frame_corpus tests/fuzz/fuzz_layer_corpus \
+    tests/fuzz/fuzz_programs_corpus tests/fuzz/fuzz_record_corpus
 tests_fuzz_fuzz_call_corpus_SOURCES = tests/fuzz/fuzz_call.c tests/fuzz/driver.c
 tests_fuzz_fuzz_call_corpus_LDADD = $(rpc_libs)
 tests_fuzz_fuzz_frame_corpus_SOURCES = tests/fuzz/fuzz_frame.c tests/fuzz/driver.c
+tests_fuzz_fuzz_layer_corpus_SOURCES = tests/fuzz/fuzz_layer.c tests/fuzz/driver.c
 tests_fuzz_fuzz_programs_corpus_SOURCES = tests/fuzz/fuzz_programs.c tests/fuzz/driver.c
 tests_fuzz_fuzz_record_corpus_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/driver.c
 TESTS += tests/fuzz/corpora.sh
 dist_check_SCRIPTS += tests/fuzz/corpora.sh
 
 if FUZZERS
-check_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_frame tests/fuzz/fuzz_programs tests/fuzz/fuzz_record
+check_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_frame tests/fuzz/fuzz_layer tests/fuzz/fuzz_programs \
+    tests/fuzz/fuzz_record
 tests_fuzz_fuzz_call_LDADD = $(rpc_libs)
 tests_fuzz_fuzz_call_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_layer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_programs_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 endif
 
-EXTRA_DIST += tests/fuzz/corpus tests/golden/frame tests/should-fail/frame tests/should-fail/tar
-EXTRA_DIST += tests/e2e/make_tree.py tests/e2e/tree_oracle.py
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
+EXTRA_DIST += tests/e2e/make_images.py tests/e2e/make_tree.py tests/e2e/tree_oracle.py
 
 # The format once more, from its document alone.
-TESTS += tests/golden/second.sh
-dist_check_SCRIPTS += tests/golden/second.sh
-EXTRA_DIST += tests/golden/second.py tests/golden/random_frames.py
+TESTS += tests/golden/images.sh tests/golden/second.sh
+dist_check_SCRIPTS += tests/golden/images.sh tests/golden/second.sh
+EXTRA_DIST += tests/golden/image tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/guest.sh tests/kernel/frame.sh
 EXTRA_DIST += tests/fresh tests/under-valgrind tests/valgrind.supp scripts/packages scripts/quickstart scripts/test samples/web-1.frame
