@@ -369,7 +369,7 @@ int builder_write_links(struct node_ref *links, struct builder *builder, struct 
                         const struct link_name *names, size_t count, struct error *err)
 {
     struct linking l = {.builder = builder, .store = store};
-    int64_t below = builder->base.reader ? builder->base.tree.links : 0;
+    int64_t below = builder->base.tree.links;
     int result = gather_names(&l, names, count, err);
 
     if (result == 0)
