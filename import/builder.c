@@ -184,6 +184,11 @@ uint64_t builder_added(const struct builder *builder)
     return builder->added;
 }
 
+uint64_t builder_dangling(const struct builder *builder)
+{
+    return builder->dangling;
+}
+
 /* --- Settling ----------------------------------------------------------------------------------------------------- */
 
 /* Does something on the way to a path turn out to be no directory? */

@@ -117,8 +117,10 @@ bool builder_says(const struct builder *builder, const char *path, size_t size);
 /* follow_path() in the builder's tree; all calls together follow at most BUILDER_LINKS_MAX links. */
 int builder_resolve(char *resolved, struct builder *builder, const char *path, size_t size);
 
-/* How many entries were added so far, whatever became of them. */
+/* How many entries were added so far, whatever became of them; BUILDER_LAYER: how many are hard links to what the layer
+ * lacks. */
 uint64_t builder_added(const struct builder *builder);
+uint64_t builder_dangling(const struct builder *builder);
 
 /* Write the tree and the groups of hard links into the store (batches); *root is the leaf that holds the root's entry
  * alone. */

@@ -232,7 +232,6 @@ static int leave_out_conflict(void *arg, enum builder_conflict conflict, const c
     struct record_set *notes = building->build->notes;
     (void)tag;
 
-    building->build->has_dangling |= conflict == BUILDER_DANGLING;
     if (notes == &building->tar->notes)
         return tar_leave_out(building->tar, path, size, why[conflict], err);
     return note_left_out(notes, (struct noted){path, size}, TAR_ENTRY, why[conflict], err);
@@ -245,13 +244,13 @@ int tar_build(struct tar_build *build, struct tar *tar, struct error *err)
     struct building building = {tar, build};
     int rc = builder ? 0 : error_system(err, ENOMEM, "%s", input_name(tar->input));
 
-    build->has_dangling = false;
     if (rc == 0 && build->base)
         builder_over(builder, build->base);
     if (rc == 0)
         rc = builder_play(builder, tar->journal, tar->journal_end, err);
     if (rc == 0)
         rc = builder_settle(builder, leave_out_conflict, &building, err);
+    build->has_dangling = builder && builder_dangling(builder) > 0;
     if (rc == 0)
         rc = builder_write(&build->root, &build->links, builder, store, err);
     builder_free(builder);

@@ -300,4 +300,5 @@ def main():
     bad_archives(arch)
 
 
-main()
+if __name__ == "__main__":
+    main()
