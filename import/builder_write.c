@@ -193,6 +193,15 @@ static int write_below(struct writing *w, const struct below_entry *below, struc
     return add_to_innermost(w, &below->entry, &below->digests, err);
 }
 
+/* A place that nothing was put at. */
+static int write_kept(struct writing *w, uint32_t number, const struct below_entry *below, struct error *err)
+{
+    if (!below || !w->builder->base.keep)
+        return 0;
+    place_at(w->builder->places, number)->flags |= PLACE_AS_BELOW;
+    return write_below(w, below, err);
+}
+
 /* A directory that was made. */
 static int write_made(struct writing *w, uint32_t number, const struct below_entry *below, struct error *err)
 {
@@ -220,9 +229,7 @@ static int write_implicit(struct writing *w, uint32_t number, const struct below
 
     if (is_below)
         open.self = *below;
-    if (is_needed || is_below)
-        return write_directory(w, &open, number, below, err);
-    return below && w->builder->base.keep ? write_below(w, below, err) : 0;
+    return is_needed || is_below ? write_directory(w, &open, number, below, err) : write_kept(w, number, below, err);
 }
 
 static bool is_unknown(const struct place *place)
@@ -250,7 +257,7 @@ static int write_place(struct writing *w, uint32_t number, const struct below_en
         return is_made_directory(w, place) ? write_made(w, number, below, err) : write_own(w, number, below, err);
     if (place->directory)
         return write_implicit(w, number, below, err);
-    return below && w->builder->base.keep ? write_below(w, below, err) : 0;
+    return write_kept(w, number, below, err);
 }
 
 /* The next name of the innermost directory: its own, below, or both. 1, or 0 at its end. */

@@ -34,6 +34,7 @@ unit_tests += tests/unit/db/test_image
 unit_tests += tests/unit/db/test_snapshot
 unit_tests += tests/unit/db/test_store
 unit_tests += tests/unit/import/test_builder
+unit_tests += tests/unit/import/test_builder_over
 unit_tests += tests/unit/import/test_builder_replay
 unit_tests += tests/unit/import/test_dialect
 unit_tests += tests/unit/import/test_dir
