@@ -35,7 +35,7 @@ struct builder {
     struct journal *journal;
     bool owns_journal;
     struct places *places;
-    struct builder_base base; /* reader NULL: there is none */
+    struct builder_base base; /* without a root there is none */
     struct buffer refusals;   /* struct refusal: not reported yet */
     struct buffer origins;    /* struct origin */
     uint64_t added, dangling;

@@ -237,14 +237,15 @@ static int walk_to(uint32_t *directory, const char **name, size_t *size, struct 
 
 /* --- Standing ----------------------------------------------------------------------------------------------------- */
 
-static void touch(struct builder *builder, uint32_t number)
+/* `flags` hold for a place and all above it. */
+static void touch(struct builder *builder, uint32_t number, uint16_t flags)
 {
     for (;;) {
         struct place *place = place_at(builder->places, number);
 
-        if (place->flags & PLACE_TOUCHED)
+        if ((place->flags & flags) == flags)
             return;
-        place->flags |= PLACE_TOUCHED;
+        place->flags |= flags;
         if (number == PLACE_ROOT)
             return;
         number = directory_at(builder->places, place->above)->place;
@@ -262,7 +263,7 @@ static int stand(struct builder *builder, uint32_t number, uint64_t item, const 
     place->flags &= (uint16_t) ~(PLACE_DIR | PLACE_LINK | PLACE_MADE);
     place->flags |= (uint16_t)(S_ISDIR(entry->mode) ? PLACE_DIR : S_ISLNK(entry->mode) ? PLACE_LINK : 0);
     place->flags |= (uint16_t)(entry->flags & ENTRY_MADE ? PLACE_MADE : 0);
-    touch(builder, number);
+    touch(builder, number, entry->flags & ENTRY_MADE ? PLACE_TOUCHED : PLACE_TOUCHED | PLACE_SAID);
     if (builder->rule == BUILDER_RECORDS)
         return 0;
     if (S_ISDIR(entry->mode))

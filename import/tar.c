@@ -72,7 +72,7 @@ int tar_new(struct tar **tar, const struct import_options *options, struct input
     if (!t || !t->journal || !t->values)
         error_system(err, ENOMEM, "%s", input_name(input));
     else
-        rc = options->strip_prefix ? prefix_check(&t->prefix_size, options->strip_prefix, err) : 0;
+        rc = options->strip_prefix ? prefix_check(&t->prefix_size, "--strip-prefix", options->strip_prefix, err) : 0;
     if (rc == 0)
         input_before_wait(input, end_batch, options->store);
     if (rc == 0)
