@@ -1,7 +1,7 @@
 /* input.c - one block of memory; what is looked at from afar makes it grow. */
 #include "import/input.h"
 
-#include "import/hasher.h"
+#include "base/hasher.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -187,6 +187,11 @@ void input_before_wait(struct input *input, int (*hook)(void *arg, struct error 
 {
     input->hook = hook;
     input->hook_arg = arg;
+}
+
+int input_fd(const struct input *input)
+{
+    return input->fd;
 }
 
 uint64_t input_position(const struct input *input)

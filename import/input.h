@@ -48,6 +48,9 @@ void input_skip(struct input *input, size_t size);
 /* Before bytes are waited for that somebody has not written yet, `hook` is called. */
 void input_before_wait(struct input *input, int (*hook)(void *arg, struct error *err), void *arg);
 
+/* What is read from; still the input's. */
+int input_fd(const struct input *input);
+
 /* Bytes skipped so far. */
 uint64_t input_position(const struct input *input);
 

@@ -22,7 +22,6 @@ libimport_a_SOURCES = \
     import/import.h import/import_frame.c import/import_image.c import/import_tar.c \
     import/inodes.c import/inodes.h \
     import/gunzip.c import/gunzip.h \
-    import/hasher.c import/hasher.h \
     import/input.c import/input.h \
     import/journal.c import/journal.h \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
@@ -39,4 +38,5 @@ libimport_a_SOURCES = \
     import/source_name.c import/source_name.h \
     import/spool.c import/spool.h \
     import/tar.c import/tar.h import/tar_entry.c \
+    import/unpack.c import/unpack.h \
     import/xattrs.c import/xattrs.h

@@ -74,11 +74,11 @@ int tar_new(struct tar **tar, const struct import_options *options, struct input
     else
         rc = options->strip_prefix ? prefix_check(&t->prefix_size, options->strip_prefix, err) : 0;
     if (rc == 0)
-        input_before_wait(input, end_batch, options->store);
-    if (rc == 0)
         rc = blob_writer_new(&t->writer, options->store, err);
     if (rc == 0)
         rc = plain_open(&t->plain, input, options->size_max, err);
+    if (rc == 0)
+        plain_before_wait(t->plain, end_batch, options->store);
     if (rc == 0)
         rc = open_archive(t, err);
     if (rc < 0)
@@ -135,7 +135,7 @@ static bool is_about_characters(struct archive *archive)
 static void report_progress(struct tar *tar)
 {
     const struct import_options *options = tar->options;
-    uint64_t position = input_position(tar->input);
+    uint64_t position = plain_position(tar->plain);
 
     if (!options->progress || position - tar->reported < PROGRESS_STEP)
         return;
