@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libimport.a
 libimport_a_SOURCES = \
     import/acl.c import/acl.h \
+    import/arrivals.c import/arrivals.h \
     import/builder.c import/builder.h import/builder_below.c import/builder_links.c import/builder_parts.h \
     import/builder_put.c import/builder_write.c \
     import/configs.c import/configs.h \

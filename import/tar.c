@@ -58,6 +58,13 @@ static int end_batch(void *store, struct error *err)
     return store_flush(store, err);
 }
 
+static int into_journal(void *journal, const struct journal_record *record, struct error *err)
+{
+    uint64_t item;
+
+    return journal_add(&item, journal, record, err);
+}
+
 int tar_new(struct tar **tar, const struct import_options *options, struct input *input, struct error *err)
 {
     struct tar *t = calloc(1, sizeof *t);
@@ -75,6 +82,8 @@ int tar_new(struct tar **tar, const struct import_options *options, struct input
         rc = options->strip_prefix ? prefix_check(&t->prefix_size, options->strip_prefix, err) : 0;
     if (rc == 0)
         rc = blob_writer_new(&t->writer, options->store, err);
+    if (rc == 0 && !(t->arrivals = arrivals_new(t->writer, into_journal, t->journal)))
+        rc = error_system(err, ENOMEM, "%s", input_name(input));
     if (rc == 0)
         rc = plain_open(&t->plain, input, options->size_max, err);
     if (rc == 0)
@@ -95,6 +104,7 @@ void tar_free(struct tar *tar)
     if (tar->archive)
         archive_read_free(tar->archive);
     plain_close(tar->plain);
+    arrivals_free(tar->arrivals);
     blob_writer_free(tar->writer);
     xattrs_free(&tar->xattrs);
     record_set_free(&tar->notes);
@@ -207,6 +217,8 @@ int tar_read(struct tar *tar, struct error *err)
                          tar->options->strip_prefix);
     if (rc == 0 && tar->partial)
         rc = note_partial(&tar->notes, "the archive is cut short", err);
+    if (rc == 0)
+        rc = arrivals_settle(tar->arrivals, err);
     tar->journal_end = journal_end(tar->journal);
     return rc < 0 ? rc : store_flush(tar->options->store, err);
 }

@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "db/blob_writer.h"
+#include "import/arrivals.h"
 #include "import/builder.h"
 #include "import/import.h"
 #include "import/journal.h"
@@ -32,6 +33,7 @@ struct tar {
     struct plain *plain;
     struct archive *archive;
     struct blob_writer *writer;
+    struct arrivals *arrivals; /* on their way to the journal */
     struct journal *journal;
     uint64_t journal_end; /* behind what the archive said */
     struct spool *values; /* of the notes */
