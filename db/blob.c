@@ -34,12 +34,25 @@ static int insert(int64_t *id, struct store *store, const struct digest *digest,
     if (result < 0)
         return result;
     *id = sqlite3_last_insert_rowid(store->db);
+    store->tally.added++;
+    store->tally.added_bytes += size;
     return sql_batch_wrote(store, bytes ? (size_t)size : 0, err);
 }
 
 int blob_lookup(int64_t *id, struct store *store, const struct digest *digest, struct error *err)
 {
     return sql_find_digest(id, store, FIND_DIGEST, digest, err);
+}
+
+void blob_count_known(struct store *store, uint64_t size)
+{
+    store->tally.known++;
+    store->tally.known_bytes += size;
+}
+
+const struct blob_tally *blob_tally(const struct store *store)
+{
+    return &store->tally;
 }
 
 /* Away with the files of what the store has by now. */
@@ -50,8 +63,10 @@ static int drop_known(struct blob_large *all, size_t count, struct store *store,
 
         if (found < 0)
             return found;
-        if (found)
-            blob_file_drop(&all[i].file);
+        if (!found)
+            continue;
+        blob_count_known(store, all[i].file.size);
+        blob_file_drop(&all[i].file);
     }
     return 0;
 }
@@ -67,6 +82,8 @@ int blob_adopt(struct blob_large *all, size_t count, struct store *store, struct
         if (all[i].file.fd < 0)
             continue;
         result = sql_find_or_begin(&all[i].id, store, FIND_DIGEST, &all[i].digest, err);
+        if (result == 1)
+            blob_count_known(store, all[i].file.size);
         if (result == 0)
             result = insert(&all[i].id, store, &all[i].digest, NULL, all[i].file.size, err);
     }
@@ -81,6 +98,8 @@ static int put_large(int64_t *id, struct store *store, const struct digest *dige
     struct blob_large large = {.digest = *digest};
     int result = blob_lookup(id, store, digest, err);
 
+    if (result == 1)
+        blob_count_known(store, size);
     if (result == 0)
         result = store_flush(store, err);
     if (result == 0)
@@ -101,6 +120,8 @@ int blob_put(int64_t *id, struct digest *digest, struct store *store, const void
     if (size > BLOB_INLINE_MAX)
         return put_large(id, store, digest, bytes, size, err);
     int found = sql_find_or_begin(id, store, FIND_DIGEST, digest, err);
+    if (found == 1)
+        blob_count_known(store, size);
     if (found != 0)
         return found < 0 ? found : 0;
     return insert(id, store, digest, size ? bytes : "", size, err);

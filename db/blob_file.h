@@ -64,6 +64,9 @@ int blob_files_keep(struct blob_large *all, size_t count, struct store *store, s
 /* In blob.c: is there a blob of this digest? 1 and its id, or 0. */
 int blob_lookup(int64_t *id, struct store *store, const struct digest *digest, struct error *err);
 
+/* In blob.c: a content of this size was there already; for blob_tally(). */
+void blob_count_known(struct store *store, uint64_t size);
+
 /* In blob.c: give each that has a file its row. Of what the store has by now, the file goes; the others are kept. On an
  * error, too, all files are done with. */
 int blob_adopt(struct blob_large *all, size_t count, struct store *store, struct error *err);

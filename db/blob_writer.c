@@ -102,8 +102,11 @@ static void follow(struct blob_writer *writer, struct blob_piece *piece)
 
     if (piece->failed < 0)
         content->failed = piece->failed;
-    if (is_hashed && content->failed == 0)
+    if (is_hashed && content->failed == 0) {
         needed = is_needed(writer, content);
+        if (!needed && content->failed == 0)
+            blob_count_known(writer->store, piece->task == BLOB_END ? content->file.size : piece->size);
+    }
     if (piece->task == BLOB_HASH && needed) {
         piece->task = BLOB_WRITE;
         blob_worker_give(writer->worker, piece);

@@ -109,8 +109,10 @@ static int fill_xattrs(struct entry *entry, struct digest *digest, struct dir *d
 
 static void report_progress(struct dir *dir)
 {
+    const struct import_progress progress = {.bytes = dir->bytes, .records = dir->files};
+
     if (dir->options->progress)
-        dir->options->progress(dir->options->arg, dir->bytes, dir->files);
+        dir->options->progress(dir->options->arg, &progress);
 }
 
 /* Up to the size that the file had when it was opened: one that is written to all the time has an end, too. 0, or 1

@@ -206,8 +206,8 @@ int import_image_dir(const struct import_options *options, enum image_format for
 
 /* --- Streams ------------------------------------------------------------------------------------------------------ */
 
-static int copy_plain(int fd, uint64_t *size, struct plain *plain, const struct import_options *options,
-                      struct error *err)
+static int copy_plain(int fd, uint64_t *size, struct plain *plain, uint64_t input_size,
+                      const struct import_options *options, struct error *err)
 {
     uint64_t reported = 0;
     const void *bytes;
@@ -221,7 +221,7 @@ static int copy_plain(int fd, uint64_t *size, struct plain *plain, const struct 
         *size += (uint64_t)got;
         if (options->progress && plain_position(plain) - reported >= PROGRESS_STEP) {
             reported = plain_position(plain);
-            options->progress(options->arg, reported, 0);
+            options->progress(options->arg, &(struct import_progress){.bytes = reported, .size = input_size});
         }
     }
     return (int)got;
@@ -231,7 +231,7 @@ static int copy_plain(int fd, uint64_t *size, struct plain *plain, const struct 
  * on with that. */
 static int spool(struct input *input, const struct import_options *options, struct error *err)
 {
-    uint64_t size = 0;
+    uint64_t size = 0, whole = input_size(input);
     struct plain *plain;
     int fd = file_open_unnamed(store_directory(options->store));
 
@@ -239,7 +239,7 @@ static int spool(struct input *input, const struct import_options *options, stru
         return error_system(err, -fd, "a temporary file in %s", store_directory(options->store));
     int rc = plain_open(&plain, input, options->size_max ? options->size_max : IMPORT_SIZE_MAX, err);
     if (rc == 0) {
-        rc = copy_plain(fd, &size, plain, options, err);
+        rc = copy_plain(fd, &size, plain, whole, options, err);
         plain_close(plain);
     }
     if (rc == 0)

@@ -213,6 +213,14 @@ bool input_extent(int *fd, uint64_t *offset, uint64_t *size, const struct input 
     return true;
 }
 
+uint64_t input_size(const struct input *input)
+{
+    uint64_t offset, size;
+    int fd;
+
+    return input_extent(&fd, &offset, &size, input) ? input->skipped + size : 0;
+}
+
 int input_hash(struct input *input, struct error *err)
 {
     input->hasher = hasher_new();

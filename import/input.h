@@ -60,6 +60,9 @@ bool input_extent(int *fd, uint64_t *offset, uint64_t *size, const struct input 
 /* Before anything was read: take the digest of all bytes, in a thread of its own. */
 int input_hash(struct input *input, struct error *err);
 
+/* How many bytes there are from position 0 on, where they lie in a regular file; else 0. */
+uint64_t input_size(const struct input *input);
+
 /* Read what is left, and give the digest of all. Once. */
 int input_digest(struct digest *digest, struct input *input, struct error *err);
 

@@ -73,6 +73,7 @@ int tar_new(struct tar **tar, const struct import_options *options, struct input
     if (t) {
         t->options = options;
         t->input = input;
+        t->input_size = input_size(input);
         t->journal = journal_new(store_directory(options->store));
         t->values = t->notes.values = spool_new(store_directory(options->store));
     }
@@ -150,7 +151,14 @@ static void report_progress(struct tar *tar)
     if (!options->progress || position - tar->reported < PROGRESS_STEP)
         return;
     tar->reported = position;
-    options->progress(options->arg, position, tar->entries);
+    const struct import_progress progress = {
+        .bytes = position,
+        .size = tar->input_size,
+        .records = tar->entries,
+        .part = options->part,
+        .parts = options->parts,
+    };
+    options->progress(options->arg, &progress);
 }
 
 static int read_entries(struct tar *tar, struct error *err)

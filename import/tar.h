@@ -42,8 +42,9 @@ struct tar {
     struct member_path path, target;
     size_t prefix_size; /* of options->strip_prefix */
     uint64_t entries, placed, reported;
-    uint64_t holes;     /* bytes of them written so far */
-    uint64_t whiteouts; /* entries that would be */
+    uint64_t input_size; /* 0: nobody knows */
+    uint64_t holes;      /* bytes of them written so far */
+    uint64_t whiteouts;  /* entries that would be */
     uint64_t left_out;
     char first_why[512]; /* name and reason of the first that was left out */
     bool partial;
