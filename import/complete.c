@@ -139,8 +139,7 @@ static int join_tree(struct snapshot *snapshot, struct completing *c, const stru
         rc = tell_unknown(c, &whole, err);
     if (rc < 0)
         return rc;
-    join_over(c->builder, image, whole);
-    return builder_write(&snapshot->root, &snapshot->links, c->builder, c->options->store, err);
+    return join_write(&snapshot->root, &snapshot->links, c->builder, c->options->store, image, whole, err);
 }
 
 /* --- Frames ------------------------------------------------------------------------------------------------------- */
