@@ -229,7 +229,6 @@ static int write_made(struct writing *w, uint32_t number, const struct below_ent
 /* A directory that nobody mentioned, if there is any: something stands below it, or the tree below tells of it. */
 static int write_implicit(struct writing *w, uint32_t number, const struct below_entry *below, struct error *err)
 {
-    const struct place *place = place_at(w->builder->places, number);
     bool needed = is_needed(w, number);
     bool is_below = below && S_ISDIR(below->entry.mode);
     const struct entry made = {.mode = BUILDER_MADE_MODE, .size = ENTRY_DIRECTORY_SIZE, .flags = ENTRY_MADE};
