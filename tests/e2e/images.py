@@ -172,6 +172,7 @@ def hardlinks():
     yield "early-over-lower", Image([f(b"a", b"old")], [h(b"b", b"a"), f(b"a", b"new")])
     yield "kinds", Image([fifo(b"p"), h(b"q", b"p"), device(b"c", b"3", 1, 3), h(b"e", b"c"), device(b"b", b"4", 8, 1), h(b"g", b"b")])
     yield "over-directory", Image(tree() + [f(b"x")], [h(b"a", b"x")])
+    yield "through-what-goes", Image(tree() + [s(b"l", b"a"), s(b"m", b"l")], [h(b"l", b"l/old"), f(b"x")], [h(b"l", b"m/old")], refused=2)
     yield "out-of-what-goes", Image(tree(), [h(b"a", b"a/old"), f(b"x")], refused=1)
     yield "parents", Image([f(b"a"), h(b"p/q/b", b"a")])
     yield "one-overwritten", Image([f(b"a", b"1"), h(b"b", b"a"), h(b"c", b"b")], [f(b"b", b"2")])
@@ -232,7 +233,9 @@ def sparse(form):
 def strange():
     yield "global-header", Image([Entry(b"pax_global_header", b"g", pax_record(b"comment", b"unknown"), uid=0, gid=0, mtime=0), f(b"a")], twin=[[w(b"none"), f(b"a")]])
     yield "contiguous", Image([Entry(b"a", b"7", b"x"), f(b"b")], twin=[[f(b"a"), f(b"b")]])
-    yield "no-layers", Image([])
+    yield "empty-layer", Image([])
+    yield "empty-layers", Image([f(b"a/x")], [], [f(b"a/y")], [], [])
+    yield "no-change", Image(tree(), [w(b"none")], [d(b"none"), w(b"none/x")])
     yield "many-layers", Image(*[[f(b"f%d" % i), f(b"same", b"%d" % i), w(b"f%d" % (i - 3))] for i in range(60)])
     yield "copies", Image(tree(b"a") + tree(b"b") + tree(b"c/d"))
 

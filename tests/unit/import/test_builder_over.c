@@ -296,7 +296,7 @@ static struct tree write_over(bool *differs, struct store *store, struct tree be
         if (m->unknown[i])
             ok(builder_unknown(b, path, strlen(path), &err));
     }
-    builder_over(b, &(struct builder_base){.tree = below, .keep = m->keep, .agree = agree});
+    ok(builder_over(b, &(struct builder_base){.tree = below, .keep = m->keep, .agree = agree}, &err));
     ok(builder_write(&root, &links, b, store, &err));
     *differs = builder_differs(b);
     builder_free(b);
