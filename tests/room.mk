@@ -133,9 +133,9 @@ EXTRA_DIST += tests/e2e/damaged.py tests/e2e/images.py tests/e2e/make_images.py 
     tests/e2e/join.py tests/e2e/oci_layout.py tests/e2e/served.py tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py
 
 # The format once more, from its document alone.
-TESTS += tests/golden/images.sh tests/golden/second.sh
-dist_check_SCRIPTS += tests/golden/images.sh tests/golden/second.sh
-EXTRA_DIST += tests/golden/image tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
+TESTS += tests/golden/images.sh tests/golden/joins.sh tests/golden/second.sh
+dist_check_SCRIPTS += tests/golden/images.sh tests/golden/joins.sh tests/golden/second.sh
+EXTRA_DIST += tests/golden/image tests/golden/join tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh \
     tests/kernel/guest.sh tests/kernel/frame.sh
