@@ -72,13 +72,7 @@ const char *builder_path_problem(const char *path, size_t size)
 
 /* --- Over another tree -------------------------------------------------------------------------------------------- */
 
-void builder_over(struct builder *builder, const struct builder_base *base)
-{
-    builder->base = *base;
-}
-
-/* Before the first entry, if any comes: what the root of the tree below has is seen in the root until something hides
- * it. */
+/* What the root of the tree below has is seen in the root, until something hides it. */
 static int open_root(struct builder *builder, struct error *err)
 {
     struct tree_place root;
@@ -93,6 +87,12 @@ static int open_root(struct builder *builder, struct error *err)
         directory_at(builder->places, DIRECTORY_ROOT)->below = root.entry->subtree;
     tree_reader_rest(builder->base.reader);
     return result;
+}
+
+int builder_over(struct builder *builder, const struct builder_base *base, struct error *err)
+{
+    builder->base = *base;
+    return builder->rule == BUILDER_CHAIN && base->reader ? open_root(builder, err) : 0;
 }
 
 int builder_unknown(struct builder *builder, const char *path, size_t size, struct error *err)
@@ -117,11 +117,9 @@ int builder_unknown(struct builder *builder, const char *path, size_t size, stru
 static int put(struct builder *builder, uint64_t item, const struct journal_record *record, struct error *err)
 {
     struct refusal refusal = {.item = item};
-    int result = open_root(builder, err);
 
     builder->added++;
-    if (result == 0)
-        result = builder_put(builder, item, record, err);
+    int result = builder_put(builder, item, record, err);
     if (builder->base.reader)
         tree_reader_rest(builder->base.reader);
     if (result <= 0)

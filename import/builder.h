@@ -59,7 +59,7 @@ struct builder_base {
 };
 
 /* Before anything is added. */
-void builder_over(struct builder *builder, const struct builder_base *base);
+int builder_over(struct builder *builder, const struct builder_base *base, struct error *err);
 
 /* BUILDER_RECORDS: where nothing is said of this path (or only that it was made) and of nothing below it, it is as in
  * the tree below, with all that is there. The path has no problem. */

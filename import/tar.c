@@ -272,7 +272,7 @@ int tar_build(struct tar_build *build, struct tar *tar, struct error *err)
     int rc = builder ? 0 : error_system(err, ENOMEM, "%s", input_name(tar->input));
 
     if (rc == 0 && build->base)
-        builder_over(builder, build->base);
+        rc = builder_over(builder, build->base, err);
     if (rc == 0)
         rc = builder_play(builder, tar->journal, tar->journal_end, err);
     if (rc == 0)
