@@ -16,6 +16,7 @@
 /* Components that are passed because links lead through them, for all entries together: some seconds. Real layers have
  * some thousands of entries below links, such as /lib. */
 #define BUILDER_STEPS_MAX (1u << 27)
+#define BUILDER_LINK_STEPS 16      /* what following a link costs as much as: its target is read */
 #define BUILDER_WALK_LINKS_MAX 255 /* in one path */
 
 #define BUILDER_MADE_MODE (S_IFDIR | 0755)
@@ -35,7 +36,7 @@ struct builder {
     struct journal *journal;
     bool owns_journal;
     struct places *places;
-    struct builder_base base; /* reader NULL: there is none */
+    struct builder_base base; /* without a root there is none */
     struct buffer refusals;   /* struct refusal: not reported yet */
     struct buffer origins;    /* struct origin */
     uint64_t added, dangling;

@@ -110,12 +110,22 @@ static bool take_component(const char **name, size_t *size, struct way *way)
     return *size > 0;
 }
 
+/* Take steps off the budget of all entries. False: it is used up, for this one and those to come. */
+static bool pay(struct builder *builder, uint32_t steps)
+{
+    bool can = steps <= builder->steps_left;
+
+    builder->steps_left = can ? builder->steps_left - steps : 0;
+    return can;
+}
+
 /* A link stands in the directory: its target comes before what is left. */
-static int follow(struct way *way, uint32_t *directory, const char *target, size_t size)
+static int follow(struct way *way, uint32_t *directory, struct builder *builder, const char *target, size_t size)
 {
     if (size == 0)
         return BUILDER_BELOW_NON_DIR;
-    if (++way->links > BUILDER_WALK_LINKS_MAX || size + 1 + way->left > sizeof way->rest)
+    if (++way->links > BUILDER_WALK_LINKS_MAX || size + 1 + way->left > sizeof way->rest ||
+        !pay(builder, BUILDER_LINK_STEPS))
         return BUILDER_TOO_LONG;
     char *end = way->rest + sizeof way->rest;
     memmove(end - way->left, way->at, way->left);
@@ -139,7 +149,7 @@ static int pass_own(uint32_t *directory, struct way *way, struct builder *builde
     if (!(place->flags & PLACE_LINK))
         return BUILDER_BELOW_NON_DIR;
     int result = journal_read(&record, NULL, builder->journal, place->item - 1, err);
-    return result < 0 ? result : follow(way, directory, record.entry.target, record.entry.target_size);
+    return result < 0 ? result : follow(way, directory, builder, record.entry.target, record.entry.target_size);
 }
 
 /* Go through a place where nothing was put: what the tree below has is there, or a directory that nobody mentioned. */
@@ -151,7 +161,7 @@ static int pass_below(uint32_t *directory, struct way *way, struct builder *buil
     if (result < 0 && result != -ENOENT)
         return result;
     if (result == 0 && S_ISLNK(below->mode))
-        return follow(way, directory, below->target, below->target_size);
+        return follow(way, directory, builder, below->target, below->target_size);
     if (result == 0 && !S_ISDIR(below->mode))
         return BUILDER_BELOW_NON_DIR;
     return open_directory(directory, builder, number, err);
@@ -179,18 +189,27 @@ static int pass(uint32_t *directory, struct way *way, struct builder *builder, c
     return pass_below(directory, way, builder, number, err);
 }
 
-/* Whether ".." comes next; it is taken. */
-static bool take_dots(struct way *way)
+static bool is_dots(const char *name, size_t size)
 {
-    const char *at = way->at;
-    size_t left = way->left, size;
-    const char *name;
+    return size == 2 && name[0] == '.' && name[1] == '.';
+}
 
-    if (take_component(&name, &size, way) && size == 2 && name[0] == '.' && name[1] == '.')
-        return true;
-    way->at = at;
-    way->left = left;
-    return false;
+/* There is nothing below a file, so ".." there goes back over what was asked for: "file/x/../.." is where the file is.
+ * False: the path leads below it. */
+static bool leave_file(struct way *way, struct builder *builder)
+{
+    const char *name;
+    size_t size, depth = 1;
+
+    while (depth > 0 && take_component(&name, &size, way)) {
+        if (!pay(builder, 1))
+            return false;
+        if (is_dots(name, size))
+            depth--;
+        else if (size > 1 || name[0] != '.')
+            depth++;
+    }
+    return depth == 0;
 }
 
 int builder_walk(uint32_t *directory, struct builder *builder, const char *path, size_t size, struct error *err)
@@ -205,20 +224,18 @@ int builder_walk(uint32_t *directory, struct builder *builder, const char *path,
     way.links = 0;
     *directory = DIRECTORY_ROOT;
     while (result == 0 && take_component(&name, &length, &way)) {
-        if (way.links && builder->steps_left-- == 0) {
-            builder->steps_left = 0;
+        if (way.links && !pay(builder, 1))
             return BUILDER_TOO_LONG;
-        }
         if (length == 1 && name[0] == '.')
             continue;
-        if (length == 2 && name[0] == '.' && name[1] == '.') {
+        if (is_dots(name, length)) {
             if (*directory != DIRECTORY_ROOT)
                 *directory = place_at(builder->places, directory_at(builder->places, *directory)->place)->above;
             continue;
         }
         result = pass(directory, &way, builder, name, length, err);
-        if (result == BUILDER_BELOW_NON_DIR && take_dots(&way))
-            result = 0; /* "file/.." is where the file is */
+        if (result == BUILDER_BELOW_NON_DIR && leave_file(&way, builder))
+            result = 0;
     }
     return result;
 }
@@ -237,14 +254,15 @@ static int walk_to(uint32_t *directory, const char **name, size_t *size, struct 
 
 /* --- Standing ----------------------------------------------------------------------------------------------------- */
 
-static void touch(struct builder *builder, uint32_t number)
+/* `flags` hold for a place and all above it. */
+static void touch(struct builder *builder, uint32_t number, uint16_t flags)
 {
     for (;;) {
         struct place *place = place_at(builder->places, number);
 
-        if (place->flags & PLACE_TOUCHED)
+        if ((place->flags & flags) == flags)
             return;
-        place->flags |= PLACE_TOUCHED;
+        place->flags |= flags;
         if (number == PLACE_ROOT)
             return;
         number = directory_at(builder->places, place->above)->place;
@@ -262,7 +280,7 @@ static int stand(struct builder *builder, uint32_t number, uint64_t item, const 
     place->flags &= (uint16_t) ~(PLACE_DIR | PLACE_LINK | PLACE_MADE);
     place->flags |= (uint16_t)(S_ISDIR(entry->mode) ? PLACE_DIR : S_ISLNK(entry->mode) ? PLACE_LINK : 0);
     place->flags |= (uint16_t)(entry->flags & ENTRY_MADE ? PLACE_MADE : 0);
-    touch(builder, number);
+    touch(builder, number, entry->flags & ENTRY_MADE ? PLACE_TOUCHED : PLACE_TOUCHED | PLACE_SAID);
     if (builder->rule == BUILDER_RECORDS)
         return 0;
     if (S_ISDIR(entry->mode))

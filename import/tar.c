@@ -82,6 +82,13 @@ static int end_batch(void *store, struct error *err)
     return store_flush(store, err);
 }
 
+static int into_journal(void *journal, const struct journal_record *record, struct error *err)
+{
+    uint64_t item;
+
+    return journal_add(&item, journal, record, err);
+}
+
 int tar_new(struct tar **tar, const struct import_options *options, struct input *input, struct error *err)
 {
     struct tar *t = calloc(1, sizeof *t);
@@ -90,19 +97,22 @@ int tar_new(struct tar **tar, const struct import_options *options, struct input
     if (t) {
         t->options = options;
         t->input = input;
+        t->input_size = input_size(input);
         t->journal = journal_new(store_directory(options->store));
         t->values = t->notes.values = spool_new(store_directory(options->store));
     }
     if (!t || !t->journal || !t->values)
         error_system(err, ENOMEM, "%s", input_name(input));
     else
-        rc = options->strip_prefix ? prefix_check(&t->prefix_size, options->strip_prefix, err) : 0;
-    if (rc == 0)
-        input_before_wait(input, end_batch, options->store);
+        rc = options->strip_prefix ? prefix_check(&t->prefix_size, "--strip-prefix", options->strip_prefix, err) : 0;
     if (rc == 0)
         rc = blob_writer_new(&t->writer, options->store, err);
+    if (rc == 0 && !(t->arrivals = arrivals_new(t->writer, into_journal, t->journal)))
+        rc = error_system(err, ENOMEM, "%s", input_name(input));
     if (rc == 0)
         rc = plain_open(&t->plain, input, options->size_max, err);
+    if (rc == 0)
+        plain_before_wait(t->plain, end_batch, options->store);
     if (rc == 0)
         rc = open_archive(t, err);
     if (rc < 0)
@@ -119,6 +129,7 @@ void tar_free(struct tar *tar)
     if (tar->archive)
         archive_read_free(tar->archive);
     plain_close(tar->plain);
+    arrivals_free(tar->arrivals);
     blob_writer_free(tar->writer);
     xattrs_free(&tar->xattrs);
     record_set_free(&tar->notes);
@@ -159,12 +170,19 @@ static bool is_about_characters(struct archive *archive)
 static void report_progress(struct tar *tar)
 {
     const struct import_options *options = tar->options;
-    uint64_t position = input_position(tar->input);
+    uint64_t position = plain_position(tar->plain);
 
     if (!options->progress || position - tar->reported < PROGRESS_STEP)
         return;
     tar->reported = position;
-    options->progress(options->arg, position, tar->entries);
+    const struct import_progress progress = {
+        .bytes = position,
+        .size = tar->input_size,
+        .records = tar->entries,
+        .part = options->part,
+        .parts = options->parts,
+    };
+    options->progress(options->arg, &progress);
 }
 
 static int read_entries(struct tar *tar, struct error *err)
@@ -234,6 +252,8 @@ int tar_read(struct tar *tar, struct error *err)
                          tar->options->strip_prefix);
     if (rc == 0 && tar->partial)
         rc = note_partial(&tar->notes, "the archive is cut short", err);
+    if (rc == 0)
+        rc = arrivals_settle(tar->arrivals, err);
     tar->journal_end = journal_end(tar->journal);
     return rc < 0 ? rc : store_flush(tar->options->store, err);
 }

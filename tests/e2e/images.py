@@ -133,6 +133,8 @@ def symlinks():
     yield "missing-absolute", Image([d(b"a"), s(b"a/l", b"/no/where"), f(b"a/l/f")])
     yield "missing-and-back", Image([s(b"l", b"x/../y"), f(b"l/f")])
     yield "file-and-back", Image([f(b"f"), s(b"l", b"f/../y"), f(b"l/g")])
+    yield "file-and-far-back", Image([f(b"f"), s(b"l", b"f/./../y"), f(b"l/g"), s(b"m", b"f/x/./y/../../../z"), f(b"m/h")])
+    yield "below-file-by-link", Image([f(b"f"), s(b"l", b"f/x/../y"), f(b"l/g"), f(b"h")], refused=1)
     yield "chain", Image([d(b"d"), s(b"l1", b"d"), s(b"l2", b"l1"), d(b"e"), s(b"e/l3", b"../l2"), f(b"e/l3/f")])
     yield "chain-40", Image([d(b"d"), s(b"l0", b"d")] + [s(b"l%d" % i, b"l%d" % (i - 1)) for i in range(1, 41)] + [f(b"l40/f")])
     yield "loop", Image([s(b"l", b"m"), s(b"m", b"l"), f(b"l/f"), f(b"x")], refused=1)
