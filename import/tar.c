@@ -11,14 +11,38 @@
 #include <string.h>
 
 #define PROGRESS_STEP (1u << 20) /* bytes of the input between two reports */
+#define BLOCK 512u               /* of a tar */
 
 /* --- libarchive --------------------------------------------------------------------------------------------------- */
+
+/* Who does not close a tar leaves its last block as long as what is in it (umoci insert does). */
+static ssize_t fill_last_block(const void **bytes, struct tar *tar)
+{
+    static const uint8_t zeros[BLOCK];
+    size_t used = plain_size(tar->plain) % BLOCK;
+
+    if (!tar->is_named || tar->is_filled || used == 0)
+        return 0;
+    tar->is_filled = true;
+    *bytes = zeros;
+    return (ssize_t)(BLOCK - used);
+}
+
+/* What was filled up was the room behind the last content, and not a part of it. */
+static int check_filled(const struct tar *tar, struct error *err)
+{
+    if (!tar->is_filled || tar->content_size % BLOCK == plain_size(tar->plain) % BLOCK)
+        return 0;
+    return error_input(err, "%s: the archive is cut short", input_name(tar->input));
+}
 
 static la_ssize_t feed(struct archive *archive, void *arg, const void **bytes)
 {
     struct tar *tar = arg;
     ssize_t got = plain_next(bytes, tar->plain, tar->err);
 
+    if (got == 0)
+        return fill_last_block(bytes, tar);
     if (got < 0) {
         tar->failed = (int)got;
         archive_set_error(archive, (int)-got, "cannot read");
@@ -174,6 +198,7 @@ static int read_entries(struct tar *tar, struct error *err)
         if (rc != ARCHIVE_OK && (rc != ARCHIVE_WARN || !is_about_characters(tar->archive)))
             return tar_failed(tar, err);
         tar->entries++;
+        tar->content_size = (uint64_t)archive_entry_size(entry);
         result = tar_take(tar, entry, err);
         report_progress(tar);
     }
@@ -215,6 +240,8 @@ int tar_read(struct tar *tar, struct error *err)
         bool found_end = !plain_is_done(tar->plain);
 
         rc = read_rest(tar, err);
+        if (rc == 0)
+            rc = check_filled(tar, err);
         if (rc == 0 && !found_end)
             rc = check_end(tar, err);
     }
