@@ -2,7 +2,7 @@
 EXTRA_PROGRAMS = bench/make_frame bench/walk
 bench_make_frame_LDADD =
 bench_walk_LDADD =
-EXTRA_DIST += bench/run
+EXTRA_DIST += bench/import bench/run
 CLEANFILES += $(EXTRA_PROGRAMS)
 .PHONY: bench
 bench: confuse $(EXTRA_PROGRAMS)

@@ -76,9 +76,6 @@ const char *builder_path_problem(const char *path, size_t size)
 static int open_root(struct builder *builder, struct error *err)
 {
     struct tree_place root;
-
-    if (builder->rule != BUILDER_CHAIN || !builder->base.reader || builder->added > 0)
-        return 0;
     int result = tree_find(&root, builder->base.reader, builder->base.tree, 0, err);
 
     if (result == -ESTALE || result == -ENOENT)
@@ -307,10 +304,8 @@ static int prune(const struct settling *s, uint32_t directory)
 int builder_settle(struct builder *builder, builder_report report, void *arg, struct error *err)
 {
     const struct settling s = {builder, report, arg, err};
-    int result = open_root(builder, err);
+    int result = report_refusals(builder, report, arg, err);
 
-    if (result == 0)
-        result = report_refusals(builder, report, arg, err);
     if (result == 0 && builder->rule == BUILDER_RECORDS)
         result = prune(&s, DIRECTORY_ROOT);
     return result;
@@ -343,16 +338,29 @@ int builder_find(struct entry *entry, struct builder *builder, const char *path,
 }
 
 int builder_replace(struct builder *builder, const char *path, size_t size, const struct entry *entry,
-                    const struct entry_digests *digests, struct error *err)
+                    const struct entry_digests *digests, uint64_t tag, struct error *err)
 {
     struct place *place = place_at(builder->places, builder_place(builder, path, size));
-    struct journal_record record = {.path = path, .path_size = (uint16_t)size, .entry = *entry, .digests = *digests};
+    struct journal_record record = {
+        .path = path, .path_size = (uint16_t)size, .tag = tag, .entry = *entry, .digests = *digests};
     uint64_t item;
     int result = journal_add(&item, builder->journal, &record, err);
 
     if (result == 0)
         place->item = item + 1;
     return result;
+}
+
+bool builder_says(const struct builder *builder, const char *path, size_t size)
+{
+    uint32_t number = builder_place(builder, path, size);
+
+    return number && place_at(builder->places, number)->flags & PLACE_SAID;
+}
+
+bool builder_differs(const struct builder *builder)
+{
+    return builder->differs;
 }
 
 /* Paths come here that are clean but for components of more than 255 bytes, and those are not found. */

@@ -48,21 +48,21 @@ const char *builder_path_problem(const char *path, size_t size);
 
 /* The tree below. All of it is borrowed. */
 struct builder_base {
-    struct tree_reader *reader;
+    struct tree_reader *reader; /* BUILDER_CHAIN */
     struct tree tree;
     bool keep; /* what nothing is said of stays (an image's layers); else it is taken as deleted (a frame) */
-    /* BUILDER_RECORDS: an entry stands here and there; *entry may be changed to what shall stand. True: it has become
-     * the one below, and stays in that one's group of hard links. NULL: none ever does. */
-    bool (*agree)(void *arg, struct entry *entry, struct entry_digests *digests, const struct entry *below,
+    /* BUILDER_RECORDS: an entry stands here and there; *entry, which was added with `tag`, may be changed to what shall
+     * stand. True: it has become the one below, and stays in that one's group of hard links. NULL: none ever does. Of
+     * directories that were made, or that nobody mentioned, nobody is asked: the one below stands for them. */
+    bool (*agree)(uint64_t tag, struct entry *entry, struct entry_digests *digests, const struct entry *below,
                   const struct entry_digests *below_digests);
-    void *arg;
 };
 
-/* Before anything is added. */
+/* Before anything is added; with BUILDER_RECORDS, before it is written. */
 int builder_over(struct builder *builder, const struct builder_base *base, struct error *err);
 
-/* BUILDER_RECORDS: where nothing is said of this path (or only that it was made) and of nothing below it, it is as in
- * the tree below, with all that is there. The path has no problem. */
+/* BUILDER_RECORDS, settled: where nothing is said of this path and of nothing below it, it is as in the tree below,
+ * with all that is there. The path has no problem. */
 int builder_unknown(struct builder *builder, const char *path, size_t size, struct error *err);
 
 /* --- Adding ------------------------------------------------------------------------------------------------------- */
@@ -109,7 +109,10 @@ int builder_find(struct entry *entry, struct builder *builder, const char *path,
 
 /* Something else that stands there from now on; it is of the same type. */
 int builder_replace(struct builder *builder, const char *path, size_t size, const struct entry *entry,
-                    const struct entry_digests *digests, struct error *err);
+                    const struct entry_digests *digests, uint64_t tag, struct error *err);
+
+/* BUILDER_RECORDS: does anything stand at a path or below it that was not made? */
+bool builder_says(const struct builder *builder, const char *path, size_t size);
 
 /* follow_path() in the builder's tree; all calls together follow at most BUILDER_LINKS_MAX links. */
 int builder_resolve(char *resolved, struct builder *builder, const char *path, size_t size);
@@ -123,5 +126,8 @@ uint64_t builder_dangling(const struct builder *builder);
  * alone. */
 int builder_write(struct node_ref *root, struct node_ref *links, struct builder *builder, struct store *store,
                   struct error *err);
+
+/* BUILDER_RECORDS, written: is the tree certainly another one than without the tree below? */
+bool builder_differs(const struct builder *builder);
 
 #endif

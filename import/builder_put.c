@@ -255,14 +255,15 @@ static int walk_to(uint32_t *directory, const char **name, size_t *size, struct 
 
 /* --- Standing ----------------------------------------------------------------------------------------------------- */
 
-static void touch(struct builder *builder, uint32_t number)
+/* `flags` hold for a place and all above it. */
+static void touch(struct builder *builder, uint32_t number, uint16_t flags)
 {
     for (;;) {
         struct place *place = place_at(builder->places, number);
 
-        if (place->flags & PLACE_TOUCHED)
+        if ((place->flags & flags) == flags)
             return;
-        place->flags |= PLACE_TOUCHED;
+        place->flags |= flags;
         if (number == PLACE_ROOT)
             return;
         number = directory_at(builder->places, place->above)->place;
@@ -280,7 +281,7 @@ static int stand(struct builder *builder, uint32_t number, uint64_t item, const 
     place->flags &= (uint16_t) ~(PLACE_DIR | PLACE_LINK | PLACE_MADE);
     place->flags |= (uint16_t)(S_ISDIR(entry->mode) ? PLACE_DIR : S_ISLNK(entry->mode) ? PLACE_LINK : 0);
     place->flags |= (uint16_t)(entry->flags & ENTRY_MADE ? PLACE_MADE : 0);
-    touch(builder, number);
+    touch(builder, number, entry->flags & ENTRY_MADE ? PLACE_TOUCHED : PLACE_TOUCHED | PLACE_SAID);
     if (builder->rule == BUILDER_RECORDS)
         return 0;
     if (S_ISDIR(entry->mode))
@@ -310,7 +311,7 @@ static int make_place(uint32_t *number, struct builder *builder, const char *pat
     return *number ? 0 : builder_no_memory(err);
 }
 
-static bool same_attributes(const struct entry *a, const struct entry *b)
+bool builder_same(const struct entry *a, const struct entry *b)
 {
     return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid && a->size == b->size && a->mtime == b->mtime &&
            a->rdev_major == b->rdev_major && a->rdev_minor == b->rdev_minor && a->flags == b->flags &&
@@ -333,7 +334,7 @@ static int compare_with_first(struct builder *builder, const struct place *place
     int result = journal_read(&first, NULL, builder->journal, place->item - 1, err);
     if (result < 0)
         return result;
-    return same_attributes(&first.entry, &second) ? BUILDER_SAME : BUILDER_DUPLICATE;
+    return builder_same(&first.entry, &second) ? BUILDER_SAME : BUILDER_DUPLICATE;
 }
 
 static int put_entry(struct builder *builder, uint64_t item, const char *path, size_t size, const struct entry *entry,

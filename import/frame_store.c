@@ -31,6 +31,48 @@ static int store_raw(struct frame *frame, int64_t *id, struct digest *digest, st
     return rc;
 }
 
+static int tell_unknown(struct frame *frame, const char *path, size_t size, struct error *err)
+{
+    return builder_unknown(frame->builder, path, size, err);
+}
+
+/* The image that the capture was joined with before, where it was: a tag may have moved since, and the same frame is
+ * the same snapshot. Else the one that is called so. -ENOENT: it is not here. */
+static int find_image(struct join_image *image, const struct snapshot *snapshot, const struct frame *frame,
+                      struct error *err)
+{
+    struct store *store = frame->options->store;
+    struct snapshot earlier;
+    int rc = snapshot_find_capture(&earlier, store, snapshot, err);
+
+    if (rc == 0 && earlier.image)
+        return join_find_number(image, store, earlier.image, err);
+    return rc < 0 && rc != -ENOENT ? rc : join_find(image, store, frame->origin.image, err);
+}
+
+/* The tree, over the image if that is here. One that brings nothing is none that it was joined with, as when it comes
+ * later. */
+static int store_tree(struct snapshot *snapshot, struct frame *frame, struct error *err)
+{
+    struct store *store = frame->options->store;
+    struct join_image image;
+    bool differs;
+    int rc = frame->origin.image[0] ? find_image(&image, snapshot, frame, err) : -ENOENT;
+
+    if (rc == -ENOENT) {
+        snapshot->wants = frame->origin.image[0] ? frame->origin.image : NULL;
+        return builder_write(&snapshot->root, &snapshot->links, frame->builder, store, err);
+    }
+    if (rc == 0)
+        rc = frame_visit_unknown(frame, tell_unknown, err);
+    if (rc == 0)
+        rc = join_write_and_compare(&snapshot->root, &snapshot->links, &differs, frame->builder, store, &image,
+                                    !frame->has_files, err);
+    if (rc == 0 && differs)
+        snapshot->image = image.number;
+    return rc;
+}
+
 int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, struct error *err)
 {
     struct store *store = frame->options->store;
@@ -46,7 +88,7 @@ int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, st
     if (rc == 0)
         rc = configs_store(frame, err);
     if (rc == 0)
-        rc = builder_write(&snapshot->root, &snapshot->links, frame->builder, store, err);
+        rc = store_tree(snapshot, frame, err);
     if (rc == 0)
         rc = record_set_write(&snapshot->features, &frame->features, store, err);
     if (rc == 0)

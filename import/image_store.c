@@ -9,6 +9,8 @@
 #include "db/blob.h"
 #include "db/image.h"
 #include "import/builder.h"
+#include "import/complete.h"
+#include "import/join.h"
 #include "import/layer.h"
 
 #include <errno.h>
@@ -52,19 +54,22 @@ static int check_blob(const struct storing *s, const struct image_layer *layer, 
 static int import_layer(struct storing *s, size_t index, struct error *err)
 {
     const struct image_layer *layer = &s->content->layers[index];
+    struct import_options options = *s->options;
     struct input *input;
     uint64_t size;
     int rc = members_input(&input, &size, s->members, layer->member, err);
 
     if (rc < 0)
         return rc;
+    options.part = (unsigned)index + 1;
+    options.parts = (unsigned)s->content->count;
     if (layer->has_blob && size != layer->blob.size)
         rc = members_refuse(err, s->members, layer->member, "it has %llu bytes, its descriptor says %llu",
                             (unsigned long long)size, (unsigned long long)layer->blob.size);
     if (rc == 0 && layer->has_blob)
         rc = input_hash(input, err);
     if (rc == 0)
-        rc = layer_import(&s->alone[index], &s->chain[index], &s->report, s->options, input, &layer->diffid,
+        rc = layer_import(&s->alone[index], &s->chain[index], &s->report, &options, input, &layer->diffid,
                           index > 0 ? &s->chain[index - 1] : NULL, s->reader, err);
     if (rc == 0 && layer->has_blob)
         rc = check_blob(s, layer, input, err);
@@ -239,6 +244,19 @@ static int publish_all(struct storing *s, const char *format, const struct image
     return rc;
 }
 
+/* Frames that came before, by what they may call the image. */
+static int complete_frames(const struct storing *s, const struct image_target *targets, size_t count, struct error *err)
+{
+    char name[JOIN_NAME_SIZE];
+
+    join_name_of_digest(name, &s->content->config);
+    int rc = complete_waiting(s->options, name, err);
+    for (const struct image_target *t = targets; t < targets + count && rc == 0; t++)
+        if (t->tag && join_name_of_tag(name, t->namespace, t->tag))
+            rc = complete_waiting(s->options, name, err);
+    return rc;
+}
+
 int image_store(const struct image_content *content, const char *format, const struct image_target *targets,
                 size_t count, const struct members *members, const struct import_options *options,
                 struct tree_reader *reader, struct error *err)
@@ -251,5 +269,7 @@ int image_store(const struct image_content *content, const char *format, const s
 
     for (size_t i = s.known; i < content->count && rc == 0; i++)
         rc = import_layer(&s, i, err);
-    return rc < 0 ? rc : publish_all(&s, format, targets, count, err);
+    if (rc == 0)
+        rc = publish_all(&s, format, targets, count, err);
+    return rc < 0 ? rc : complete_frames(&s, targets, count, err);
 }

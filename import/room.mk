@@ -1,8 +1,10 @@
 noinst_LIBRARIES += libimport.a
 libimport_a_SOURCES = \
     import/acl.c import/acl.h \
+    import/arrivals.c import/arrivals.h \
     import/builder.c import/builder.h import/builder_below.c import/builder_links.c import/builder_parts.h \
     import/builder_put.c import/builder_write.c \
+    import/complete.c import/complete.h \
     import/configs.c import/configs.h \
     import/csv_row.c import/csv_row.h \
     import/detect.c import/detect.h \
@@ -10,7 +12,8 @@ libimport_a_SOURCES = \
     import/dir.c import/dir.h import/dir_file.c import/dir_walk.c \
     import/record_set.c import/record_set.h \
     import/file_record.c import/file_record.h \
-    import/frame.c import/frame.h import/frame_arrange.c import/frame_store.c import/frame_stream.c \
+    import/frame.c import/frame.h import/frame_arrange.c import/frame_origin.c \
+    import/frame_store.c import/frame_stream.c \
     import/image_archive.c import/image_layout.c import/image_legacy.c \
     import/image_content.c import/image_content.h \
     import/image_document.c import/image_document.h \
@@ -22,8 +25,8 @@ libimport_a_SOURCES = \
     import/import.h import/import_frame.c import/import_image.c import/import_tar.c \
     import/inodes.c import/inodes.h \
     import/gunzip.c import/gunzip.h \
-    import/hasher.c import/hasher.h \
     import/input.c import/input.h \
+    import/join.c import/join.h \
     import/journal.c import/journal.h \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
     import/layer.c import/layer.h \
@@ -39,4 +42,5 @@ libimport_a_SOURCES = \
     import/source_name.c import/source_name.h \
     import/spool.c import/spool.h \
     import/tar.c import/tar.h import/tar_entry.c \
+    import/unpack.c import/unpack.h \
     import/xattrs.c import/xattrs.h

@@ -1,9 +1,10 @@
-/* procedures.h - the handlers of NFS 3 and NLM 4, for the tables in program.c, and what several of them open with. */
+/* procedures.h - the handlers of NFS 3, NFSACL 3 and NLM 4, for the tables in program.c, and what several of them open with. */
 #ifndef NFSD_PROCEDURES_H
 #define NFSD_PROCEDURES_H
 
 #include "nfsd/export.h"
 #include "nfsd/nfs3.h"
+#include "nfsd/nfsacl.h"
 #include "nfsd/nlm4.h"
 #include "rpc/server.h"
 
@@ -32,6 +33,9 @@ NFSD_HANDLER(nfs3_access);
 NFSD_HANDLER(nfs3_fsstat);
 NFSD_HANDLER(nfs3_fsinfo);
 NFSD_HANDLER(nfs3_pathconf);
+/* acl.c */
+NFSD_HANDLER(nfsacl_getacl);
+NFSD_HANDLER(nfsacl_setacl);
 /* lookup.c */
 NFSD_HANDLER(nfs3_lookup);
 /* read.c */

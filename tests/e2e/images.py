@@ -6,7 +6,7 @@ Every entry that does not say otherwise is owned by its number in the image, and
 """
 import random
 
-from oci_layout import (Entry, device, directory, fifo, file, hardlink, opaque, pax_record, symlink, whiteout)
+from oci_layout import (Entry, Unclosed, device, directory, fifo, file, hardlink, opaque, pax_record, symlink, whiteout)
 
 SECOND = 10**9
 SERIALS = 100_000  # entries of one image at most: owners from here on were chosen by a case
@@ -23,7 +23,7 @@ def number(layers):
         entry.uid = serial if entry.uid is None else entry.uid
         entry.gid = serial if entry.gid is None else entry.gid
         entry.mtime = time_of(serial) if entry.mtime is None else entry.mtime
-    return layers
+    return list(layers)
 
 
 class Image:
@@ -31,8 +31,8 @@ class Image:
     without them, and confuse leaves them out. `twin`: layers that umoci is given instead, because it knows less."""
 
     def __init__(self, *layers, refused=0, twin=None):
-        self.layers = number([list(layer) for layer in layers])
-        self.twin = number([list(layer) for layer in twin]) if twin else self.layers
+        self.layers = number(layers)
+        self.twin = number(twin) if twin else self.layers
         self.refused = refused
 
 
@@ -237,6 +237,8 @@ def strange():
     yield "contiguous", Image([Entry(b"a", b"7", b"x"), f(b"b")], twin=[[f(b"a"), f(b"b")]])
     yield "empty-layer", Image([])
     yield "empty-layers", Image([f(b"a/x")], [], [f(b"a/y")], [], [])
+    yield "unclosed", Image(tree(), Unclosed([f(b"a/x", b"new\n")]), Unclosed([f(b"a/y", b"z" * 513)]), Unclosed([d(b"e")]),
+                            Unclosed([f(b"full", b"f" * 1024)]), [f(b"b")])
     yield "no-change", Image(tree(), [w(b"none")], [d(b"none"), w(b"none/x")])
     yield "many-layers", Image(*[[f(b"f%d" % i), f(b"same", b"%d" % i), w(b"f%d" % (i - 3))] for i in range(60)])
     yield "copies", Image(tree(b"a") + tree(b"b") + tree(b"c/d"))

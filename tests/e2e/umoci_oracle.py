@@ -47,7 +47,7 @@ def without(layers, left_out):
     """The layers less the entries of these numbers."""
     entries, kept = 0, []
     for layer in layers:
-        kept.append([entry for i, entry in enumerate(layer, entries) if i not in left_out])
+        kept.append(type(layer)(entry for i, entry in enumerate(layer, entries) if i not in left_out))
         entries += len(layer)
     return kept
 
