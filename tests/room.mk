@@ -41,6 +41,8 @@ unit_tests += tests/unit/import/test_dir
 unit_tests += tests/unit/import/test_frame
 unit_tests += tests/unit/import/test_golden
 unit_tests += tests/unit/import/test_image_documents
+unit_tests += tests/unit/import/test_image_memory
+tests_unit_import_test_image_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 unit_tests += tests/unit/import/test_image_reference
 unit_tests += tests/unit/import/test_image_select
 unit_tests += tests/unit/import/test_join
