@@ -130,8 +130,6 @@ endif
 endif
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
-EXTRA_DIST += tests/e2e/damaged.py tests/e2e/images.py tests/e2e/join.py tests/e2e/make_images.py tests/e2e/make_tree.py \
-    tests/e2e/oci_layout.py tests/e2e/on_terminal.py tests/e2e/served.py tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py
 EXTRA_DIST += tests/e2e/damaged.py tests/e2e/images.py tests/e2e/join.py tests/e2e/make_images.py \
     tests/e2e/make_tree.py tests/e2e/oci_layout.py tests/e2e/on_terminal.py tests/e2e/served.py \
     tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py
