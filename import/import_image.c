@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define PROGRESS_STEP (1u << 20) /* bytes of a stream between two reports */
+#define CACHE_SIZE (16u << 20)   /* bytes of nodes of the chain below: layers go along it, and seldom come back */
 
 struct importing {
     struct image_source *source;
@@ -139,7 +140,7 @@ static int import_all(struct importing *i, struct error *err)
     int rc = image_select(source, err);
 
     if (rc == 0)
-        rc = tree_cache_new(&i->cache, TREE_CACHE_DEFAULT, err);
+        rc = tree_cache_new(&i->cache, CACHE_SIZE, err);
     if (rc == 0)
         rc = tree_reader_new(&i->reader, source->options->store, i->cache, err);
     for (size_t o = 0; o < source->offer_count && rc == 0; o++)
