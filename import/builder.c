@@ -346,6 +346,11 @@ bool builder_says(const struct builder *builder, const char *path, size_t size)
     return number && place_at(builder->places, number)->flags & PLACE_SAID;
 }
 
+bool builder_differs(const struct builder *builder)
+{
+    return builder->differs;
+}
+
 /* Paths come here that are clean but for components of more than 255 bytes, and those are not found. */
 static const struct entry *probe(void *arg, const char *path, size_t size)
 {

@@ -40,6 +40,7 @@ struct builder {
     struct buffer refusals;   /* struct refusal: not reported yet */
     struct buffer origins;    /* struct origin */
     uint64_t added, dangling;
+    bool differs;         /* builder_differs() */
     uint32_t going;       /* a place where a hard link is about to stand: nothing is seen there, or through it */
     uint32_t link_groups; /* numbers given to groups of hard links */
     uint32_t steps_left;
@@ -60,6 +61,9 @@ int builder_walk(uint32_t *directory, struct builder *builder, const char *path,
 
 /* The place of a path that is there as it is, without following anything; 0: none. */
 uint32_t builder_place(const struct builder *builder, const char *path, size_t size);
+
+/* Do two entries of one name differ in nothing but what is below them? */
+bool builder_same(const struct entry *a, const struct entry *b);
 
 /* The path of a place into BUILDER_PATH_MAX + 1 bytes; returns its size. */
 size_t builder_path(char *path, const struct builder *builder, uint32_t place);

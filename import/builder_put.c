@@ -310,7 +310,7 @@ static int make_place(uint32_t *number, struct builder *builder, const char *pat
     return *number ? 0 : builder_no_memory(err);
 }
 
-static bool same_attributes(const struct entry *a, const struct entry *b)
+bool builder_same(const struct entry *a, const struct entry *b)
 {
     return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid && a->size == b->size && a->mtime == b->mtime &&
            a->rdev_major == b->rdev_major && a->rdev_minor == b->rdev_minor && a->flags == b->flags &&
@@ -333,7 +333,7 @@ static int compare_with_first(struct builder *builder, const struct place *place
     int result = journal_read(&first, NULL, builder->journal, place->item - 1, err);
     if (result < 0)
         return result;
-    return same_attributes(&first.entry, &second) ? BUILDER_SAME : BUILDER_DUPLICATE;
+    return builder_same(&first.entry, &second) ? BUILDER_SAME : BUILDER_DUPLICATE;
 }
 
 static int put_entry(struct builder *builder, uint64_t item, const char *path, size_t size, const struct entry *entry,

@@ -149,6 +149,11 @@ static uint32_t hash_of(const struct places *places, uint32_t directory, const c
     return (uint32_t)siphash(&key, name, size);
 }
 
+uint64_t places_hash(const struct places *places, const char *text, size_t size)
+{
+    return siphash(&places->key, text, size);
+}
+
 static uint32_t find(const struct places *places, uint32_t directory, uint32_t hash, const char *name, size_t size)
 {
     uint32_t number = places->buckets[hash & places->mask];
