@@ -116,7 +116,8 @@ def docker_archive(oracle, image):
     archive = oracle.path("docker.tar")
     if os.path.exists(archive):
         os.unlink(archive)
-    must("skopeo", "--insecure-policy", "copy", f"oci:{layout_of(oracle, image)}:latest", f"docker-archive:{archive}:example/image:1")
+    must("skopeo", "--insecure-policy", "copy", f"oci:{layout_of(oracle, image)}:latest",
+         f"docker-archive:{archive}:example/image:1")
     return archive
 
 
@@ -141,7 +142,7 @@ FORMS = {"directory": form_directory, "tar": form_tar, "stream": form_stream, "d
          "docker-stream": form_docker_stream, "docker-back": form_docker_back}
 
 
-# --- ------------------------------------------------------------------------------------------------------------------
+# --- The comparison ---------------------------------------------------------------------------------------------------
 
 class Oracle:
     def __init__(self, work):
