@@ -7,6 +7,7 @@
 #include "cli/terminal.h"
 #include "import/detect.h"
 #include "import/image_platform.h"
+#include "import/prefix.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 static struct {
     const char *namespace, *time, *format, *strip_prefix, *max_size, *ref, *platform;
+    struct text_list excluded;
     bool partial, strict, cross_mounts, no_veneer;
 } given;
 
@@ -23,6 +25,7 @@ static const struct option_spec OPTIONS[] = {
     {"time", 0, OPTION_TEXT, &given.time, "T", "when it was captured (RFC 3339), instead of the source's own"},
     {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content), frame, oci, docker, tar or dir"},
     {"strip-prefix", 0, OPTION_TEXT, &given.strip_prefix, "P", "the directory P becomes the root"},
+    {"excluded", 0, OPTION_TEXTS, &given.excluded, "P", "the crawler left out P, too: there a frame is as its image"},
     {"ref", 0, OPTION_TEXT, &given.ref, "NAME", "of several images those of this name or tag"},
     {"platform", 0, OPTION_TEXT, &given.platform, "P", "of an image for several: OS/ARCH[/VARIANT], or all"},
     {"max-size", 0, OPTION_TEXT, &given.max_size, "BYTES", "at most, uncompressed (1T; K, M, G, T behind a number)"},
@@ -107,12 +110,17 @@ static int check_options(struct import_options *options, struct error *err)
         return error_usage(err, "--max-size %s is no size such as 20G", given.max_size);
     if (given.platform && strcmp(given.platform, "all") != 0 && !platform_parse(&platform, given.platform))
         return error_usage(err, "--platform %s is no platform such as linux/arm64, nor all", given.platform);
+    for (size_t i = 0, size; i < given.excluded.count; i++)
+        if (prefix_check(&size, "--excluded", given.excluded.texts[i], err) < 0)
+            return -EINVAL;
     options->has_time = given.time;
     options->namespace = given.namespace;
     options->strip_prefix = given.strip_prefix;
     options->partial = given.partial;
     options->strict = given.strict;
     options->cross_mounts = given.cross_mounts;
+    options->excluded = given.excluded.texts;
+    options->excluded_count = given.excluded.count;
     options->ref = given.ref;
     options->platform = given.platform;
     return 0;
@@ -217,6 +225,8 @@ static bool is_directory(const char *name)
 /* What is chosen among images must not be forgotten where there are none. */
 static int check_choice(const struct importing *i, const struct import_options *options, struct error *err)
 {
+    if (i->format != SOURCE_FRAME && options->excluded_count)
+        return error_usage(err, "%s: --excluded is for frames, which this is not", i->name);
     if (FORMATS[i->format].is_image || (!options->ref && !options->platform))
         return 0;
     return error_usage(err, "%s: --ref and --platform are for images, which this is not", i->name);
@@ -291,9 +301,10 @@ const struct command command_import = {
         "more of them; images: an OCI image layout (a directory, or a tar of one) or what docker save writes; a tar;\n"
         "or a directory. They are told apart by content; tars may be compressed; - is standard input. Prints\n"
         "`ID NAMESPACE TIME` for each, once it is durable. The same source again gives the same id and adds nothing.\n"
-        "Content that a frame does not hold is known to be absent, never made up. Of a directory all is taken that is\n"
-        "in it, but for what is mounted inside. Of images all are taken, each for the machine's own platform if there\n"
-        "are several; layers that are in the store are not read again.\n\n"
+        "Content that a frame does not hold is its image's, where the file agrees with the image; an image that comes\n"
+        "later completes the frames before it. Else it is known to be absent, never made up. Of a directory all is\n"
+        "taken that is in it, but for what is mounted inside. Of images all are taken, each for the machine's own\n"
+        "platform if there are several; layers that are in the store are not read again.\n\n"
         "    confuse import frame.csv.gz\n"
         "    confuse import --namespace web-1 /srv/web-1/rootfs\n"
         "    zcat crawl/*.gz | confuse import -\n"

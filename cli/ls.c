@@ -3,6 +3,7 @@
 #include "base/timestamp.h"
 #include "cli/terminal.h"
 #include "cli/view.h"
+#include "tree/known.h"
 #include "tree/manifest.h"
 
 #include <errno.h>
@@ -17,10 +18,15 @@ static const struct option_spec OPTIONS[] = {
     {0},
 };
 
+/* Columns that the words of known.h need, with those of images and without. */
+#define KNOWN_WIDTH_IMAGE 14
+#define KNOWN_WIDTH 8
+
 struct listing {
     struct view *view;
     size_t base; /* bytes of the listed directory's own path, as far as names are shown without it */
     struct buffer line;
+    struct known *known;
     struct error *err;
 };
 
@@ -56,7 +62,7 @@ static enum colour colour_of(const struct entry *entry)
     return entry->flags & ENTRY_ABSENT ? COLOUR_DIM : COLOUR_NONE;
 }
 
-static void print_long(const struct tree_place *place)
+static void print_long(const struct tree_place *place, const char *known, int width)
 {
     const struct entry *entry = place->entry;
     char mode[11], time[TIMESTAMP_TEXT_SIZE], size[32];
@@ -67,15 +73,14 @@ static void print_long(const struct tree_place *place)
         snprintf(size, sizeof size, "%u,%u", entry->rdev_major, entry->rdev_minor);
     else
         snprintf(size, sizeof size, "%llu", (unsigned long long)entry->size);
-    printf("%s %3u %5u %5u %10s %s %-8s ", mode, place->nlink, entry->uid, entry->gid, size, time,
-           manifest_known(entry));
+    printf("%s %3u %5u %5u %10s %s %-*s ", mode, place->nlink, entry->uid, entry->gid, size, time, width, known);
 }
 
-static int show_json(struct listing *l, const struct tree_step *step)
+static int show_json(struct listing *l, const struct tree_step *step, const char *known)
 {
     buffer_clear(&l->line);
     jsonl_begin(&l->line);
-    int result = manifest_members(&l->line, l->view->reader, step, l->err);
+    int result = manifest_members(&l->line, l->view->reader, step, known, l->err);
     jsonl_end(&l->line);
     return result < 0 ? result : view_print(NULL, l->line.bytes, l->line.size);
 }
@@ -84,11 +89,13 @@ static int show_line(void *arg, const struct tree_step *step)
 {
     struct listing *l = arg;
     const struct entry *entry = step->place.entry;
+    const char *known;
+    int result = known_of(&known, l->known, step, l->err);
 
-    if (step->size <= l->base) /* the listed directory itself */
-        return 0;
+    if (result < 0 || step->size <= l->base) /* the listed directory itself */
+        return result;
     if (long_form)
-        print_long(&step->place);
+        print_long(&step->place, known, l->view->snapshot.image ? KNOWN_WIDTH_IMAGE : KNOWN_WIDTH);
     fputs(colour(colour_of(entry)), stdout);
     print_text(step->path + l->base, step->size - l->base);
     fputs(colour(COLOUR_NONE), stdout);
@@ -103,8 +110,10 @@ static int show_line(void *arg, const struct tree_step *step)
 static int show_json_line(void *arg, const struct tree_step *step)
 {
     struct listing *l = arg;
+    const char *known;
+    int result = known_of(&known, l->known, step, l->err);
 
-    return step->size <= l->base ? 0 : show_json(l, step);
+    return result < 0 || step->size <= l->base ? result : show_json(l, step, known);
 }
 
 static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)
@@ -122,8 +131,11 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
     size_t size = strlen(view.path);
     if (S_ISDIR(place.entry->mode))
         listing.base = size > 1 ? size + 1 : 1;
-    result = tree_visit(view.reader, &place, view.path, recursive, invocation->json ? show_json_line : show_line,
-                        &listing, err);
+    result = known_new(&listing.known, view.reader, &view.snapshot, err);
+    if (result == 0)
+        result = tree_visit(view.reader, &place, view.path, recursive, invocation->json ? show_json_line : show_line,
+                            &listing, err);
+    known_free(listing.known);
     buffer_free(&listing.line);
     return result;
 }
@@ -133,7 +145,8 @@ const struct command command_ls = {
     .arguments = "SNAP[:PATH]",
     .summary = "List a directory of a snapshot",
     .help = "With -R each line is a path below PATH. The last column of -l but the name tells how the file is known:\n"
-            "captured, made, lossy or absent (its content was not captured; reading it over NFS is refused).\n\n"
+            "captured, image, image-unproven, made, lossy or absent (nobody has its content; reading it over NFS is "
+            "refused).\n\n"
             "    confuse ls -l 0ef2e08e:/etc\n"
             "    confuse ls -lR prod/web-1@latest | grep rwsr\n",
     .options = OPTIONS,

@@ -8,12 +8,14 @@
 #include "db/image.h"
 #include "import/json.h"
 #include "tree/features.h"
+#include "tree/known.h"
 #include "tree/manifest.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#define KNOWN_WORDS 6               /* known.h has so many */
 #define TYPES_MAX 256               /* distinct types of records that are counted one by one */
 #define TYPE_SIZE_MAX 64            /* of a type's name, as shown */
 #define LAYERS_SIZE_MAX (64u << 20) /* bytes of a layers.json; real ones have some kilobytes */
@@ -24,8 +26,8 @@ struct counted {
 };
 
 struct summary {
-    struct counted types[8]; /* by type of file */
-    struct counted known[4]; /* regular files, by how their content is known */
+    struct counted types[8];           /* by type of file */
+    struct counted known[KNOWN_WORDS]; /* regular files, by how their content is known */
     struct counted records[TYPES_MAX];
     size_t type_count, known_count, record_count;
     uint64_t names, linked; /* that are hard links, and of how many files */
@@ -33,6 +35,8 @@ struct summary {
     struct image image;     /* where the snapshot has one */
     uint64_t layers;
     struct buffer tags; /* as text */
+    struct known *reading;
+    struct error *err;
 };
 
 static void count(struct counted *list, size_t *used, size_t room, const char *name, size_t size)
@@ -58,8 +62,11 @@ static int count_entry(void *arg, const struct tree_step *step)
     struct summary *s = arg;
     const struct tree_place *place = &step->place;
     const struct entry *entry = place->entry;
-    const char *type = manifest_type(entry->mode), *known = manifest_known(entry);
+    const char *type = manifest_type(entry->mode), *known;
+    int result = known_of(&known, s->reading, step, s->err);
 
+    if (result < 0)
+        return result;
     count(s->types, &s->type_count, 8, type, strlen(type));
     if (!S_ISDIR(entry->mode) && place->nlink > 1) {
         s->names++;
@@ -67,7 +74,7 @@ static int count_entry(void *arg, const struct tree_step *step)
     }
     if (!S_ISREG(entry->mode))
         return 0;
-    count(s->known, &s->known_count, 4, known, strlen(known));
+    count(s->known, &s->known_count, KNOWN_WORDS, known, strlen(known));
     if (entry->content && place->file == place->rank)
         s->held += entry->size;
     return 0;
@@ -242,8 +249,12 @@ static int print_json(struct view *view, const struct summary *summary, struct e
 
 static int show(struct summary *summary, struct view *view, bool json, struct error *err)
 {
-    int result = tree_visit_all(view->reader, tree_of_snapshot(&view->snapshot), count_entry, summary, err);
+    int result = known_new(&summary->reading, view->reader, &view->snapshot, err);
 
+    summary->err = err;
+    if (result == 0)
+        result = tree_visit_all(view->reader, tree_of_snapshot(&view->snapshot), count_entry, summary, err);
+    known_free(summary->reading);
     if (result == 0)
         result = features_visit(view->store, view->snapshot.features.id, NULL, count_record, summary, err);
     if (result == 0)
@@ -271,11 +282,14 @@ const struct command command_show = {
     .name = "show",
     .arguments = "SNAP",
     .summary = "Show where a snapshot came from and what is in it",
-    .help = "\"content\" counts regular files by how their content is known: captured, made, lossy, absent.\n"
-            "\"links\" are names of files that have several (hard links); \"held\" counts the content of these once.\n"
-            "\"image\" is what it is, or what a frame was joined with.\n\n"
-            "    confuse show prod/web-1@latest\n"
-            "    confuse show docker.io/library/nginx:1.25\n"
-            "    confuse show prod/web-1@2017-03      the newest one of March 2017 or before\n",
+    .help =
+        "\"content\" counts regular files by how their content is known: captured, image (of the image that the\n"
+        "frame was joined with), image-unproven (the same, but a hostile container may have changed it), made, lossy,\n"
+        "absent.\n"
+        "\"links\" are names of files that have several (hard links); \"held\" counts the content of these once.\n"
+        "\"image\" is what it is, or what a frame was joined with.\n\n"
+        "    confuse show prod/web-1@latest\n"
+        "    confuse show docker.io/library/nginx:1.25\n"
+        "    confuse show prod/web-1@2017-03      the newest one of March 2017 or before\n",
     .run = run,
 };

@@ -16,6 +16,8 @@
 #define CANDIDATES_MAX 5 /* shown of an ambiguous prefix */
 
 static const char FIND_ID[] = SELECT_SNAPSHOTS " WHERE s.id = ?1";
+static const char FIND_CAPTURE[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND s.time = ?2 AND s.source IS ?3"
+                                                    " ORDER BY s.number DESC LIMIT 1";
 static const char FIND_RANGE[] = SELECT_SNAPSHOTS " WHERE s.id BETWEEN ?1 AND ?2 ORDER BY s.id LIMIT ?3";
 static const char FIND_NEWEST[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND s.time <= ?2"
                                                    " ORDER BY s.time DESC, s.number DESC LIMIT 1";
@@ -69,6 +71,20 @@ int snapshot_find(struct snapshot *snapshot, struct store *store, const uint8_t 
         return -EIO;
     sqlite3_bind_blob(find, 1, id, SNAPSHOT_ID_SIZE, SQLITE_STATIC);
     return snapshot_keep_row(snapshot, store, find, err);
+}
+
+int snapshot_find_capture(struct snapshot *newest, struct store *store, const struct snapshot *capture,
+                          struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_CAPTURE, err);
+
+    if (!find)
+        return -EIO;
+    sqlite3_bind_text(find, 1, capture->namespace, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(find, 2, (int64_t)capture->time);
+    if (capture->has_source)
+        sql_bind_digest(find, 3, &capture->source);
+    return snapshot_keep_row(newest, store, find, err);
 }
 
 /* The ids that begin with these hex digits lie between the prefix filled up with 0 and with f. */

@@ -48,6 +48,10 @@ int snapshot_publish(bool *is_new, struct snapshot *snapshot, struct store *stor
 int snapshot_find(struct snapshot *snapshot, struct store *store, const uint8_t id[SNAPSHOT_ID_SIZE],
                   struct error *err);
 
+/* The newest of all that have the namespace, time and source of a capture. As snapshot_find(). */
+int snapshot_find_capture(struct snapshot *newest, struct store *store, const struct snapshot *capture,
+                          struct error *err);
+
 /* By SNAP as the command line has it: an id, a unique prefix of it (>= 8 digits), NS@latest, NS@TIME, NS:TAG. A
  * namespace may hold ':' and '@': a time behind the last '@' is a time; else a tag stands behind the last ':'.
  * Error (-EBADMSG): unknown, or ambiguous with the candidates listed. */

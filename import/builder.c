@@ -72,11 +72,6 @@ const char *builder_path_problem(const char *path, size_t size)
 
 /* --- Over another tree -------------------------------------------------------------------------------------------- */
 
-void builder_over(struct builder *builder, const struct builder_base *base)
-{
-    builder->base = *base;
-}
-
 /* What the root of the tree below has is seen in the root, until something hides it. */
 static int open_root(struct builder *builder, struct error *err)
 {
@@ -87,7 +82,14 @@ static int open_root(struct builder *builder, struct error *err)
         return error_system(err, EIO, "a tree is missing from the store");
     if (result == 0)
         directory_at(builder->places, DIRECTORY_ROOT)->below = root.entry->subtree;
+    tree_reader_rest(builder->base.reader);
     return result;
+}
+
+int builder_over(struct builder *builder, const struct builder_base *base, struct error *err)
+{
+    builder->base = *base;
+    return builder->rule == BUILDER_CHAIN && base->reader ? open_root(builder, err) : 0;
 }
 
 int builder_unknown(struct builder *builder, const char *path, size_t size, struct error *err)
@@ -112,13 +114,9 @@ int builder_unknown(struct builder *builder, const char *path, size_t size, stru
 static int put(struct builder *builder, uint64_t item, const struct journal_record *record, struct error *err)
 {
     struct refusal refusal = {.item = item};
-    int result = 0;
 
-    if (builder->rule == BUILDER_CHAIN && builder->base.reader && builder->added == 0)
-        result = open_root(builder, err);
     builder->added++;
-    if (result == 0)
-        result = builder_put(builder, item, record, err);
+    int result = builder_put(builder, item, record, err);
     if (builder->base.reader)
         tree_reader_rest(builder->base.reader);
     if (result <= 0)
@@ -162,9 +160,8 @@ int builder_link(struct builder *builder, const char *path, size_t size, const c
     return add(builder, &record, err);
 }
 
-int builder_play(struct builder *builder, struct journal *journal, struct error *err)
+int builder_play(struct builder *builder, struct journal *journal, uint64_t end, struct error *err)
 {
-    uint64_t end = journal_end(journal);
     struct journal_record record;
     int result = 0;
 
@@ -183,6 +180,11 @@ int builder_play(struct builder *builder, struct journal *journal, struct error 
 uint64_t builder_added(const struct builder *builder)
 {
     return builder->added;
+}
+
+uint64_t builder_dangling(const struct builder *builder)
+{
+    return builder->dangling;
 }
 
 /* --- Settling ----------------------------------------------------------------------------------------------------- */
@@ -324,16 +326,24 @@ int builder_find(struct entry *entry, struct builder *builder, const char *path,
 }
 
 int builder_replace(struct builder *builder, const char *path, size_t size, const struct entry *entry,
-                    const struct entry_digests *digests, struct error *err)
+                    const struct entry_digests *digests, uint64_t tag, struct error *err)
 {
     struct place *place = place_at(builder->places, builder_place(builder, path, size));
-    struct journal_record record = {.path = path, .path_size = (uint16_t)size, .entry = *entry, .digests = *digests};
+    struct journal_record record = {
+        .path = path, .path_size = (uint16_t)size, .tag = tag, .entry = *entry, .digests = *digests};
     uint64_t item;
     int result = journal_add(&item, builder->journal, &record, err);
 
     if (result == 0)
         place->item = item + 1;
     return result;
+}
+
+bool builder_says(const struct builder *builder, const char *path, size_t size)
+{
+    uint32_t number = builder_place(builder, path, size);
+
+    return number && place_at(builder->places, number)->flags & PLACE_SAID;
 }
 
 /* Paths come here that are clean but for components of more than 255 bytes, and those are not found. */

@@ -48,21 +48,21 @@ const char *builder_path_problem(const char *path, size_t size);
 
 /* The tree below. All of it is borrowed. */
 struct builder_base {
-    struct tree_reader *reader;
+    struct tree_reader *reader; /* BUILDER_CHAIN */
     struct tree tree;
     bool keep; /* what nothing is said of stays (an image's layers); else it is taken as deleted (a frame) */
-    /* BUILDER_RECORDS: an entry stands here and there; *entry may be changed to what shall stand. True: it has become
-     * the one below, and stays in that one's group of hard links. NULL: none ever does. */
-    bool (*agree)(void *arg, struct entry *entry, struct entry_digests *digests, const struct entry *below,
+    /* BUILDER_RECORDS: an entry stands here and there; *entry, which was added with `tag`, may be changed to what shall
+     * stand. True: it has become the one below, and stays in that one's group of hard links. NULL: none ever does. Of
+     * directories that were made, or that nobody mentioned, nobody is asked: the one below stands for them. */
+    bool (*agree)(uint64_t tag, struct entry *entry, struct entry_digests *digests, const struct entry *below,
                   const struct entry_digests *below_digests);
-    void *arg;
 };
 
-/* Before anything is added. */
-void builder_over(struct builder *builder, const struct builder_base *base);
+/* Before anything is added; with BUILDER_RECORDS, before it is written. */
+int builder_over(struct builder *builder, const struct builder_base *base, struct error *err);
 
-/* BUILDER_RECORDS: where nothing is said of this path (or only that it was made) and of nothing below it, it is as in
- * the tree below, with all that is there. The path has no problem. */
+/* BUILDER_RECORDS, settled: where nothing is said of this path and of nothing below it, it is as in the tree below,
+ * with all that is there. The path has no problem. */
 int builder_unknown(struct builder *builder, const char *path, size_t size, struct error *err);
 
 /* --- Adding ------------------------------------------------------------------------------------------------------- */
@@ -78,13 +78,14 @@ int builder_add(struct builder *builder, const char *path, size_t size, const st
 int builder_link(struct builder *builder, const char *path, size_t size, const char *target, size_t target_size,
                  uint64_t tag, struct error *err);
 
-/* Add all that a journal holds, which is borrowed as long as the builder lives; instead of the calls above. */
-int builder_play(struct builder *builder, struct journal *journal, struct error *err);
+/* Add all that a journal holds before `end`; instead of the calls above. The journal is borrowed as long as the builder
+ * lives, and what the builder itself has to say is appended to it. */
+int builder_play(struct builder *builder, struct journal *journal, uint64_t end, struct error *err);
 
 /* What settling leaves out. */
 enum builder_conflict {
     BUILDER_SAME = 1,      /* not reported: the path was there before, with the same attributes */
-    BUILDER_DUPLICATE, /* BUILDER_RECORDS: the path was there before, with other attributes */
+    BUILDER_DUPLICATE,     /* BUILDER_RECORDS: the path was there before, with other attributes */
     BUILDER_BELOW_NON_DIR, /* something above it is no directory */
     BUILDER_ROOT_NON_DIR,  /* it is the root, and no directory */
     BUILDER_DANGLING,      /* a hard link to a directory, or to nothing */
@@ -108,13 +109,18 @@ int builder_find(struct entry *entry, struct builder *builder, const char *path,
 
 /* Something else that stands there from now on; it is of the same type. */
 int builder_replace(struct builder *builder, const char *path, size_t size, const struct entry *entry,
-                    const struct entry_digests *digests, struct error *err);
+                    const struct entry_digests *digests, uint64_t tag, struct error *err);
+
+/* BUILDER_RECORDS: does anything stand at a path or below it that was not made? */
+bool builder_says(const struct builder *builder, const char *path, size_t size);
 
 /* follow_path() in the builder's tree; all calls together follow at most BUILDER_LINKS_MAX links. */
 int builder_resolve(char *resolved, struct builder *builder, const char *path, size_t size);
 
-/* How many entries were added so far, whatever became of them. */
+/* How many entries were added so far, whatever became of them; BUILDER_LAYER: how many are hard links to what the layer
+ * lacks. */
 uint64_t builder_added(const struct builder *builder);
+uint64_t builder_dangling(const struct builder *builder);
 
 /* Write the tree and the groups of hard links into the store (batches); *root is the leaf that holds the root's entry
  * alone. */

@@ -104,13 +104,16 @@ static bool shows_below(const struct builder *builder, uint32_t directory)
 /* Is the name at a place still the one below? */
 static bool is_as_below(const struct builder *builder, const struct place *place)
 {
-    return place->item ? (place->flags & PLACE_AS_BELOW) != 0 : shows_below(builder, place->above);
+    return place->item || builder->rule == BUILDER_RECORDS ? (place->flags & PLACE_AS_BELOW) != 0
+                                                           : shows_below(builder, place->above);
 }
 
 static bool stands(const struct builder *builder, const char *path, size_t size)
 {
     uint32_t directory = DIRECTORY_ROOT;
 
+    if (place_at(builder->places, PLACE_ROOT)->flags & PLACE_ALL_BELOW)
+        return true;
     for (const char *at = path, *end = path + size;;) {
         const char *slash = memchr(at, '/', (size_t)(end - at));
         uint32_t number = places_find(builder->places, directory, at, (size_t)((slash ? slash : end) - at));
@@ -369,7 +372,7 @@ int builder_write_links(struct node_ref *links, struct builder *builder, struct 
                         const struct link_name *names, size_t count, struct error *err)
 {
     struct linking l = {.builder = builder, .store = store};
-    int64_t below = builder->base.reader ? builder->base.tree.links : 0;
+    int64_t below = builder->base.tree.links;
     int result = gather_names(&l, names, count, err);
 
     if (result == 0)

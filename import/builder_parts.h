@@ -35,10 +35,11 @@ struct builder {
     struct journal *journal;
     bool owns_journal;
     struct places *places;
-    struct builder_base base; /* reader NULL: there is none */
+    struct builder_base base; /* without a root there is none */
     struct buffer refusals;   /* struct refusal: not reported yet */
     struct buffer origins;    /* struct origin */
-    uint64_t added;
+    uint64_t added, dangling;
+    uint32_t going;       /* a place where a hard link is about to stand: nothing is seen there, or through it */
     uint32_t link_groups; /* numbers given to groups of hard links */
     uint32_t steps_left;
     unsigned links_left; /* that builder_resolve() may still follow */

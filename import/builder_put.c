@@ -166,6 +166,8 @@ static int pass(uint32_t *directory, struct way *way, struct builder *builder, c
     if (!number)
         return builder_no_memory(err);
     const struct place *place = place_at(builder->places, number);
+    if (number == builder->going)
+        return BUILDER_BELOW_NON_DIR;
     if (builder->rule == BUILDER_RECORDS)
         return open_directory(directory, builder, number, err);
     if (place->item)
@@ -235,14 +237,15 @@ static int walk_to(uint32_t *directory, const char **name, size_t *size, struct 
 
 /* --- Standing ----------------------------------------------------------------------------------------------------- */
 
-static void touch(struct builder *builder, uint32_t number)
+/* `flags` hold for a place and all above it. */
+static void touch(struct builder *builder, uint32_t number, uint16_t flags)
 {
     for (;;) {
         struct place *place = place_at(builder->places, number);
 
-        if (place->flags & PLACE_TOUCHED)
+        if ((place->flags & flags) == flags)
             return;
-        place->flags |= PLACE_TOUCHED;
+        place->flags |= flags;
         if (number == PLACE_ROOT)
             return;
         number = directory_at(builder->places, place->above)->place;
@@ -260,7 +263,7 @@ static int stand(struct builder *builder, uint32_t number, uint64_t item, const 
     place->flags &= (uint16_t) ~(PLACE_DIR | PLACE_LINK | PLACE_MADE);
     place->flags |= (uint16_t)(S_ISDIR(entry->mode) ? PLACE_DIR : S_ISLNK(entry->mode) ? PLACE_LINK : 0);
     place->flags |= (uint16_t)(entry->flags & ENTRY_MADE ? PLACE_MADE : 0);
-    touch(builder, number);
+    touch(builder, number, entry->flags & ENTRY_MADE ? PLACE_TOUCHED : PLACE_TOUCHED | PLACE_SAID);
     if (builder->rule == BUILDER_RECORDS)
         return 0;
     if (S_ISDIR(entry->mode))
@@ -385,7 +388,7 @@ static int link_to(struct linked *linked, struct builder *builder, const char *p
     if (result != 0)
         return result < 0 ? result : BUILDER_DANGLING;
     const struct place *place = place_at(builder->places, number);
-    if (place->flags & PLACE_DIR || (!place->item && place->directory))
+    if (number == builder->going || place->flags & PLACE_DIR || (!place->item && place->directory))
         return BUILDER_DANGLING;
     if (!place->item)
         return link_to_below(linked, builder, number, err);
@@ -402,6 +405,7 @@ static int put_absent(struct builder *builder, const struct journal_record *reco
     char path[BUILDER_PATH_MAX];
     uint64_t item;
 
+    builder->dangling++;
     memcpy(path, record->path, record->path_size);
     absent.path = path;
     absent.link = NULL;
@@ -414,17 +418,21 @@ static int put_absent(struct builder *builder, const struct journal_record *reco
 static int put_link(struct builder *builder, const struct journal_record *record, struct error *err)
 {
     struct linked linked = {0};
-    uint32_t number;
-    int result = link_to(&linked, builder, record->link, record->link_size, err);
+    uint32_t number = 0;
+    int placed = make_place(&number, builder, record->path, record->path_size, err);
 
+    /* What stands there goes before the target is looked for. */
+    builder->going = placed == 0 ? number : 0;
+    int result = placed < 0 ? placed : link_to(&linked, builder, record->link, record->link_size, err);
+    builder->going = 0;
     if (result == BUILDER_DANGLING && builder->rule == BUILDER_LAYER)
         return put_absent(builder, record, err);
-    if (result == 0)
-        result = make_place(&number, builder, record->path, record->path_size, err);
-    if (result == 0 && number == PLACE_ROOT)
+    if (result != 0 || placed != 0)
+        return result != 0 ? result : placed;
+    if (number == PLACE_ROOT)
         return BUILDER_ROOT_NON_DIR;
-    if (result != 0 || place_at(builder->places, number)->item == linked.item + 1)
-        return result;
+    if (place_at(builder->places, number)->item == linked.item + 1)
+        return 0; /* they are one file already */
     return stand(builder, number, linked.item, &linked.entry, linked.links, err);
 }
 

@@ -174,22 +174,46 @@ static int write_own(struct writing *w, uint32_t number, const struct below_entr
         return result;
     struct open_directory open = {.self = {record.entry, record.digests}};
     struct entry *entry = &open.self.entry;
-    entry->name = place->name;
-    entry->name_size = place->name_size;
+    result = ensure_content(w, &open.self, err);
+    if (result < 0)
+        return result;
     if (below && builder->rule == BUILDER_RECORDS && builder->base.agree &&
-        builder->base.agree(builder->base.arg, entry, &open.self.digests, &below->entry, &below->digests))
+        builder->base.agree(record.tag, entry, &open.self.digests, &below->entry, &below->digests))
         place->flags |= PLACE_AS_BELOW;
     if (S_ISDIR(entry->mode))
         return write_directory(w, &open, number, below, err);
-    result = ensure_content(w, &open.self, err);
-    if (result == 0)
-        result = add_to_innermost(w, entry, &open.self.digests, err);
+    entry->name = place->name;
+    entry->name_size = place->name_size;
+    result = add_to_innermost(w, entry, &open.self.digests, err);
     return result < 0 ? result : add_name(w, number, err);
 }
 
 static int write_below(struct writing *w, const struct below_entry *below, struct error *err)
 {
     return add_to_innermost(w, &below->entry, &below->digests, err);
+}
+
+/* A place that nothing was put at. */
+static int write_kept(struct writing *w, uint32_t number, const struct below_entry *below, struct error *err)
+{
+    if (!below || !w->builder->base.keep)
+        return 0;
+    place_at(w->builder->places, number)->flags |= PLACE_AS_BELOW;
+    return write_below(w, below, err);
+}
+
+/* A directory that was made. */
+static int write_made(struct writing *w, uint32_t number, const struct below_entry *below, struct error *err)
+{
+    struct journal_record record;
+    int result = journal_read(&record, NULL, w->builder->journal, place_at(w->builder->places, number)->item - 1, err);
+
+    if (result < 0)
+        return result;
+    struct open_directory open = {.self.entry = record.entry};
+    if (below && S_ISDIR(below->entry.mode))
+        open.self = *below;
+    return write_directory(w, &open, number, below, err);
 }
 
 /* A directory that nobody mentioned, if there is any: something stands below it, or the tree below tells of it. */
@@ -205,14 +229,17 @@ static int write_implicit(struct writing *w, uint32_t number, const struct below
 
     if (is_below)
         open.self = *below;
-    if (is_needed || is_below)
-        return write_directory(w, &open, number, below, err);
-    return below && w->builder->base.keep ? write_below(w, below, err) : 0;
+    return is_needed || is_below ? write_directory(w, &open, number, below, err) : write_kept(w, number, below, err);
 }
 
 static bool is_unknown(const struct place *place)
 {
-    return place->flags & PLACE_UNKNOWN && !place->directory && (!place->item || place->flags & PLACE_MADE);
+    return (place->flags & (PLACE_UNKNOWN | PLACE_SAID)) == PLACE_UNKNOWN;
+}
+
+static bool is_made_directory(const struct writing *w, const struct place *place)
+{
+    return w->builder->rule == BUILDER_RECORDS && (place->flags & PLACE_MADE) && (place->flags & PLACE_DIR);
 }
 
 /* A place, and what the tree below has there (NULL: nothing). */
@@ -227,10 +254,10 @@ static int write_place(struct writing *w, uint32_t number, const struct below_en
         return write_below(w, below, err);
     }
     if (place->item)
-        return write_own(w, number, below, err);
+        return is_made_directory(w, place) ? write_made(w, number, below, err) : write_own(w, number, below, err);
     if (place->directory)
         return write_implicit(w, number, below, err);
-    return below && w->builder->base.keep ? write_below(w, below, err) : 0;
+    return write_kept(w, number, below, err);
 }
 
 /* The next name of the innermost directory: its own, below, or both. 1, or 0 at its end. */
@@ -262,7 +289,7 @@ static int write_tree(struct node_ref *root, struct writing *w, struct error *er
 
     if (top.places)
         *top.places = PLACE_ROOT;
-    int result = open_directory(w, &top, w->builder->base.reader ? w->builder->base.tree.root : 0, err);
+    int result = open_directory(w, &top, w->builder->base.tree.root, err);
     while (result >= 0 && w->depth > 0) {
         result = write_next(w, err);
         if (result == 0 && w->depth == 1)

@@ -216,6 +216,11 @@ static int keep_duplicate(struct frame *frame, const struct config *config, stru
     return rc < 0 ? rc : note_duplicate(&frame->features, noted, FRAME_CONFIG, err);
 }
 
+static uint64_t tag_of(const struct config *config)
+{
+    return config->made ? JOIN_NO_RECORD : 0;
+}
+
 /* A file that has content but no record. */
 static int add_file(struct frame *frame, const struct config *config, struct error *err)
 {
@@ -227,7 +232,7 @@ static int add_file(struct frame *frame, const struct config *config, struct err
     };
 
     return builder_add(frame->builder, text_of(&frame->configs, config->destination), config->destination.size, &entry,
-                       NULL, 0, err);
+                       NULL, JOIN_NO_RECORD, err);
 }
 
 /* The content's own length is what is served; how it differs from the record's is noted. */
@@ -241,7 +246,9 @@ static int set_size(struct frame *frame, struct config *config, struct entry *en
 
     config->placed = true;
     if (config->made)
-        rc = note_no_record(&frame->features, noted, err);
+        rc = note_join(&frame->features, noted, KNOWN_NO_RECORD, err);
+    if (rc == 0 && frame->origin.tells_image)
+        rc = note_join(&frame->features, noted, KNOWN_CAPTURED, err);
     if (rc == 0 && lossy)
         rc = note_size(&frame->features, noted, "lossy", held, recorded, err);
     else if (rc == 0 && is_recorded && held > recorded)
@@ -251,7 +258,8 @@ static int set_size(struct frame *frame, struct config *config, struct entry *en
     if (lossy)
         entry->flags |= ENTRY_LOSSY;
     return rc < 0 ? rc
-                  : builder_replace(frame->builder, noted.path, noted.size, entry, &(struct entry_digests){0}, err);
+                  : builder_replace(frame->builder, noted.path, noted.size, entry, &(struct entry_digests){0},
+                                    tag_of(config), err);
 }
 
 /* The contents of one destination, in the frame's order: the first counts. */
@@ -356,7 +364,7 @@ static int set_content(struct frame *frame, const struct config *config, int64_t
         return rc == -ENOENT ? 0 : rc;
     entry.content = blob;
     return builder_replace(frame->builder, path, config->destination.size, &entry,
-                           &(struct entry_digests){.content = *digest}, err);
+                           &(struct entry_digests){.content = *digest}, tag_of(config), err);
 }
 
 int configs_store(struct frame *frame, struct error *err)

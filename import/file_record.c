@@ -9,6 +9,10 @@
 #include <errno.h>
 
 #define ID_MAX 4294967295u
+/* One more field, without which a record is whole. */
+#define FILE_CTIME FILE_FIELDS
+#define FILE_PICKED (FILE_FIELDS + 1)
+
 #define EXPONENT_MAX 100000000 /* more than a line has bytes */
 
 #define NAME(text)                                                                                                     \
@@ -16,10 +20,10 @@
         text, sizeof text - 1, false                                                                                   \
     }
 
-static const struct json_string names[FILE_FIELDS] = {
+static const struct json_string names[FILE_PICKED] = {
     [FILE_GID] = NAME("gid"),     [FILE_LINKSTO] = NAME("linksto"), [FILE_MODE] = NAME("mode"),
     [FILE_MTIME] = NAME("mtime"), [FILE_SIZE] = NAME("size"),       [FILE_TYPE] = NAME("type"),
-    [FILE_UID] = NAME("uid"),
+    [FILE_UID] = NAME("uid"),     [FILE_CTIME] = NAME("ctime"),
 };
 
 const char *file_field_name(enum file_field field)
@@ -41,21 +45,21 @@ struct field {
     struct json_span text; /* a string's bytes, once decode_strings() was there */
 };
 
-static enum file_field field_of(const struct json_string *key)
+static unsigned field_of(const struct json_string *key)
 {
-    enum file_field field = 0;
+    unsigned field = 0;
 
     if (key->escaped)
-        while (field < FILE_FIELDS && !json_string_is(key, names[field].text))
+        while (field < FILE_PICKED && !json_string_is(key, names[field].text))
             field++;
     else
-        while (field < FILE_FIELDS &&
+        while (field < FILE_PICKED &&
                (key->size != names[field].size || memcmp(key->text, names[field].text, key->size) != 0))
             field++;
     return field;
 }
 
-static int pick_fields(struct field fields[FILE_FIELDS], const struct json_span *value, struct error *err)
+static int pick_fields(struct field fields[FILE_PICKED], const struct json_span *value, struct error *err)
 {
     struct json json;
     struct json_string key;
@@ -63,9 +67,9 @@ static int pick_fields(struct field fields[FILE_FIELDS], const struct json_span 
     json_begin(&json, value->text, value->size);
     int rc = json_enter_object(&json);
     while (rc >= 0 && (rc = json_member(&key, &json)) == 1) {
-        enum file_field field = field_of(&key);
+        unsigned field = field_of(&key);
         struct field ignored;
-        struct field *to = field < FILE_FIELDS ? &fields[field] : &ignored;
+        struct field *to = field < FILE_PICKED ? &fields[field] : &ignored;
 
         to->type = json_next(&json);
         rc = json_skip(&to->text, &json);
@@ -76,13 +80,13 @@ static int pick_fields(struct field fields[FILE_FIELDS], const struct json_span 
 }
 
 /* Strings lose their quotes; what has escapes goes to file->strings. */
-static int decode_strings(struct file_record *file, struct field fields[FILE_FIELDS], struct error *err)
+static int decode_strings(struct file_record *file, struct field fields[FILE_PICKED], struct error *err)
 {
-    struct json_string strings[FILE_FIELDS];
+    struct json_string strings[FILE_PICKED];
     struct json json;
     size_t size = 0;
 
-    for (size_t i = 0; i < FILE_FIELDS; i++) {
+    for (size_t i = 0; i < FILE_PICKED; i++) {
         if (fields[i].type != JSON_STRING)
             continue;
         json_begin(&json, fields[i].text.text, fields[i].text.size);
@@ -95,7 +99,7 @@ static int decode_strings(struct file_record *file, struct field fields[FILE_FIE
     buffer_clear(&file->strings);
     if (!buffer_reserve(&file->strings, size)) /* bytes are never more than their escapes, so nothing moves below */
         return error_system(err, ENOMEM, "a record's strings");
-    for (size_t i = 0; i < FILE_FIELDS; i++) {
+    for (size_t i = 0; i < FILE_PICKED; i++) {
         size_t at = file->strings.size;
 
         if (fields[i].type != JSON_STRING || !strings[i].escaped)
@@ -174,7 +178,7 @@ bool file_number_parse(uint64_t *number, const char *text, size_t size)
 }
 
 /* A field as a number up to `max`, or else a default and a mark. */
-static uint64_t read_number(struct file_record *file, const struct field fields[FILE_FIELDS], enum file_field field,
+static uint64_t read_number(struct file_record *file, const struct field fields[FILE_PICKED], enum file_field field,
                             uint64_t max, uint64_t otherwise)
 {
     struct json_span text = number_of(&fields[field]);
@@ -201,7 +205,7 @@ static bool is_file_type(unsigned mode)
 }
 
 /* Sockets say "file", so the mode's own type counts, and `type` only where the mode has none. */
-static unsigned read_mode(struct file_record *file, const struct field fields[FILE_FIELDS])
+static unsigned read_mode(struct file_record *file, const struct field fields[FILE_PICKED])
 {
     unsigned mode = (unsigned)read_number(file, fields, FILE_MODE, S_IFMT | 07777, 0);
 
@@ -230,7 +234,7 @@ static bool read_target(struct file_record *file, const struct field *linksto)
 
 int file_record_read(struct file_record *file, const struct json_span *value, struct error *err)
 {
-    struct field fields[FILE_FIELDS] = {0};
+    struct field fields[FILE_PICKED] = {0};
     struct entry *entry = &file->entry;
     int rc = pick_fields(fields, value, err);
 
@@ -247,6 +251,9 @@ int file_record_read(struct file_record *file, const struct json_span *value, st
     struct json_span mtime = number_of(&fields[FILE_MTIME]);
     if (!timestamp_parse_seconds(&entry->mtime, mtime.text, mtime.size))
         file->unknown |= 1u << FILE_MTIME;
+    struct json_span ctime = number_of(&fields[FILE_CTIME]);
+    if (!timestamp_parse_seconds(&file->ctime, ctime.text, ctime.size))
+        file->ctime = FILE_CTIME_UNKNOWN;
     if (S_ISREG(entry->mode) && (entry->size > 0 || file->unknown & 1u << FILE_SIZE))
         entry->flags = ENTRY_ABSENT;
     if (S_ISLNK(entry->mode)) {

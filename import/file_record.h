@@ -5,7 +5,7 @@
 #include "db/entry.h"
 #include "import/record.h"
 
-/* The fields that count. atime and ctime are no part of a tree, the path is the record's key. */
+/* The fields that make the entry. atime and ctime are no part of a tree, the path is the record's key. */
 enum file_field {
     FILE_GID,
     FILE_LINKSTO,
@@ -22,10 +22,13 @@ const char *file_field_name(enum file_field field);
 /* Owner and group of what has none that can be told: "nobody", as NFS servers use it. */
 #define FILE_ID_UNKNOWN 65534u
 
+#define FILE_CTIME_UNKNOWN UINT64_MAX
+
 struct file_record {
     struct entry entry; /* no name; the target is borrowed from the record's text or from `strings` */
     unsigned unknown;   /* bit 1 << field: missing, no number, not finite, or out of range */
     uint64_t size;      /* as recorded */
+    uint64_t ctime;     /* ns */
     struct buffer strings;
 };
 

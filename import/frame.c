@@ -25,7 +25,7 @@ int frame_new(struct frame **frame, const struct import_options *options, const 
     if (!f || !f->raw || !f->values || !f->sha || !f->again || !f->builder)
         error_system(err, ENOMEM, "%s", name);
     else
-        rc = options->strip_prefix ? prefix_check(&f->prefix_size, options->strip_prefix, err) : 0;
+        rc = options->strip_prefix ? prefix_check(&f->prefix_size, "--strip-prefix", options->strip_prefix, err) : 0;
     if (rc < 0)
         frame_free(f);
     else
@@ -40,6 +40,7 @@ void frame_free(struct frame *frame)
     builder_free(frame->builder);
     record_set_free(&frame->features);
     configs_free(&frame->configs);
+    origin_free(&frame->origin);
     json_scratch_free(&frame->scratch);
     buffer_free(&frame->file.strings);
     buffer_free(&frame->canonical);
@@ -153,7 +154,9 @@ static int take_metadata(struct frame *frame, const struct record *record, struc
         frame->namespace = (char *)take(frame->text.bytes);
         frame->text = (struct buffer){0};
     }
-    rc = frame_find_text(frame, record, "timestamp", NULL, err);
+    rc = frame_take_image(frame, record, err);
+    if (rc == 0)
+        rc = frame_find_text(frame, record, "timestamp", NULL, err);
     if (rc < 0)
         return rc;
     frame->has_metadata = true;
@@ -190,9 +193,15 @@ static int note_file(struct frame *frame, const char *path, size_t size, struct 
     return rc;
 }
 
+/* May an image give it something that the frame does not tell? */
+static bool has_content(unsigned mode)
+{
+    return S_ISREG(mode) || S_ISCHR(mode) || S_ISBLK(mode);
+}
+
 static int take_file(struct frame *frame, const struct record *record, size_t offset, struct error *err)
 {
-    struct file_ref ref = {spool_size(frame->raw) + offset, frame->line, record->text.size};
+    struct file_ref ref = {spool_size(frame->raw) + offset, frame->line, 0, record->text.size};
     const char *path = record->key;
     size_t size = record->key_size;
     int rc = file_record_read(&frame->file, &record->value, err);
@@ -210,7 +219,9 @@ static int take_file(struct frame *frame, const struct record *record, size_t of
     rc = frame->file.unknown || frame->file.entry.target_size ? note_file(frame, path, size, err) : 0;
     if (rc == 0)
         rc = builder_add(frame->builder, path, size, &frame->file.entry, NULL, frame->files.size / sizeof ref, err);
+    ref.ctime = has_content(frame->file.entry.mode) ? frame->file.ctime : 0;
     buffer_add(&frame->files, &ref, sizeof ref);
+    frame->has_files |= size > 1 || S_ISDIR(frame->file.entry.mode);
     return frame->files.failed ? error_system(err, ENOMEM, "cannot hold the files") : rc;
 }
 
@@ -224,7 +235,18 @@ int frame_take(struct frame *frame, const struct record *record, size_t offset, 
     if (record_is(record, "metadata"))
         return take_metadata(frame, record, err);
     int rc = frame_canonical(frame, record, err);
+    if (rc == 0 && record_is(record, "dockerinspect"))
+        rc = frame_take_inspect(frame, record, err);
     return rc < 0 ? rc : frame_keep(frame, record->type, record->type_size, record->key, record->key_size, err);
+}
+
+int frame_read_again(struct record *record, struct frame *frame, const struct file_ref *ref, struct error *err)
+{
+    buffer_clear(&frame->text);
+    if (!buffer_reserve(&frame->text, ref->size))
+        return error_system(err, ENOMEM, "a record");
+    int rc = spool_read(frame->text.bytes, frame->raw, ref->offset, ref->size, err);
+    return rc < 0 ? rc : dialect_read_again(record, frame->again, (const char *)frame->text.bytes, ref->size, err);
 }
 
 int frame_add_raw(struct frame *frame, const char *bytes, size_t size, struct error *err)

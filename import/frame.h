@@ -5,7 +5,7 @@
  *         frame_arrange()                                      a tree, and what could not become part of it
  *         frame_store()                                        into the store, and published
  *
- * In memory are the tree's entries (builder.h), the keys of other records, and 24 bytes a file record.
+ * In memory are the tree's entries (builder.h), the keys of other records, and 32 bytes a file record.
  */
 #ifndef IMPORT_FRAME_H
 #define IMPORT_FRAME_H
@@ -16,6 +16,7 @@
 #include "import/dialect.h"
 #include "import/file_record.h"
 #include "import/import.h"
+#include "import/join.h"
 #include "import/prefix.h"
 #include "import/record_set.h"
 #include "import/spool.h"
@@ -27,7 +28,17 @@
 struct file_ref {
     uint64_t offset; /* of its text among the frame's bytes */
     uint64_t line;
+    uint64_t ctime; /* ns, FILE_CTIME_UNKNOWN; 0: of what an image gives no content to */
     size_t size;
+};
+
+/* What a frame tells of its image and its container (frame_origin.c). */
+struct origin {
+    bool tells_image;           /* its metadata has something to say of it */
+    char image[JOIN_NAME_SIZE]; /* "": it says nothing that can be an image */
+    struct buffer container;    /* container_long_id */
+    struct buffer inspected;    /* of each dockerinspect record: its key and when the container was created */
+    struct buffer keys;
 };
 
 /* What the tree cannot hold, for the one warning at the end. */
@@ -47,6 +58,7 @@ struct frame {
     struct builder *builder;
     struct record_set features;
     struct configs configs;
+    struct origin origin;
     struct common_prefix common;
     struct file_record file; /* the one being read */
     struct json_scratch scratch;
@@ -55,6 +67,7 @@ struct frame {
     uint64_t line;       /* being read */
     uint64_t records;
     bool has_metadata, has_time, partial;
+    bool has_files; /* a file record became part of the tree */
     uint64_t time;
     char *namespace; /* the metadata's, with bytes that may be no namespace; NULL: it has none */
     size_t namespace_size;
@@ -85,6 +98,28 @@ int frame_arrange(struct frame *frame, const char *cut_short, struct error *err)
 
 /* Write and publish. */
 int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, struct error *err);
+
+/* --- frame_origin.c ----------------------------------------------------------------------------------------------- */
+
+/* What metadata and dockerinspect records tell of the image and the container. The records are sound. */
+int frame_take_image(struct frame *frame, const struct record *metadata, struct error *err);
+int frame_take_inspect(struct frame *frame, const struct record *record, struct error *err);
+
+/* Notes that a join goes by, of the settled tree. They are the same whether the image is here or not, since they are
+ * part of the snapshot's id. */
+int frame_note_origin(struct frame *frame, struct error *err);
+
+/* Each path of the tree that the frame, or who imports it, says nothing of: what is there is unknown. */
+int frame_visit_unknown(struct frame *frame,
+                        int (*visit)(struct frame *frame, const char *path, size_t size, struct error *err),
+                        struct error *err);
+
+void origin_free(struct origin *origin);
+
+/* --- frame.c ------------------------------------------------------------------------------------------------------ */
+
+/* Read a record again that came before. Valid until the next one is. */
+int frame_read_again(struct record *record, struct frame *frame, const struct file_ref *ref, struct error *err);
 
 /* For those who assemble: the canonical text of a record's value in frame->canonical. */
 int frame_canonical(struct frame *frame, const struct record *record, struct error *err);

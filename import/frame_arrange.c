@@ -8,25 +8,14 @@
 
 #define TAG_MADE UINT64_MAX /* of directories that no record asked for */
 
-/* What crawlers leave out unless they are told otherwise (and what they exclude is unknown, not empty). */
-static const struct {
-    const char *path;
-    unsigned mode;
-} uncrawled[] = {
-    {"/boot", 0755},          {"/dev", 0755},           {"/mnt", 0755},
-    {"/proc", 0555},          {"/sys", 0555},           {"/tmp", 01777},
-    {"/usr/share/doc", 0755}, {"/usr/share/man", 0755}, {"/usr/share/mime", 0755},
-    {"/var/cache", 0755},
-};
-
 static int add_uncrawled(struct frame *frame, struct error *err)
 {
     int rc = 0;
 
-    for (size_t i = 0; i < sizeof uncrawled / sizeof *uncrawled && rc == 0; i++) {
-        struct entry entry = {.mode = S_IFDIR | uncrawled[i].mode, .flags = ENTRY_MADE};
+    for (const struct join_uncrawled *each = join_uncrawled; each->path && rc == 0; each++) {
+        struct entry entry = {.mode = S_IFDIR | each->mode, .flags = ENTRY_MADE};
 
-        rc = builder_add(frame->builder, uncrawled[i].path, strlen(uncrawled[i].path), &entry, NULL, TAG_MADE, err);
+        rc = builder_add(frame->builder, each->path, strlen(each->path), &entry, NULL, TAG_MADE, err);
     }
     return rc;
 }
@@ -47,12 +36,7 @@ static int keep_file(void *arg, enum builder_conflict conflict, const char *path
     if (tag == TAG_MADE)
         return 0;
     memcpy(&ref, frame->files.bytes + tag * sizeof ref, sizeof ref);
-    buffer_clear(&frame->text);
-    if (!buffer_reserve(&frame->text, ref.size))
-        return error_system(err, ENOMEM, "a record");
-    int rc = spool_read(frame->text.bytes, frame->raw, ref.offset, ref.size, err);
-    if (rc == 0)
-        rc = dialect_read_again(&record, frame->again, (const char *)frame->text.bytes, ref.size, err);
+    int rc = frame_read_again(&record, frame, &ref, err);
     if (rc == 0)
         rc = frame_canonical(frame, &record, err);
     if (rc < 0)
@@ -131,6 +115,8 @@ int frame_arrange(struct frame *frame, const char *cut_short, struct error *err)
         rc = builder_settle(frame->builder, keep_file, frame, err);
     if (rc == 0)
         rc = configs_place(frame, err);
+    if (rc == 0)
+        rc = frame_note_origin(frame, err);
     if (rc == 0 && cut_short) {
         frame->partial = true;
         rc = note_partial(&frame->features, cut_short, err);

@@ -65,18 +65,19 @@ static int read_platform(struct image_platform *platform, const json_t *descript
     return members_refuse(err, source->members, where, "a platform of more than %d bytes a word", PLATFORM_WORD_MAX);
 }
 
+static bool have_one_name(const struct image_source *source, struct image_names a, struct image_names b)
+{
+    return a.count == b.count &&
+           (a.count == 0 || strcmp(source->names[a.first].text, source->names[b.first].text) == 0);
+}
+
 /* Of manifests that stand in index.json itself, those of one name that tell their platforms are one image. */
 static unsigned group_of(struct image_source *source, const struct image_offer *offer)
 {
-    const struct image_name *name = source->names + offer->names.first;
-
     for (size_t i = 0; i < source->offer_count && offer->platform.os[0]; i++) {
         const struct image_offer *other = &source->offers[i];
-        const struct image_name *others = source->names + other->names.first;
 
-        if (!other->stands_alone || !other->platform.os[0] || other->names.count != offer->names.count)
-            continue;
-        if (offer->names.count == 0 || strcmp(name->text, others->text) == 0)
+        if (other->stands_alone && other->platform.os[0] && have_one_name(source, offer->names, other->names))
             return other->group;
     }
     return source->groups++;

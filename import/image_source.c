@@ -13,7 +13,6 @@ static const struct image_kind *const KINDS[][3] = {
     [IMAGE_DOCKER] = {&image_archive, &image_legacy},
 };
 static const char *const MISSING[] = {
-    [IMAGE_ANY] = "it holds no images",
     [IMAGE_OCI] = "no OCI image layout, it has no oci-layout and index.json",
     [IMAGE_DOCKER] = "no docker archive, it has neither manifest.json nor repositories",
 };

@@ -9,6 +9,8 @@
 #include "db/blob.h"
 #include "db/image.h"
 #include "import/builder.h"
+#include "import/complete.h"
+#include "import/join.h"
 #include "import/layer.h"
 
 #include <errno.h>
@@ -239,6 +241,19 @@ static int publish_all(struct storing *s, const char *format, const struct image
     return rc;
 }
 
+/* Frames that came before, by what they may call the image. */
+static int complete_frames(const struct storing *s, const struct image_target *targets, size_t count, struct error *err)
+{
+    char name[JOIN_NAME_SIZE];
+
+    join_name_of_digest(name, &s->content->config);
+    int rc = complete_waiting(s->options, name, err);
+    for (const struct image_target *t = targets; t < targets + count && rc == 0; t++)
+        if (t->tag && join_name_of_tag(name, t->namespace, t->tag))
+            rc = complete_waiting(s->options, name, err);
+    return rc;
+}
+
 int image_store(const struct image_content *content, const char *format, const struct image_target *targets,
                 size_t count, const struct members *members, const struct import_options *options,
                 struct tree_reader *reader, struct error *err)
@@ -251,5 +266,7 @@ int image_store(const struct image_content *content, const char *format, const s
 
     for (size_t i = s.known; i < content->count && rc == 0; i++)
         rc = import_layer(&s, i, err);
-    return rc < 0 ? rc : publish_all(&s, format, targets, count, err);
+    if (rc == 0)
+        rc = publish_all(&s, format, targets, count, err);
+    return rc < 0 ? rc : complete_frames(&s, targets, count, err);
 }

@@ -17,14 +17,16 @@ struct import_options {
     struct store *store;
     const char *namespace; /* NULL: the source's own */
     bool has_time;
-    uint64_t time;            /* ns, where has_time */
-    const char *strip_prefix; /* NULL: none; else an absolute path that becomes the root */
-    bool partial;             /* take what is complete of a source that is cut short */
-    bool cross_mounts;        /* of a directory: what is mounted inside belongs to it */
-    bool strict;              /* what a tree cannot hold is an error */
-    uint64_t size_max;        /* bytes of a stream when it is uncompressed; 0: IMPORT_SIZE_MAX */
-    const char *ref;          /* of images: those of this name; NULL: all */
-    const char *platform;     /* of images: OS/ARCH[/VARIANT], or "all"; NULL: the machine's own, else the only one */
+    uint64_t time;               /* ns, where has_time */
+    const char *strip_prefix;    /* NULL: none; else an absolute path that becomes the root */
+    const char *const *excluded; /* of frames: paths that their crawler left out besides the usual ones */
+    size_t excluded_count;
+    bool partial;         /* take what is complete of a source that is cut short */
+    bool cross_mounts;    /* of a directory: what is mounted inside belongs to it */
+    bool strict;          /* what a tree cannot hold is an error */
+    uint64_t size_max;    /* bytes of a stream when it is uncompressed; 0: IMPORT_SIZE_MAX */
+    const char *ref;      /* of images: those of this name; NULL: all */
+    const char *platform; /* of images: OS/ARCH[/VARIANT], or "all"; NULL: the machine's own, else the only one */
     /* All may be NULL. A text for people, one line. */
     void (*warn)(void *arg, const char *text);
     /* Each snapshot as soon as it is published (or was found to be there); non-zero ends the import with that value. */

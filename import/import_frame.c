@@ -1,4 +1,5 @@
 /* import_frame.c - each frame of a source into the store, and what people are told of it. */
+#include "import/complete.h"
 #include "import/frame.h"
 
 static void warn_left_out(const struct frame *frame, const struct snapshot *snapshot)
@@ -33,6 +34,8 @@ static int import_one(void *arg, struct frame *frame, const char *cut_short, str
         rc = options->imported(options->arg, &snapshot, is_new);
     if (rc == 0)
         warn_left_out(frame, &snapshot);
+    if (rc == 0 && snapshot.wants) /* the image may have come meanwhile, when nobody saw yet that somebody waits */
+        rc = complete_waiting(options, snapshot.wants, err);
     return rc;
 }
 

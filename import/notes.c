@@ -2,6 +2,7 @@
 #include "import/notes.h"
 
 #include "base/quote.h"
+#include "base/timestamp.h"
 
 #include <errno.h>
 #include <string.h>
@@ -41,8 +42,8 @@ static int add_note(struct record_set *features, struct noted noted, const struc
     }
     buffer_add_byte(&value, '}');
     struct feature feature = {
-        .type = NOTE_TYPE,
-        .type_size = sizeof NOTE_TYPE - 1,
+        .type = FEATURE_NOTE,
+        .type_size = sizeof FEATURE_NOTE - 1,
         .key = noted.path ? noted.path : "",
         .key_size = (uint32_t)noted.size,
         .value = (const char *)value.bytes,
@@ -83,11 +84,20 @@ int note_size(struct record_set *features, struct noted noted, const char *what,
     return add_note(features, noted, members, 3, err);
 }
 
-int note_no_record(struct record_set *features, struct noted noted, struct error *err)
+int note_join(struct record_set *features, struct noted noted, const char *what, struct error *err)
 {
-    struct member members[] = {{"what", "no-record", 0, NULL}};
+    struct member members[] = {{"what", what, 0, NULL}};
 
     return add_note(features, noted, members, 1, err);
+}
+
+int note_created(struct record_set *features, uint64_t time, struct error *err)
+{
+    char text[TIMESTAMP_TEXT_SIZE];
+    struct member members[] = {{"time", text, 0, NULL}, {"what", KNOWN_CREATED, 0, NULL}};
+
+    timestamp_format(text, time);
+    return add_note(features, (struct noted){0}, members, 2, err);
 }
 
 int note_partial(struct record_set *features, const char *why, struct error *err)

@@ -6,8 +6,8 @@
 #define IMPORT_NOTES_H
 
 #include "import/record_set.h"
-
-#define NOTE_TYPE "~note"
+#include "tree/features.h"
+#include "tree/known.h"
 
 /* Which record a note is about. */
 struct noted {
@@ -31,8 +31,11 @@ int note_unknown(struct record_set *features, struct noted noted, const char *co
 int note_size(struct record_set *features, struct noted noted, const char *what, uint64_t held, uint64_t size,
               struct error *err);
 
-/* {"what":"no-record"}: content without a file record, so the attributes are made up. */
-int note_no_record(struct record_set *features, struct noted noted, struct error *err);
+/* {"what":W}: what is to be known of a path when an image is laid below the frame (tree/known.h has the words). */
+int note_join(struct record_set *features, struct noted noted, const char *what, struct error *err);
+
+/* {"time":T,"what":"created"}: since when (ns) the container was there; about the whole frame. */
+int note_created(struct record_set *features, uint64_t time, struct error *err);
 
 /* {"what":"partial","why":W}: the frame was cut short. */
 int note_partial(struct record_set *features, const char *why, struct error *err);

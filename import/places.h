@@ -25,6 +25,7 @@ enum {
     PLACE_MADE = 32,       /* what stands here of its own was made */
     PLACE_AS_BELOW = 64,   /* when it was written, the entry below was taken for it, */
     PLACE_ALL_BELOW = 128, /* with everything below that */
+    PLACE_SAID = 256,      /* something that was not made was put here or below */
 };
 
 struct place {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-int prefix_check(size_t *size, const char *prefix, struct error *err)
+int prefix_check(size_t *size, const char *option, const char *prefix, struct error *err)
 {
     size_t length = strlen(prefix);
 
@@ -11,7 +11,7 @@ int prefix_check(size_t *size, const char *prefix, struct error *err)
         length--;
     const char *problem = builder_path_problem(prefix, length);
     if (problem || length == 1)
-        return error_usage(err, "--strip-prefix %s: %s", prefix, problem ? problem : "that is the root already");
+        return error_usage(err, "%s %s: %s", option, prefix, problem ? problem : "that is the root already");
     *size = length;
     return 0;
 }

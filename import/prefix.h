@@ -15,8 +15,9 @@ struct common_prefix {
     char path[BUILDER_PATH_MAX + 1];
 };
 
-/* An absolute path without problems that is not "/", or usage error; *size is without trailing slashes. */
-int prefix_check(size_t *size, const char *prefix, struct error *err);
+/* An absolute path without problems that is not "/", or usage error of that option; *size is without trailing slashes.
+ */
+int prefix_check(size_t *size, const char *option, const char *prefix, struct error *err);
 
 /* Take a prefix away: the path of the prefix itself becomes "/". False: the path does not lie there. */
 bool prefix_strip(const char **path, size_t *path_size, const char *prefix, size_t size);

@@ -3,6 +3,7 @@ libimport_a_SOURCES = \
     import/acl.c import/acl.h \
     import/builder.c import/builder.h import/builder_below.c import/builder_links.c import/builder_parts.h \
     import/builder_put.c import/builder_write.c \
+    import/complete.c import/complete.h \
     import/configs.c import/configs.h \
     import/csv_row.c import/csv_row.h \
     import/detect.c import/detect.h \
@@ -10,7 +11,8 @@ libimport_a_SOURCES = \
     import/dir.c import/dir.h import/dir_file.c import/dir_walk.c \
     import/record_set.c import/record_set.h \
     import/file_record.c import/file_record.h \
-    import/frame.c import/frame.h import/frame_arrange.c import/frame_store.c import/frame_stream.c \
+    import/frame.c import/frame.h import/frame_arrange.c import/frame_origin.c \
+    import/frame_store.c import/frame_stream.c \
     import/image_archive.c import/image_layout.c import/image_legacy.c \
     import/image_content.c import/image_content.h \
     import/image_document.c import/image_document.h \
@@ -24,6 +26,7 @@ libimport_a_SOURCES = \
     import/gunzip.c import/gunzip.h \
     import/hasher.c import/hasher.h \
     import/input.c import/input.h \
+    import/join.c import/join.h \
     import/journal.c import/journal.h \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
     import/layer.c import/layer.h \

@@ -72,7 +72,7 @@ int tar_new(struct tar **tar, const struct import_options *options, struct input
     if (!t || !t->journal || !t->values)
         error_system(err, ENOMEM, "%s", input_name(input));
     else
-        rc = options->strip_prefix ? prefix_check(&t->prefix_size, options->strip_prefix, err) : 0;
+        rc = options->strip_prefix ? prefix_check(&t->prefix_size, "--strip-prefix", options->strip_prefix, err) : 0;
     if (rc == 0)
         input_before_wait(input, end_batch, options->store);
     if (rc == 0)
@@ -207,9 +207,8 @@ int tar_read(struct tar *tar, struct error *err)
                          tar->options->strip_prefix);
     if (rc == 0 && tar->partial)
         rc = note_partial(&tar->notes, "the archive is cut short", err);
-    if (rc == 0)
-        rc = store_flush(tar->options->store, err);
-    return rc;
+    tar->journal_end = journal_end(tar->journal);
+    return rc < 0 ? rc : store_flush(tar->options->store, err);
 }
 
 /* --- Building ----------------------------------------------------------------------------------------------------- */
@@ -233,7 +232,6 @@ static int leave_out_conflict(void *arg, enum builder_conflict conflict, const c
     struct record_set *notes = building->build->notes;
     (void)tag;
 
-    building->build->has_dangling |= conflict == BUILDER_DANGLING;
     if (notes == &building->tar->notes)
         return tar_leave_out(building->tar, path, size, why[conflict], err);
     return note_left_out(notes, (struct noted){path, size}, TAR_ENTRY, why[conflict], err);
@@ -246,13 +244,13 @@ int tar_build(struct tar_build *build, struct tar *tar, struct error *err)
     struct building building = {tar, build};
     int rc = builder ? 0 : error_system(err, ENOMEM, "%s", input_name(tar->input));
 
-    build->has_dangling = false;
     if (rc == 0 && build->base)
-        builder_over(builder, build->base);
+        rc = builder_over(builder, build->base, err);
     if (rc == 0)
-        rc = builder_play(builder, tar->journal, err);
+        rc = builder_play(builder, tar->journal, tar->journal_end, err);
     if (rc == 0)
         rc = builder_settle(builder, leave_out_conflict, &building, err);
+    build->has_dangling = builder && builder_dangling(builder) > 0;
     if (rc == 0)
         rc = builder_write(&build->root, &build->links, builder, store, err);
     builder_free(builder);

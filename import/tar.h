@@ -33,6 +33,7 @@ struct tar {
     struct archive *archive;
     struct blob_writer *writer;
     struct journal *journal;
+    uint64_t journal_end; /* behind what the archive said */
     struct spool *values; /* of the notes */
     struct record_set notes;
     struct xattrs xattrs;

@@ -34,6 +34,7 @@ unit_tests += tests/unit/db/test_image
 unit_tests += tests/unit/db/test_snapshot
 unit_tests += tests/unit/db/test_store
 unit_tests += tests/unit/import/test_builder
+unit_tests += tests/unit/import/test_builder_over
 unit_tests += tests/unit/import/test_builder_replay
 unit_tests += tests/unit/import/test_dialect
 unit_tests += tests/unit/import/test_dir
@@ -42,6 +43,7 @@ unit_tests += tests/unit/import/test_golden
 unit_tests += tests/unit/import/test_image_documents
 unit_tests += tests/unit/import/test_image_reference
 unit_tests += tests/unit/import/test_image_select
+unit_tests += tests/unit/import/test_join
 unit_tests += tests/unit/import/test_json
 unit_tests += tests/unit/import/test_members
 unit_tests += tests/unit/import/test_memory
@@ -96,7 +98,8 @@ check_PROGRAMS += $(unit_tests) $(e2e_tests)
 TESTS += $(unit_tests) $(e2e_tests)
 
 # The same from scripts, and what they need: a frame of any size, a strict reader of JSON lines.
-e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/dir.sh tests/e2e/durable.sh tests/e2e/tar.sh
+e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/damaged.sh tests/e2e/dir.sh \
+    tests/e2e/durable.sh tests/e2e/images.sh tests/e2e/kill_images.sh tests/e2e/oci.sh tests/e2e/tar.sh
 check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
@@ -126,12 +129,15 @@ endif
 endif
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
-EXTRA_DIST += tests/e2e/make_tree.py tests/e2e/tree_oracle.py
+EXTRA_DIST += tests/e2e/damaged.py tests/e2e/images.py tests/e2e/make_images.py tests/e2e/make_tree.py \
+    tests/e2e/oci_layout.py tests/e2e/served.py tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py
 
 # The format once more, from its document alone.
-TESTS += tests/golden/second.sh
-dist_check_SCRIPTS += tests/golden/second.sh
-EXTRA_DIST += tests/golden/second.py tests/golden/random_frames.py
+TESTS += tests/golden/images.sh tests/golden/second.sh
+dist_check_SCRIPTS += tests/golden/images.sh tests/golden/second.sh
+EXTRA_DIST += tests/golden/image tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
-EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/guest.sh tests/kernel/frame.sh
+EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh \
+    tests/kernel/guest.sh tests/kernel/frame.sh
+EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run
 EXTRA_DIST += tests/fresh tests/under-valgrind tests/valgrind.supp scripts/packages scripts/quickstart scripts/test samples/web-1.frame

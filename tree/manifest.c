@@ -4,6 +4,7 @@
 #include "base/jsonl.h"
 #include "db/blob.h"
 #include "tree/features.h"
+#include "tree/known.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,20 +20,8 @@ const char *manifest_type(uint32_t mode)
     return name ? name : "unknown";
 }
 
-const char *manifest_known(const struct entry *entry)
-{
-    static const struct {
-        uint32_t flag;
-        const char *name;
-    } names[] = {{ENTRY_ABSENT, "absent"}, {ENTRY_MADE, "made"}, {ENTRY_LOSSY, "lossy"}};
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (entry->flags & names[i].flag)
-            return names[i].name;
-    return "captured";
-}
-
-int manifest_members(struct buffer *line, struct tree_reader *reader, const struct tree_step *step, struct error *err)
+int manifest_members(struct buffer *line, struct tree_reader *reader, const struct tree_step *step, const char *known,
+                     struct error *err)
 {
     const struct entry *entry = step->place.entry;
     char mode[8];
@@ -53,7 +42,7 @@ int manifest_members(struct buffer *line, struct tree_reader *reader, const stru
     }
     if (step->place.nlink > 1 && !S_ISDIR(entry->mode))
         jsonl_number(line, "nlink", step->place.nlink);
-    jsonl_string(line, "known", manifest_known(entry));
+    jsonl_string(line, "known", known);
     if (entry->content) {
         struct blob blob;
         int result = tree_content(&blob, reader, entry, err);
@@ -68,6 +57,7 @@ int manifest_members(struct buffer *line, struct tree_reader *reader, const stru
 
 struct writing {
     struct tree_reader *reader;
+    struct known *known;
     struct buffer line;
     int (*sink)(void *arg, const void *bytes, size_t size);
     void *arg;
@@ -87,9 +77,12 @@ static int flush_line(struct writing *w)
 static int write_entry(void *arg, const struct tree_step *step)
 {
     struct writing *w = arg;
+    const char *known;
+    int result = known_of(&known, w->known, step, w->err);
 
     jsonl_begin(&w->line);
-    int result = manifest_members(&w->line, w->reader, step, w->err);
+    if (result == 0)
+        result = manifest_members(&w->line, w->reader, step, known, w->err);
     return result < 0 ? result : flush_line(w);
 }
 
@@ -107,10 +100,14 @@ int manifest_write(struct tree_reader *reader, const struct snapshot *snapshot,
                    int (*sink)(void *arg, const void *bytes, size_t size), void *arg, struct error *err)
 {
     struct writing w = {.reader = reader, .sink = sink, .arg = arg, .err = err};
-    int result = tree_visit_all(reader, tree_of_snapshot(snapshot), write_entry, &w, err);
+    int result = known_new(&w.known, reader, snapshot, err);
+
+    if (result == 0)
+        result = tree_visit_all(reader, tree_of_snapshot(snapshot), write_entry, &w, err);
 
     if (result == 0)
         result = features_visit(tree_reader_store(reader), snapshot->features.id, FEATURE_NOTE, write_note, &w, err);
+    known_free(w.known);
     buffer_free(&w.line);
     return result;
 }

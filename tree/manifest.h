@@ -16,11 +16,9 @@
 /* "file", "dir", "link", "char", "block", "pipe", "socket". */
 const char *manifest_type(uint32_t mode);
 
-/* How an entry's content is known: "captured", "made", "lossy", "absent". */
-const char *manifest_known(const struct entry *entry);
-
-/* The members of an entry's line, as in the manifest, into an object that was begun. */
-int manifest_members(struct buffer *line, struct tree_reader *reader, const struct tree_step *step, struct error *err);
+/* The members of an entry's line, as in the manifest, into an object that was begun; `known` as known_of() has it. */
+int manifest_members(struct buffer *line, struct tree_reader *reader, const struct tree_step *step, const char *known,
+                     struct error *err);
 
 /* The whole manifest; `sink` gets it line by line. */
 int manifest_write(struct tree_reader *reader, const struct snapshot *snapshot,

@@ -3,6 +3,7 @@ libtree_a_SOURCES = \
     tree/cache.c tree/cache.h \
     tree/features.c tree/features.h \
     tree/follow.c tree/follow.h \
+    tree/known.c tree/known.h \
     tree/links.c tree/links.h \
     tree/manifest.c tree/manifest.h \
     tree/node.c tree/node.h \

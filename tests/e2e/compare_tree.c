@@ -1,8 +1,9 @@
 /* compare_tree.c - `compare_tree PORT EXPORT DIRECTORY`: is what is served what lstat and read see?
  *
  * Walks DIRECTORY and asks the server on 127.0.0.1 for each path: type, mode, owner, size (not of directories), mtime,
- * nlink, device, link target, content; and that the names of one file are one file. A difference is a line on standard
- * output, and exit status 1. It prints how many files were compared.
+ * nlink, device, link target, content; for what else its directories list; and whether those names are one file there
+ * that are one here. A difference is a line on standard output, and exit status 1. It prints how many files were
+ * compared.
  */
 #include "tests/e2e/nfs_calls.h"
 
@@ -10,6 +11,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -21,19 +23,21 @@
 
 #include <cmocka.h>
 
-#define PIECE 65536u /* bytes read at once */
-#define LINKS_MAX 100000
+#define PIECE 65536u /* bytes read at once, and of a listing */
 
 static struct client client;
 static struct fh root;
 static size_t root_size; /* of the directory's own name */
-static unsigned long compared, differences;
-static struct linked {
+static unsigned long differences;
+
+/* Each path with what its file goes by here and there. */
+static struct node {
+    char *path;
     dev_t device;
     ino_t inode;
     uint64_t fileid;
-} links[LINKS_MAX];
-static size_t linked;
+} * nodes;
+static size_t compared, room;
 
 static void differs(const char *path, const char *what, uint64_t expected, uint64_t got)
 {
@@ -73,15 +77,49 @@ static bool find(struct fh *fh, const char *path)
     return true;
 }
 
-static void compare_links(const char *path, const struct stat *st, uint64_t fileid)
+static int by_inode(const void *left, const void *right)
 {
-    for (size_t i = 0; i < linked; i++)
-        if (links[i].device == st->st_dev && links[i].inode == st->st_ino) {
-            expect(path, "the fileid that its other name has", links[i].fileid, fileid);
-            return;
+    const struct node *a = left, *b = right;
+
+    if (a->device != b->device)
+        return a->device < b->device ? -1 : 1;
+    return (a->inode > b->inode) - (a->inode < b->inode);
+}
+
+static int by_fileid(const void *left, const void *right)
+{
+    const struct node *a = left, *b = right;
+
+    return (a->fileid > b->fileid) - (a->fileid < b->fileid);
+}
+
+/* The names of one file here are those of one file there, and the other way round. */
+static void compare_names(void)
+{
+    qsort(nodes, compared, sizeof *nodes, by_inode);
+    for (size_t i = 1; i < compared; i++)
+        if (by_inode(&nodes[i - 1], &nodes[i]) == 0)
+            expect(nodes[i].path, "the fileid that its other name has", nodes[i - 1].fileid, nodes[i].fileid);
+    qsort(nodes, compared, sizeof *nodes, by_fileid);
+    for (size_t i = 1; i < compared; i++)
+        if (nodes[i - 1].fileid == nodes[i].fileid && by_inode(&nodes[i - 1], &nodes[i]) != 0) {
+            printf("%s: has the fileid of another file, %s\n", nodes[i].path, nodes[i - 1].path);
+            differences++;
         }
-    if (linked < LINKS_MAX)
-        links[linked++] = (struct linked){st->st_dev, st->st_ino, fileid};
+}
+
+static void remember(const char *path, const struct stat *st)
+{
+    if (compared == room) {
+        room = room ? 2 * room : 1024;
+        nodes = realloc(nodes, room * sizeof *nodes);
+    }
+    char *copy = nodes ? strdup(path) : NULL;
+    if (!copy) {
+        perror("compare_tree");
+        exit(2);
+    }
+    nodes[compared++] = (struct node){copy, st->st_dev, st->st_ino, 0};
 }
 
 static void compare_attributes(const char *path, const struct stat *st, const struct fh *fh)
@@ -103,10 +141,10 @@ static void compare_attributes(const char *path, const struct stat *st, const st
         expect(path, "the major number", major(st->st_rdev), a.major);
         expect(path, "the minor number", minor(st->st_rdev), a.minor);
     }
-    if (!S_ISDIR(st->st_mode))
+    /* Some file systems do not count subdirectories. */
+    if (!S_ISDIR(st->st_mode) || st->st_nlink > 1)
         expect(path, "nlink", st->st_nlink, a.nlink);
-    if (!S_ISDIR(st->st_mode) && st->st_nlink > 1)
-        compare_links(path, st, a.fileid);
+    nodes[compared - 1].fileid = a.fileid;
 }
 
 static void compare_target(const char *path, const struct fh *fh)
@@ -122,8 +160,10 @@ static void compare_target(const char *path, const struct fh *fh)
     }
     read_post_op(&unused, &client);
     const uint8_t *got = client_opaque(&got_size, &client);
-    if (size != (ssize_t)got_size || memcmp(got, target, got_size) != 0)
-        differs(path, "the target's size", (uint64_t)size, got_size);
+    if (size != (ssize_t)got_size || memcmp(got, target, got_size) != 0) {
+        printf("%s: the target is %.*s, expected %.*s\n", path, (int)got_size, (const char *)got, (int)size, target);
+        differences++;
+    }
 }
 
 static void compare_content(const char *path, const struct fh *fh)
@@ -149,15 +189,70 @@ static void compare_content(const char *path, const struct fh *fh)
     }
 }
 
+/* A name that is listed there has to be here. */
+static void compare_name(const char *directory, const uint8_t *name, uint32_t size)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/%.*s", directory, (int)size, (const char *)name);
+    if (lstat(path, &st) == 0)
+        return;
+    printf("%s: is there, expected nothing\n", path);
+    differences++;
+}
+
+static uint32_t call_readdir(const struct fh *fh, uint64_t cookie, uint64_t verifier)
+{
+    struct buffer args __attribute__((cleanup(buffer_free))) = {0};
+
+    buffer_add_be64(&args, cookie);
+    buffer_add_be64(&args, verifier);
+    buffer_add_be32(&args, PIECE);
+    return call_nfs(&client, READDIR, fh, &args);
+}
+
+static void compare_listing(const char *path, const struct fh *fh)
+{
+    uint64_t cookie = 0, verifier = 0;
+    bool eof = false;
+
+    while (!eof) {
+        uint64_t before = cookie;
+        struct attr unused;
+
+        if (call_readdir(fh, cookie, verifier) != OK) {
+            differs(path, "READDIR", OK, 1);
+            return;
+        }
+        read_post_op(&unused, &client);
+        verifier = client_u64(&client);
+        while (client_u32(&client)) {
+            uint32_t size;
+
+            client_u64(&client);
+            const uint8_t *name = client_opaque(&size, &client);
+            compare_name(path, name, size);
+            cookie = client_u64(&client);
+        }
+        eof = client_u32(&client);
+        if (!eof && cookie <= before) {
+            differs(path, "READDIR, which does not go on,", OK, 1);
+            return;
+        }
+    }
+}
+
 static int compare(const char *path, const struct stat *st, int type, struct FTW *where)
 {
     struct fh fh;
     (void)type, (void)where;
 
-    compared++;
+    remember(path, st);
     if (!find(&fh, path + root_size)) {
         printf("%s: is not there\n", path);
         differences++;
+        free(nodes[--compared].path);
         return 0;
     }
     compare_attributes(path, st, &fh);
@@ -165,6 +260,8 @@ static int compare(const char *path, const struct stat *st, int type, struct FTW
         compare_target(path, &fh);
     if (S_ISREG(st->st_mode))
         compare_content(path, &fh);
+    if (S_ISDIR(st->st_mode))
+        compare_listing(path, &fh);
     return 0;
 }
 
@@ -185,6 +282,7 @@ int main(int argc, char **argv)
         return 2;
     }
     client_close(&client);
-    printf("%lu files, %lu differences\n", compared, differences);
+    compare_names();
+    printf("%zu files, %lu differences\n", compared, differences);
     return differences ? 1 : 0;
 }

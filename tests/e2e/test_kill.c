@@ -1,6 +1,8 @@
 /* kill -9 at $CONFUSE_KILLS (10) random instants of imports: of one alone, and of two beside a running server. After
  * each: the store opens, nothing that was printed is gone, fsck finds nothing; and importing again gives the same ids.
  *
+ * The frames are made here; two other sources may be named instead (kill_images.sh does).
+ *
  * The instants are spread over the measured time of a whole import, so that they hit reading, batches, large blobs and
  * publishing alike. A store that was interrupted is mostly used again, as it is in life.
  */
@@ -19,54 +21,53 @@ static const struct capture captures[] = {
     {.namespace = "kill/a", .files = 3000, .contents = 500, .large_each = 60},
     {.namespace = "kill/b", .version = 1, .files = 3000, .contents = 500, .large_each = 50},
 };
-#define CAPTURES 2
+#define SOURCES 2
 
 static struct {
-    char *store, *frames[CAPTURES];
-    char ids[CAPTURES][ID_DIGITS + 1];
+    char *store, *sources[SOURCES];
+    char ids[SOURCES][ID_DIGITS + 1];
     double seconds; /* that an import takes, about */
     unsigned printed, published, interrupted;
 } t;
 
 static void write_frames(void)
 {
-    static const char *const names[CAPTURES] = {"a.csv", "b.csv"};
+    static const char *const names[SOURCES] = {"a.csv", "b.csv"};
 
-    t.store = process_path("store");
-    for (int i = 0; i < CAPTURES; i++) {
-        t.frames[i] = process_path(names[i]);
-        FILE *file = fopen(t.frames[i], "w");
+    for (int i = 0; i < SOURCES; i++) {
+        t.sources[i] = process_path(names[i]);
+        FILE *file = fopen(t.sources[i], "w");
         if (!file)
-            process_fail("%s", t.frames[i]);
+            process_fail("%s", t.sources[i]);
         capture_write(file, &captures[i]);
         if (fclose(file) != 0)
-            process_fail("%s", t.frames[i]);
+            process_fail("%s", t.sources[i]);
     }
 }
 
-static pid_t start_import(const char *name, int frame)
+static pid_t start_import(const char *name, int source)
 {
-    return process_start(name, (const char *const[]){"--store", t.store, "import", t.frames[frame], NULL});
+    return process_start(name, (const char *const[]){"--store", t.store, "import", t.sources[source], NULL});
 }
 
 /* What a finished or killed import printed: a whole line with the right id, or nothing. */
-static bool has_printed(const char *name, int frame)
+static bool has_printed(const char *name, int source)
 {
     char *out = process_output(name, "out");
     bool whole = strchr(out, '\n') != NULL;
 
-    if (whole && (strncmp(out, t.ids[frame], ID_DIGITS) != 0 || out[ID_DIGITS] != ' '))
-        process_fail("import of frame %d printed %s instead of %s", frame, out, t.ids[frame]);
+    if (whole && (strncmp(out, t.ids[source], ID_DIGITS) != 0 || out[ID_DIGITS] != ' '))
+        process_fail("import of source %d printed %s instead of %s", source, out, t.ids[source]);
     free(out);
     return whole;
 }
 
-/* Is a frame's snapshot listed? *missing: there is no store yet. */
-static bool is_listed(int frame, bool *missing)
+/* Is a source's snapshot listed? *missing: there is no store yet. */
+static bool is_listed(int source, bool *missing)
 {
     int code = process_run((const char *const[]){"--store", t.store, "log", NULL});
     char *out = process_output("run", "out"), *err = process_output("run", "err");
-    bool listed = strstr(out, t.ids[frame]) != NULL;
+    bool listed = strstr(out, t.ids[source]) != NULL;
 
     *missing = code == 4 && strstr(err, "no store in ");
     if (code != 0 && !*missing)
@@ -85,12 +86,12 @@ static void check_store(void)
 }
 
 /* After an accident. Was the snapshot published? */
-static bool check_frame(const char *name, int frame)
+static bool check_source(const char *name, int source)
 {
-    bool missing, printed = has_printed(name, frame), listed = is_listed(frame, &missing);
+    bool missing, printed = has_printed(name, source), listed = is_listed(source, &missing);
 
     if (printed && !listed)
-        process_fail("%s was printed and is gone", t.ids[frame]);
+        process_fail("%s was printed and is gone", t.ids[source]);
     t.printed += printed;
     t.published += listed;
     if (!missing)
@@ -98,19 +99,19 @@ static bool check_frame(const char *name, int frame)
     return listed;
 }
 
-static void complete(int frame)
+static void complete(int source)
 {
     bool missing;
-    int code = process_wait(start_import("again", frame));
+    int code = process_wait(start_import("again", source));
 
-    if (code != 0 || !has_printed("again", frame) || !is_listed(frame, &missing))
-        process_fail("importing frame %d again ended with %d", frame, code);
+    if (code != 0 || !has_printed("again", source) || !is_listed(source, &missing))
+        process_fail("importing source %d again ended with %d", source, code);
     check_store();
 }
 
 static void learn_ids(void)
 {
-    for (int i = 0; i < CAPTURES; i++) {
+    for (int i = 0; i < SOURCES; i++) {
         double began = process_seconds();
         int code = process_wait(start_import("run", i));
         char *out = process_output("run", "out");
@@ -149,7 +150,7 @@ static void kill_one(unsigned long kills)
 
         wait_random();
         end(pid);
-        if (check_frame("killed", 0) || i % ROUNDS_OF_A_STORE == ROUNDS_OF_A_STORE - 1) {
+        if (check_source("killed", 0) || i % ROUNDS_OF_A_STORE == ROUNDS_OF_A_STORE - 1) {
             complete(0);
             process_remove("store");
         }
@@ -176,22 +177,22 @@ static pid_t start_server(void)
 /* Import both at once, kill the first, the second or both; how many of them are published? */
 static unsigned kill_some_of_two(void)
 {
-    static const char *const names[CAPTURES] = {"killed-a", "killed-b"};
+    static const char *const names[SOURCES] = {"killed-a", "killed-b"};
     unsigned long which = 1 + process_random(3);
     unsigned listed = 0;
-    pid_t pids[CAPTURES];
+    pid_t pids[SOURCES];
 
-    for (int f = 0; f < CAPTURES; f++)
+    for (int f = 0; f < SOURCES; f++)
         pids[f] = start_import(names[f], f);
     wait_random();
-    for (int f = 0; f < CAPTURES; f++)
+    for (int f = 0; f < SOURCES; f++)
         if (which & 1u << f)
             end(pids[f]);
-    for (int f = 0; f < CAPTURES; f++)
+    for (int f = 0; f < SOURCES; f++)
         if (!(which & 1u << f) && process_wait(pids[f]) != 0)
             process_fail("the import beside the killed one failed; see %s.err", names[f]);
-    for (int f = 0; f < CAPTURES; f++)
-        listed += check_frame(names[f], f);
+    for (int f = 0; f < SOURCES; f++)
+        listed += check_source(names[f], f);
     return listed;
 }
 
@@ -202,9 +203,9 @@ static void kill_beside_a_server(unsigned long kills)
     for (unsigned long i = 0; i < kills; i++) {
         if (!server)
             server = start_server();
-        if (kill_some_of_two() < CAPTURES && i % ROUNDS_OF_A_STORE != ROUNDS_OF_A_STORE - 1 && i + 1 < kills)
+        if (kill_some_of_two() < SOURCES && i % ROUNDS_OF_A_STORE != ROUNDS_OF_A_STORE - 1 && i + 1 < kills)
             continue;
-        for (int f = 0; f < CAPTURES; f++)
+        for (int f = 0; f < SOURCES; f++)
             complete(f);
         kill(server, SIGTERM);
         if (process_wait(server) != 0)
@@ -214,20 +215,24 @@ static void kill_beside_a_server(unsigned long kills)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     unsigned long kills = process_setting("CONFUSE_KILLS", 10);
     double began = process_seconds();
 
-    write_frames();
+    t.store = process_path("store");
+    for (int i = 0; i < SOURCES && argc == 1 + SOURCES; i++)
+        t.sources[i] = strdup(argv[1 + i]);
+    if (argc != 1 + SOURCES)
+        write_frames();
     learn_ids();
     kill_one(kills - kills / 2);
     kill_beside_a_server(kills / 2);
     fprintf(stderr,
             "%lu kills in %.1f s (an import takes about %.2f s): %u interrupted, %u times published, %u printed\n",
             kills, process_seconds() - began, t.seconds, t.interrupted, t.published, t.printed);
-    for (int i = 0; i < CAPTURES; i++)
-        free(t.frames[i]);
+    for (int i = 0; i < SOURCES; i++)
+        free(t.sources[i]);
     free(t.store);
     process_remove(NULL);
     return 0;

@@ -1,32 +1,15 @@
 #!/bin/sh
-# The checks, as the guest runs them: `guest.sh all` runs each function named check_* below in the order of `checks`, in a
-# process of its own with a time limit, and prints `ok NAME` or `not ok NAME: why`. Lines with # are for people; a line
-# @restart asks the host to restart the server, which answers with a line once that is done.
-#
-# A check fails by returning non-zero; what it printed last is the reason. A mount_* check leaves its mount for those behind it,
-# up to the umount; when it fails they are left out, since they could only say the same.
+# The checks of a frame with every answer known (frame.sh), as the guest runs them; see checks.sh. A line @restart asks the host
+# to restart the server, which answers with a line once that is done.
 set -u
 
-. /test/settings   # SNAP, the snapshot's id
+. /test/checks.sh
 checks="portmap exports mount_plain version_3 find fileids cat stat links large_directory md5 absent modes read_only umount
     mount_ports refused_writes restart umount mount_udp umount mount_subdirectory subdirectory umount unknown_snapshot from_root umount_all
     mount_locks lock_shared lock_exclusive lock_after_lock umount"
-ports=vers=3,proto=tcp,port=2049,mountproto=tcp,mountport=2049
 
-fail() { echo "$*"; exit 1; }
-
-# Runs a command that must be refused with this reason.
-refused() {
-    local reason="$1" said
-    shift
-    said=$(timeout 10 "$@" 2>&1 </dev/null) && fail "$* was not refused"
-    echo "$said" | grep -Eq "$reason" || fail "$*: $said"
-}
-
-mount_nfs() { mount -t nfs "$@" >/tmp/mount.log 2>&1 || fail "$(tr '\n' ';' </tmp/mount.log)"; }
-forget_caches() { echo 3 >/proc/sys/vm/drop_caches; }
-same() { cmp -s "$1" "$2" || fail "$(diff "$1" "$2" | grep '^[-+][^-+]' | head -n 4 | tr '\n\t' '| ')"; }
-now() { cut -d ' ' -f 1 /proc/uptime | tr -d .; }   # in 10 ms
+# The slowest check takes 7 s here, a mount less than 1.
+limit_of() { case $1 in mount_*) echo 20 ;; *) echo 60 ;; esac; }
 
 # --- portmap, MOUNT ---
 
@@ -212,40 +195,4 @@ check_lock_exclusive() {
 
 check_lock_after_lock() { timeout 10 flock -s /mnt/etc/passwd timeout 10 flock -s /mnt/etc/passwd true || fail "second reader: $?"; }
 
-# --- running them ---
-
-tab=$(printf '\t')
-
-# The slowest check takes 7 s here, a mount less than 1.
-limit_of() { case $1 in mount_*) echo 20 ;; *) echo 60 ;; esac; }
-
-run_one() {
-    : >/tmp/notes
-    if timeout -s KILL "$(limit_of "$1")" sh "$0" "$1" >/tmp/why 2>&1; then
-        echo "ok $1"
-        cat /tmp/notes
-        return
-    fi
-    why=$(tail -n 1 /tmp/why | cut -c 1-300)
-    echo "not ok $1: ${why:-no reason given}"
-    cat /tmp/notes
-    return 1
-}
-
-run_all() {
-    echo "# boot: $(cut -d ' ' -f 1 /proc/uptime) s"
-    for name in $checks; do
-        case $name in
-        mount_*) if run_one "$name"; then unmounted=; else unmounted=$name; fi ;;
-        *) if [ -n "$unmounted" ]; then echo "# $name is left out: $unmounted failed"; else run_one "$name"; fi ;;
-        esac
-        [ "$name" != umount ] || unmounted=
-    done
-    echo @end
-}
-
-unmounted=
-case $1 in
-all) run_all ;;
-*) "check_$1" ;;
-esac
+run_checks "$1"

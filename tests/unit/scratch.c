@@ -95,7 +95,7 @@ struct digest scratch_set_content(struct builder *builder, struct store *store, 
         fail_msg("%s: no content", path);
     entry.size = size;
     entry.flags &= ~ENTRY_ABSENT;
-    if (builder_replace(builder, path, strlen(path), &entry, &digests, &err) < 0)
+    if (builder_replace(builder, path, strlen(path), &entry, &digests, 0, &err) < 0)
         fail_msg("%s: %s", path, err.text);
     return digests.content;
 }

@@ -78,7 +78,9 @@ static void model_link(struct model *m, const char *path, const char *target)
 {
     struct file *found = model_find(m, target), file;
 
-    if (!found || S_ISDIR(found->mode)) {
+    bool goes = strcmp(path, "/") != 0 && (strcmp(target, path) == 0 || lies_below(target, path));
+
+    if (!found || S_ISDIR(found->mode) || goes) {
         m->conflicts[BUILDER_DANGLING]++;
         return;
     }

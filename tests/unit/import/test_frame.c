@@ -80,8 +80,8 @@ static void the_real_frame(void **state)
     assert_int_equal(outcome.snapshots, 1);
     /* 6,022 files; the root among them; made are /boot, /dev, … that it lacks. */
     assert_int_equal(outcome.last.root.counts.nodes, 6032);
-    /* metadata, os, 2 processes, 98 packages; no notes. */
-    assert_int_equal(outcome.last.features.counts.entries, 102);
+    /* metadata, os, 2 processes, 98 packages; notes of 5 contents, and of 10 paths that were not crawled. */
+    assert_int_equal(outcome.last.features.counts.entries, 102 + 15);
     assert_int_equal(outcome.warnings.size, 0);
     timestamp_format(time, outcome.last.time);
     assert_string_equal(time, "2017-03-11T17:04:42Z");
