@@ -2,6 +2,7 @@
 #include "tree/reader.h"
 
 #include "db/blob.h"
+#include "tree/contents.h"
 #include "tree/links.h"
 #include "tree/node.h"
 
@@ -301,6 +302,19 @@ int tree_listing_next(struct tree_place *place, struct tree_listing *listing, st
 }
 
 /* --- Facts of an entry -------------------------------------------------------------------------------------------- */
+
+int tree_blob(const struct blob **blob, const uint8_t **bytes, struct tree_reader *reader, int64_t id,
+              struct error *err)
+{
+    const struct content_row *row;
+    int result = content_get(&row, reader->user, reader->store, id, err);
+
+    if (result < 0)
+        return result;
+    *blob = &row->blob;
+    *bytes = row->blob.in_file ? NULL : row->bytes;
+    return 0;
+}
 
 int tree_content(struct blob *blob, struct tree_reader *reader, const struct entry *entry, struct error *err)
 {
