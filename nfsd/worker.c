@@ -58,7 +58,7 @@ void nfsd_worker_end(void *worker_of_config)
 {
     struct nfsd_worker *worker = worker_of_config;
 
-    files_close(&worker->files);
+    mappings_drop(&worker->mappings);
     feature_types_free(&worker->types);
     if (worker->reader)
         tree_reader_free(worker->reader);
@@ -70,7 +70,7 @@ void nfsd_worker_end(void *worker_of_config)
 void nfsd_worker_forget(struct nfsd_worker *worker)
 {
     served_trees_forget(&worker->trees);
-    files_close(&worker->files);
+    mappings_drop(&worker->mappings);
     for (size_t i = 0; i < VIRTUAL_COUNT; i++)
         worker->virtual_mtime[i] = UINT64_MAX;
 }

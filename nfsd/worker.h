@@ -7,7 +7,7 @@
 #define NFSD_WORKER_H
 
 #include "base/error.h"
-#include "nfsd/files.h"
+#include "nfsd/mappings.h"
 #include "nfsd/renderings.h"
 #include "nfsd/served_trees.h"
 #include "rpc/server.h"
@@ -47,7 +47,7 @@ struct nfsd_worker {
     struct store *store; /* read only */
     struct tree_reader *reader;
     struct served_table trees;
-    struct open_files files;
+    struct mappings mappings;
     uint64_t virtual_fsid;                 /* of "/" and what is no tree below it */
     uint64_t virtual_mtime[VIRTUAL_COUNT]; /* ns; UINT64_MAX: not asked yet */
     uint64_t looked, reported;             /* ms on the monotonic clock */

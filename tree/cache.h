@@ -22,6 +22,10 @@ struct cached {
     size_t size; /* bytes that it counts for */
 };
 
+/* Ids of nodes are rows' and lie between 0 and this bit; a content's is its row's with it; tables of links have
+ * negative ones. */
+#define CACHE_ID_CONTENT ((int64_t)1 << 62)
+
 struct cache;
 struct cache_user; /* one thread */
 

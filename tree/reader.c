@@ -2,6 +2,7 @@
 #include "tree/reader.h"
 
 #include "db/blob.h"
+#include "tree/contents.h"
 #include "tree/links.h"
 #include "tree/node.h"
 
@@ -13,10 +14,24 @@ struct tree_cache {
     struct cache *nodes;
 };
 
+/* Where a rank was found before. Trees never change and ids are never used twice, so it is so for ever; only the leaf
+ * has to be looked for in the cache again. */
+struct found {
+    struct tree tree;
+    int64_t leaf; /* 0: nothing was found here yet */
+    uint32_t rank, parent, file, nlink;
+    uint32_t item; /* in the leaf */
+};
+
+/* A reader's places found last, a power of two, of 48 bytes: some image whole. Ranks are dense, so those of one tree
+ * push each other out only where it has more. */
+#define FOUND_PLACES 16384
+
 struct tree_reader {
     struct store *store;
     struct cache_user *user;
     uint64_t rests; /* so far: what was borrowed before the last one is gone */
+    struct found *found;
 };
 
 int tree_cache_new(struct tree_cache **out, size_t limit, struct error *err)
@@ -41,6 +56,15 @@ void tree_cache_free(struct tree_cache *cache)
     free(cache);
 }
 
+void tree_reader_free(struct tree_reader *reader)
+{
+    if (!reader)
+        return;
+    cache_leave(reader->user);
+    free(reader->found);
+    free(reader);
+}
+
 int tree_reader_new(struct tree_reader **out, struct store *store, struct tree_cache *cache, struct error *err)
 {
     struct tree_reader *reader = calloc(1, sizeof *reader);
@@ -48,21 +72,14 @@ int tree_reader_new(struct tree_reader **out, struct store *store, struct tree_c
     if (reader) {
         reader->store = store;
         reader->user = cache_join(cache->nodes);
+        reader->found = calloc(FOUND_PLACES, sizeof *reader->found);
     }
-    if (!reader || !reader->user) {
-        free(reader);
+    if (!reader || !reader->user || !reader->found) {
+        tree_reader_free(reader);
         return error_system(err, ENOMEM, "cannot read trees");
     }
     *out = reader;
     return 0;
-}
-
-void tree_reader_free(struct tree_reader *reader)
-{
-    if (!reader)
-        return;
-    cache_leave(reader->user);
-    free(reader);
 }
 
 struct store *tree_reader_store(struct tree_reader *reader)
@@ -127,7 +144,8 @@ static int join_others(struct tree_place *place, struct tree_reader *reader, str
 
 /* --- By rank ------------------------------------------------------------------------------------------------------ */
 
-int tree_find(struct tree_place *place, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err)
+/* Go down to a rank, adding counts. */
+static int descend(struct found *found, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err)
 {
     uint32_t left = rank, parent = 0; /* nodes still to pass; rank of the directory being looked into */
     int64_t id = tree.root;
@@ -146,15 +164,71 @@ int tree_find(struct tree_place *place, struct tree_reader *reader, struct tree 
             continue;
         }
         left -= node->leaf[i].nodes_before;
-        const struct entry *entry = &node->leaf[i].entry;
         if (left == 0) {
-            *place = place_of(tree, rank, parent, entry);
-            return join_others(place, reader, err);
+            *found = (struct found){.tree = tree, .leaf = id, .rank = rank, .parent = parent, .item = i};
+            return 0;
         }
         parent = rank - left;
         left--;
-        id = entry->subtree;
+        id = node->leaf[i].entry.subtree;
     }
+}
+
+static struct found *found_slot(struct tree_reader *reader, struct tree tree, uint32_t rank)
+{
+    uint64_t hash = (uint64_t)tree.root * 0x9e3779b97f4a7c15ULL;
+
+    return &reader->found[((hash >> 32) + rank) % FOUND_PLACES];
+}
+
+static bool is_found(const struct found *found, struct tree tree, uint32_t rank)
+{
+    return found->rank == rank && found->tree.root == tree.root && found->tree.links == tree.links && found->leaf;
+}
+
+static int find(struct found *found, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err)
+{
+    const struct node *leaf;
+    struct tree_place place;
+    struct found now;
+    int result = descend(&now, reader, tree, rank, err);
+
+    if (result == 0)
+        result = get(&leaf, reader, now.leaf, err);
+    if (result < 0)
+        return result;
+    place = place_of(tree, rank, now.parent, &leaf->leaf[now.item].entry);
+    result = join_others(&place, reader, err);
+    if (result < 0)
+        return result;
+    now.file = place.file;
+    now.nlink = place.nlink;
+    *found = now;
+    return 0;
+}
+
+int tree_find(struct tree_place *place, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err)
+{
+    struct found *found = found_slot(reader, tree, rank);
+    const struct node *leaf;
+    int result = is_found(found, tree, rank) ? 0 : find(found, reader, tree, rank, err);
+
+    if (result == 0)
+        result = get(&leaf, reader, found->leaf, err);
+    if (result < 0)
+        return result;
+    if (leaf->level || found->item >= leaf->count) /* it has left the cache, and is not what it was */
+        return error_system(err, EIO, "node %lld of %s is damaged", (long long)found->leaf,
+                            store_directory(reader->store));
+    *place = (struct tree_place){
+        .tree = tree,
+        .rank = rank,
+        .parent = found->parent,
+        .file = found->file,
+        .nlink = found->nlink,
+        .entry = &leaf->leaf[found->item].entry,
+    };
+    return 0;
 }
 
 /* --- By name ------------------------------------------------------------------------------------------------------ */
@@ -301,6 +375,19 @@ int tree_listing_next(struct tree_place *place, struct tree_listing *listing, st
 }
 
 /* --- Facts of an entry -------------------------------------------------------------------------------------------- */
+
+int tree_blob(const struct blob **blob, const uint8_t **bytes, struct tree_reader *reader, int64_t id,
+              struct error *err)
+{
+    const struct content_row *row;
+    int result = content_get(&row, reader->user, reader->store, id, err);
+
+    if (result < 0)
+        return result;
+    *blob = &row->blob;
+    *bytes = row->blob.in_file ? NULL : row->bytes;
+    return 0;
+}
 
 int tree_content(struct blob *blob, struct tree_reader *reader, const struct entry *entry, struct error *err)
 {

@@ -96,6 +96,11 @@ void tree_listing_begin(struct tree_listing *listing, struct tree_reader *reader
 /* The next entry: 1, or 0 at the end, or a negative errno. */
 int tree_listing_next(struct tree_place *place, struct tree_listing *listing, struct error *err);
 
+/* A blob by its id, and its bytes if it is small enough to be a row; else *bytes is NULL. Both until
+ * tree_reader_rest(). -ENOENT (err not filled): it is not in the store. */
+int tree_blob(const struct blob **blob, const uint8_t **bytes, struct tree_reader *reader, int64_t id,
+              struct error *err);
+
 /* The blob that holds the content of a regular file. -EACCES (err not filled): it is absent; -ENOENT (err not filled):
  * the blob is not in the store any more. */
 int tree_content(struct blob *blob, struct tree_reader *reader, const struct entry *entry, struct error *err);
