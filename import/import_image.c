@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NAME_SHOWN 255u          /* bytes of a name in a warning; references are no longer */
 #define PROGRESS_STEP (1u << 20) /* bytes of a stream between two reports */
 #define CACHE_SIZE (16u << 20)   /* bytes of nodes of the chain below: layers go along it, and seldom come back */
 
@@ -41,7 +42,7 @@ static void warn_no_reference(const struct image_source *source, const struct im
     struct buffer text cleanup_buffer = {0};
 
     buffer_add_format(&text, "%s: \"", members_name(source->members));
-    quote_text(&text, name->text, strlen(name->text));
+    quote_text(&text, name->text, strnlen(name->text, NAME_SHOWN));
     buffer_add_text(&text, "\" is no reference of an image; the source's own name is taken");
     warn(source->options, &text);
 }
