@@ -34,10 +34,20 @@ struct heard {
     uint32_t rank;
 };
 
-/* A reader's places and names found last, powers of two: some image whole. Ranks are dense, so those of one tree push
- * each other out only where it has more. 1.3 MB, where they are touched. */
+/* Where a blob is, as long as nothing was evicted. */
+struct seen {
+    int64_t id;
+    const struct content_row *row;
+    uint64_t looked; /* cache_look() when it was there */
+    const uint8_t *bytes;
+    uint64_t size;
+};
+
+/* A reader's places, names and blobs found last, powers of two: some image whole. Ranks are dense, so those of one tree
+ * push each other out only where it has more. 2 MB, where they are touched. */
 #define FOUND_PLACES 16384
 #define HEARD_NAMES 16384
+#define SEEN_BLOBS 16384
 #define CACHE_LINE 64
 
 _Static_assert(sizeof(struct found) <= CACHE_LINE, "a place is one line");
@@ -45,6 +55,7 @@ _Static_assert(sizeof(struct found) <= CACHE_LINE, "a place is one line");
 struct memory {
     _Alignas(CACHE_LINE) struct found places[FOUND_PLACES];
     struct heard names[HEARD_NAMES];
+    struct seen blobs[SEEN_BLOBS];
 };
 
 struct tree_reader {
@@ -280,21 +291,21 @@ int tree_find(struct tree_place *place, struct tree_reader *reader, struct tree 
 
 /* --- By name ------------------------------------------------------------------------------------------------------ */
 
-/* The rank that a name has, counted from its directory's. */
-static int descend_to_name(uint32_t *out, struct tree_reader *reader, int64_t subtree, const char *name, size_t size,
-                           struct error *err)
+/* The place that a name has, and its rank counted from its directory's. */
+static int descend_to_name(struct tree_place *place, uint32_t *rank, struct tree_reader *reader,
+                           const struct tree_place *directory, const char *name, size_t size, struct error *err)
 {
-    uint32_t rank = 1;
-    int64_t id = subtree;
+    int64_t id = directory->entry->subtree;
     const struct node *node;
 
+    *rank = 1;
     for (;;) {
         int result = get(&node, reader, id, err);
         if (result < 0)
             return result;
         unsigned i = node_item_of_name(node, name, size);
         if (node->level) {
-            rank += node->list[i].nodes_before;
+            *rank += node->list[i].nodes_before;
             id = node->list[i].node;
             continue;
         }
@@ -303,8 +314,9 @@ static int descend_to_name(uint32_t *out, struct tree_reader *reader, int64_t su
         const struct node_leaf_item *item = &node->leaf[i];
         if (name_compare(item->entry.name, item->entry.name_size, name, size) != 0)
             return -ENOENT;
-        *out = rank + item->nodes_before;
-        return 0;
+        *rank += item->nodes_before;
+        *place = place_of(directory->tree, directory->rank + *rank, directory->rank, &item->entry);
+        return join_others(place, reader, err);
     }
 }
 
@@ -330,6 +342,7 @@ static bool has_name(const struct tree_place *place, const struct tree_place *di
            memcmp(place->entry->name, name, size) == 0;
 }
 
+/* `place` may be `directory`; who knows of that no more than its entry gets no more of the place. */
 static int find_name(struct tree_place *place, struct tree_reader *reader, const struct tree_place *directory,
                      const char *name, size_t size, struct error *err)
 {
@@ -337,16 +350,20 @@ static int find_name(struct tree_place *place, struct tree_reader *reader, const
     uint64_t hash = hash_name(subtree, name, size);
     struct heard *heard = &reader->memory->names[hash % HEARD_NAMES];
     struct heard now = {.subtree = subtree, .hash = (uint32_t)(hash >> 32)};
+    struct tree_place child;
 
-    if (heard->rank && heard->subtree == subtree && heard->hash == now.hash &&
-        tree_find(place, reader, directory->tree, directory->rank + heard->rank, err) == 0 &&
-        has_name(place, directory, name, size))
+    if (directory->tree.root && heard->rank && heard->subtree == subtree && heard->hash == now.hash &&
+        tree_find(&child, reader, directory->tree, directory->rank + heard->rank, err) == 0 &&
+        has_name(&child, directory, name, size)) {
+        *place = child;
         return 0;
-    int result = descend_to_name(&now.rank, reader, subtree, name, size, err);
+    }
+    int result = descend_to_name(&child, &now.rank, reader, directory, name, size, err);
     if (result < 0)
         return result;
     *heard = now;
-    return tree_find(place, reader, directory->tree, directory->rank + now.rank, err);
+    *place = child;
+    return 0;
 }
 
 int tree_lookup(struct tree_place *place, struct tree_reader *reader, const struct tree_place *directory,
@@ -465,16 +482,20 @@ int tree_listing_next(struct tree_place *place, struct tree_listing *listing, st
 
 /* --- Facts of an entry -------------------------------------------------------------------------------------------- */
 
-int tree_blob(const struct blob **blob, const uint8_t **bytes, struct tree_reader *reader, int64_t id,
-              struct error *err)
+int tree_blob(struct tree_blob *out, struct tree_reader *reader, int64_t id, struct error *err)
 {
-    const struct content_row *row;
-    int result = content_get(&row, reader->user, reader->store, id, err);
+    struct seen *seen = &reader->memory->blobs[(uint64_t)id % SEEN_BLOBS];
+    uint64_t looked = cache_look(reader->user);
 
-    if (result < 0)
-        return result;
-    *blob = &row->blob;
-    *bytes = row->blob.in_file ? NULL : row->bytes;
+    if (seen->id != id || seen->looked != looked || !seen->row) {
+        const struct content_row *row;
+        int result = content_get(&row, reader->user, reader->store, id, err);
+
+        if (result < 0)
+            return result;
+        *seen = (struct seen){id, row, looked, row->blob.in_file ? NULL : row->bytes, row->blob.size};
+    }
+    *out = (struct tree_blob){.size = seen->size, .bytes = seen->bytes, .blob = &seen->row->blob};
     return 0;
 }
 
