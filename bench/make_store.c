@@ -116,7 +116,7 @@ static void make_versions(struct making *m, const unsigned long *numbers)
         const struct builder_base base = {.reader = m->reader, .tree = tree_of_snapshot(&image), .keep = true};
 
         builder = begin(m, BUILDER_CHAIN);
-        builder_over(builder, &base);
+        check(m, builder_over(builder, &base, &m->err));
         for (unsigned long j = 0; j < changed; j++)
             add_file(m, builder, (i * 7919 + j * (files / changed)) % files, 2 + i);
         struct snapshot version = finish(m, builder);

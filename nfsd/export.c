@@ -34,19 +34,18 @@ static int map_blob(struct mapping **mapping, struct nfsd_worker *worker, const 
 int content_of_blob(struct content *content, struct nfsd_worker *worker, int64_t id, uint64_t offset)
 {
     struct mapping *mapping = mappings_find(&worker->mappings, id, offset);
-    const struct blob *blob;
-    const uint8_t *bytes;
+    struct tree_blob blob;
 
     if (!mapping) {
-        int result = tree_blob(&blob, &bytes, worker->reader, id, &worker->err);
+        int result = tree_blob(&blob, worker->reader, id, &worker->err);
         if (result < 0)
             return result;
-        *content = (struct content){.size = blob->size, .fd = -1};
-        if (bytes)
-            content->bytes = bytes + (offset < blob->size ? offset : blob->size);
-        if (bytes || offset >= blob->size)
+        *content = (struct content){.size = blob.size, .fd = -1};
+        if (blob.bytes)
+            content->bytes = blob.bytes + (offset < blob.size ? offset : blob.size);
+        if (blob.bytes || offset >= blob.size)
             return 0;
-        result = map_blob(&mapping, worker, blob, offset);
+        result = map_blob(&mapping, worker, blob.blob, offset);
         if (result < 0)
             return result;
     }

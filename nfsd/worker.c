@@ -50,6 +50,7 @@ void nfsd_worker_rest(void *worker_of_config)
 {
     struct nfsd_worker *worker = worker_of_config;
 
+    worker->awake = false;
     blob_rest(worker->store);
     tree_reader_rest(worker->reader);
 }
@@ -77,9 +78,12 @@ void nfsd_worker_forget(struct nfsd_worker *worker)
 
 void nfsd_worker_look(struct nfsd_worker *worker)
 {
-    uint64_t now = now_ms();
     bool changed = false;
 
+    if (worker->awake)
+        return;
+    worker->awake = true;
+    uint64_t now = now_ms();
     if (now - worker->looked < WORKER_LOOK_MS)
         return;
     worker->looked = now;

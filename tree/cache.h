@@ -39,6 +39,11 @@ void cache_leave(struct cache_user *user);
 /* The object, valid until this user rests, or NULL. */
 struct cached *cache_find(struct cache_user *user, int64_t id);
 
+/* Begin to look, if this user rests. As long as this returns the same number nothing was evicted, and what was found
+ * when it did so before is still there: a pointer to it is as good as finding it again, which is asked of every one of
+ * them when the number has changed. That is also what says that it is in use. */
+uint64_t cache_look(struct cache_user *user);
+
 /* Put an object in (it is the cache's from now on) and evict others if need be. Returns the one that is in the table:
  * this one, or the one that another thread put there first. */
 struct cached *cache_insert(struct cache_user *user, struct cached *object);
