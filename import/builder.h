@@ -1,6 +1,6 @@
 /* builder.h - from entries that come in any order, by path, to a tree in the store; alone, or over another tree.
  *
- * What a source says goes to a journal (journal.h); in memory is where each path stands (builder_places.h: some 60
+ * What a source says goes to a journal (journal.h); in memory is where each path stands (places.h: some 60
  * bytes and the name). Settling says what could not stand; writing goes along the names in order once, merges them with
  * the tree below, and keeps only the open directories.
  */
@@ -67,6 +67,8 @@ int builder_unknown(struct builder *builder, const char *path, size_t size, stru
 
 /* --- Adding ------------------------------------------------------------------------------------------------------- */
 
+/* -EBADMSG: more directories are implied than one tree may have that no entry tells of. */
+
 /* Add what stands at a path that has no problem. `entry`: its name is ignored, its target is copied, a directory's size
  * and counts are ignored; content and xattrs are ids with their `digests` (NULL: it has neither); a regular file
  * without content that is not absent is empty. `tag` comes back in what settling reports (a line number, say). */
@@ -123,7 +125,7 @@ uint64_t builder_added(const struct builder *builder);
 uint64_t builder_dangling(const struct builder *builder);
 
 /* Write the tree and the groups of hard links into the store (batches); *root is the leaf that holds the root's entry
- * alone. */
+ * alone. -EBADMSG: a group is larger than the store takes. */
 int builder_write(struct node_ref *root, struct node_ref *links, struct builder *builder, struct store *store,
                   struct error *err);
 
