@@ -6,8 +6,10 @@ libbase_a_SOURCES = \
     base/digest.c base/digest.h \
     base/error.c base/error.h \
     base/file.c base/file.h \
+    base/hasher.c base/hasher.h \
     base/jsonl.c base/jsonl.h \
     base/log.c base/log.h \
     base/quote.c base/quote.h \
     base/siphash.c base/siphash.h \
+    base/thread.c base/thread.h \
     base/timestamp.c base/timestamp.h

@@ -18,6 +18,8 @@ static void progress(void *arg, const struct check *check)
     char size[SIZE_TEXT_SIZE];
 
     (void)arg;
+    if (!progress_due())
+        return;
     size_format(size, check->bytes);
     progress_show("checked %llu blobs, %llu nodes, %llu frames, %s", (unsigned long long)check->blobs,
                   (unsigned long long)check->nodes, (unsigned long long)check->frames, size);

@@ -4,6 +4,7 @@
 #include "base/jsonl.h"
 #include "base/timestamp.h"
 #include "cli/command.h"
+#include "cli/import_line.h"
 #include "cli/terminal.h"
 #include "import/detect.h"
 #include "import/image_platform.h"
@@ -40,9 +41,8 @@ struct importing {
     const struct invocation *invocation;
     bool detects; /* format is told by content, for each source */
     enum source_format format;
-    const char *name;  /* of the source */
-    const char *units; /* what it consists of */
-    uint64_t began;
+    const char *name; /* of the source */
+    struct import_line line;
 };
 
 static void warn(void *arg, const char *text)
@@ -52,15 +52,11 @@ static void warn(void *arg, const char *text)
     fprintf(stderr, "confuse import: warning: %s\n", text);
 }
 
-static void progress(void *arg, uint64_t bytes_read, uint64_t records)
+static void progress(void *arg, const struct import_progress *progress)
 {
-    const struct importing *i = arg;
-    uint64_t elapsed = timestamp_now() - i->began + 1;
-    char size[SIZE_TEXT_SIZE], rate[SIZE_TEXT_SIZE];
+    struct importing *i = arg;
 
-    size_format(size, bytes_read);
-    size_format(rate, (uint64_t)((double)bytes_read * (double)NANOSECONDS / (double)elapsed));
-    progress_show("%.40s  %s, %llu %s, %s/s", i->name, size, (unsigned long long)records, i->units, rate);
+    import_line_show(&i->line, progress);
 }
 
 static void print_json(const struct snapshot *s, bool is_new)
@@ -244,7 +240,7 @@ static int import_stream(const struct import_options *options, const char *name,
         result = detect(&i->format, input, err);
     if (result == 0)
         result = check_choice(i, options, err);
-    i->units = FORMATS[i->format].units;
+    i->line.units = FORMATS[i->format].units;
     if (result == 0)
         return FORMATS[i->format].import(options, input, err);
     input_close(input);
@@ -257,7 +253,7 @@ static int import_directory(const struct import_options *options, const char *na
 
     if (i->detects)
         i->format = image_is_layout(name) ? SOURCE_OCI : SOURCE_DIR;
-    i->units = FORMATS[i->format].units;
+    i->line.units = FORMATS[i->format].units;
     int result = check_choice(i, options, err);
     return result < 0 ? result : FORMATS[i->format].import_dir(options, name, err);
 }
@@ -269,7 +265,7 @@ static int import_source(struct import_options *options, const char *name, struc
          takes_stream = i->detects || FORMATS[i->format].import;
 
     i->name = name;
-    i->began = timestamp_now();
+    import_line_begin(&i->line, options->store, name);
     return takes_dir && (is_directory(name) || !takes_stream) ? import_directory(options, name, err)
                                                               : import_stream(options, name, err);
 }
@@ -277,7 +273,8 @@ static int import_source(struct import_options *options, const char *name, struc
 static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)
 {
     struct importing importing = {.invocation = invocation};
-    struct import_options options = {.warn = warn, .imported = imported, .progress = progress, .arg = &importing};
+    struct import_options options = {
+        .warn = warn, .imported = imported, .progress = progress_enabled() ? progress : NULL, .arg = &importing};
 
     if (argc == 0)
         return error_usage(err, "nothing to import; name files, or - for standard input");

@@ -3,7 +3,7 @@ confuse_SOURCES = \
     cli/cat.c \
     cli/command.h \
     cli/fsck.c \
-    cli/import.c \
+    cli/import.c cli/import_line.c cli/import_line.h \
     cli/log.c \
     cli/ls.c \
     cli/main.c \

@@ -46,7 +46,8 @@ static const struct option_spec OPTIONS[] = {
     {0},
 };
 
-static const struct rpc_program *const PROGRAMS[] = {&nfs_program, &mount_program, &nlm_program, &portmap_program};
+static const struct rpc_program *const PROGRAMS[] = {&nfs_program, &nfsacl_program, &mount_program, &nlm_program,
+                                                     &portmap_program};
 #define PROGRAM_COUNT (sizeof PROGRAMS / sizeof *PROGRAMS)
 
 struct serving {

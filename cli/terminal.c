@@ -8,10 +8,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define PROGRESS_INTERVAL (NANOSECONDS / 10)
-#define PROGRESS_WIDTH 78
+#define PROGRESS_WIDTH_MAX 250 /* columns */
 
 static bool progress_shown;
 
@@ -37,30 +38,63 @@ void print_text(const void *bytes, size_t size)
     fwrite(text.bytes, 1, text.size, stdout);
 }
 
-void progress_show(const char *format, ...)
+bool progress_enabled(void)
 {
     static int enabled = -1;
-    static uint64_t last;
-    uint64_t now = timestamp_now();
-    va_list args;
 
     if (enabled < 0)
         enabled = isatty(STDERR_FILENO);
-    if (!enabled || now - last < PROGRESS_INTERVAL)
-        return;
+    return enabled;
+}
+
+bool progress_due(void)
+{
+    static uint64_t last;
+    uint64_t now = timestamp_now();
+
+    if (!progress_enabled() || now - last < PROGRESS_INTERVAL)
+        return false;
     last = now;
-    char line[PROGRESS_WIDTH + 1];
+    return true;
+}
+
+/* One less than there are, for some terminals go to the next line behind the last column. */
+static size_t columns(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 2)
+        return 79;
+    return size.ws_col <= PROGRESS_WIDTH_MAX ? size.ws_col - 1u : PROGRESS_WIDTH_MAX;
+}
+
+/* Where so many columns of UTF-8 end, each character taken as one. */
+static size_t cut_columns(const char *text, size_t count)
+{
+    size_t at = 0;
+
+    for (; text[at]; at++)
+        if ((text[at] & 0xc0) != 0x80 && count-- == 0)
+            break;
+    return at;
+}
+
+void progress_show(const char *format, ...)
+{
+    char line[4 * PROGRESS_WIDTH_MAX + 1];
+    va_list args;
+
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    fprintf(stderr, "\r%-*s", PROGRESS_WIDTH, line);
+    fprintf(stderr, "\r%.*s\033[K", (int)cut_columns(line, columns()), line);
     progress_shown = true;
 }
 
 void progress_clear(void)
 {
     if (progress_shown)
-        fprintf(stderr, "\r%*s\r", PROGRESS_WIDTH, "");
+        fputs("\r\033[K", stderr);
     progress_shown = false;
 }
 

@@ -23,7 +23,13 @@ const char *colour(enum colour colour);
 /* Write bytes of any origin to standard output, control characters shown as \xXX. */
 void print_text(const void *bytes, size_t size);
 
-/* Progress on standard error, at most 10 times a second, only on a terminal; `format` makes the rest of the line. */
+/* Is progress shown at all? On standard error, where that is a terminal. */
+bool progress_enabled(void);
+
+/* Is it time to? At most 10 times a second; asking counts. */
+bool progress_due(void);
+
+/* Rewrite the line, as much of it as there are columns. Only where progress_due() said so. */
 void progress_show(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Take the progress line away. */

@@ -34,41 +34,83 @@ static int insert(int64_t *id, struct store *store, const struct digest *digest,
     if (result < 0)
         return result;
     *id = sqlite3_last_insert_rowid(store->db);
+    store->tally.added++;
+    store->tally.added_bytes += size;
     return sql_batch_wrote(store, bytes ? (size_t)size : 0, err);
 }
 
-int blob_adopt(int64_t *id, struct store *store, const struct digest *digest, struct blob_file *file, struct error *err)
+int blob_lookup(int64_t *id, struct store *store, const struct digest *digest, struct error *err)
 {
-    int result = sql_find_digest(id, store, FIND_DIGEST, digest, err);
+    return sql_find_digest(id, store, FIND_DIGEST, digest, err);
+}
 
-    if (result == 0)
-        result = blob_file_seal(file, err);
-    /* Only now a batch is begun: whoever waits for the lock waits for a rename. */
-    if (result == 0)
-        result = sql_find_or_begin(id, store, FIND_DIGEST, digest, err);
-    if (result == 0) {
-        result = blob_file_keep(file, digest, err);
-        if (result == 0)
-            result = insert(id, store, digest, NULL, file->size, err);
+void blob_count_known(struct store *store, uint64_t size)
+{
+    store->tally.known++;
+    store->tally.known_bytes += size;
+}
+
+const struct blob_tally *blob_tally(const struct store *store)
+{
+    return &store->tally;
+}
+
+/* Away with the files of what the store has by now. */
+static int drop_known(struct blob_large *all, size_t count, struct store *store, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        int found = all[i].file.fd < 0 ? 0 : blob_lookup(&all[i].id, store, &all[i].digest, err);
+
+        if (found < 0)
+            return found;
+        if (!found)
+            continue;
+        blob_count_known(store, all[i].file.size);
+        blob_file_drop(&all[i].file);
     }
-    blob_file_drop(file);
+    return 0;
+}
+
+int blob_adopt(struct blob_large *all, size_t count, struct store *store, struct error *err)
+{
+    int result = drop_known(all, count, store, err);
+
+    /* Only behind this a batch is begun: whoever waits for the lock waits for rows. */
+    if (result == 0)
+        result = blob_files_keep(all, count, store, err);
+    for (size_t i = 0; i < count && result >= 0; i++) {
+        if (all[i].file.fd < 0)
+            continue;
+        result = sql_find_or_begin(&all[i].id, store, FIND_DIGEST, &all[i].digest, err);
+        if (result == 1)
+            blob_count_known(store, all[i].file.size);
+        if (result == 0)
+            result = insert(&all[i].id, store, &all[i].digest, NULL, all[i].file.size, err);
+    }
+    for (size_t i = 0; i < count; i++)
+        blob_file_drop(&all[i].file);
     return result < 0 ? result : 0;
 }
 
 static int put_large(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, size_t size,
                      struct error *err)
 {
-    struct blob_file file;
-    int result = sql_find_digest(id, store, FIND_DIGEST, digest, err);
+    struct blob_large large = {.digest = *digest};
+    int result = blob_lookup(id, store, digest, err);
 
+    if (result == 1)
+        blob_count_known(store, size);
     if (result == 0)
-        result = blob_file_begin(&file, store, err);
+        result = store_flush(store, err);
+    if (result == 0)
+        result = blob_files_prepare(store, err);
     if (result != 0)
         return result < 0 ? result : 0;
-    result = blob_file_write(&file, bytes, size, err);
+    result = blob_file_failed(store, blob_file_write_whole(&large.file, store, bytes, size), err);
     if (result == 0)
-        return blob_adopt(id, store, digest, &file, err);
-    blob_file_drop(&file);
+        result = blob_adopt(&large, 1, store, err);
+    blob_file_drop(&large.file);
+    *id = large.id;
     return result;
 }
 
@@ -78,6 +120,8 @@ int blob_put(int64_t *id, struct digest *digest, struct store *store, const void
     if (size > BLOB_INLINE_MAX)
         return put_large(id, store, digest, bytes, size, err);
     int found = sql_find_or_begin(id, store, FIND_DIGEST, digest, err);
+    if (found == 1)
+        blob_count_known(store, size);
     if (found != 0)
         return found < 0 ? found : 0;
     return insert(id, store, digest, size ? bytes : "", size, err);

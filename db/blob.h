@@ -19,6 +19,14 @@
 int blob_put(int64_t *id, struct digest *digest, struct store *store, const void *bytes, size_t size,
              struct error *err);
 
+/* What was put through a connection so far: contents that were new, and those that were there. */
+struct blob_tally {
+    uint64_t added, added_bytes;
+    uint64_t known, known_bytes;
+};
+
+const struct blob_tally *blob_tally(const struct store *store);
+
 struct blob {
     int64_t id;
     struct digest digest;

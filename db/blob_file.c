@@ -14,9 +14,9 @@
 
 #define ASIDE_PREFIX "new" /* no prefix of a digest, so no directory is called so */
 
-static int failed(struct store *store, int errnum, struct error *err)
+int blob_file_failed(struct store *store, int result, struct error *err)
 {
-    return error_system(err, errnum, "cannot write a blob into %s", store->directory);
+    return result < 0 ? error_system(err, -result, "cannot write a blob into %s", store->directory) : 0;
 }
 
 void blob_path(char out[BLOB_PATH_SIZE], const struct digest *digest)
@@ -96,26 +96,29 @@ static int make_aside(struct blob_file *file)
     return st.st_nlink == 0;
 }
 
-int blob_file_begin(struct blob_file *file, struct store *store, struct error *err)
+int blob_files_prepare(struct store *store, struct error *err)
 {
+    if (store->began_files)
+        return 0;
     int result = store_flush(store, err);
-
-    *file = (struct blob_file){.store = store, .fd = -1};
     if (result < 0)
         return result;
-    if (!store->began_files) {
-        sweep(store);
-        result = make_directories(store);
-        if (result < 0)
-            return failed(store, -result, err);
-        store->began_files = true;
-    }
+    sweep(store);
+    result = make_directories(store);
+    store->began_files = result == 0;
+    return blob_file_failed(store, result, err);
+}
+
+int blob_file_begin(struct blob_file *file, struct store *store)
+{
+    int result;
+
+    *file = (struct blob_file){.store = store, .fd = -1};
     while ((result = make_aside(file)) == 1)
         close(file->fd);
-    if (result == 0)
-        return 0;
-    blob_file_drop(file);
-    return failed(store, -result, err);
+    if (result < 0)
+        blob_file_drop(file);
+    return result;
 }
 
 /* --- Writing ------------------------------------------------------------------------------------------------------ */
@@ -136,12 +139,10 @@ static size_t measure_run(bool *zero, const uint8_t *bytes, size_t size)
     return size - run < BLOB_FILE_BLOCK && !*zero ? size : run;
 }
 
-int blob_file_write(struct blob_file *file, const void *bytes, size_t size, struct error *err)
+int blob_file_write(struct blob_file *file, const void *bytes, size_t size)
 {
-    int result = store_flush(file->store, err);
+    int result = 0;
 
-    if (result < 0)
-        return result;
     for (size_t at = 0, run; at < size && result == 0; at += run) {
         const uint8_t *from = (const uint8_t *)bytes + at;
         bool zero;
@@ -151,45 +152,104 @@ int blob_file_write(struct blob_file *file, const void *bytes, size_t size, stru
             result = file_write_all(file->fd, from, run, file->size + at);
     }
     file->size += size;
-    return result < 0 ? failed(file->store, -result, err) : 0;
+    return result;
 }
 
-int blob_file_seal(struct blob_file *file, struct error *err)
+int blob_file_seal(struct blob_file *file)
 {
-    int result = store_flush(file->store, err);
-
-    if (result < 0)
-        return result;
     /* It may end in a hole. */
-    if (ftruncate(file->fd, (off_t)file->size) < 0 || fsync(file->fd) < 0)
-        return failed(file->store, errno, err);
+    if (ftruncate(file->fd, (off_t)file->size) < 0)
+        return -errno;
+    sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* what fails shows at the sync */
     return 0;
 }
 
-/* --- Naming ------------------------------------------------------------------------------------------------------- */
-
-/* A crash leaves the whole file or none of that name. */
-int blob_file_keep(struct blob_file *file, const struct digest *digest, struct error *err)
+int blob_file_write_whole(struct blob_file *file, struct store *store, const void *bytes, size_t size)
 {
-    struct store *store = file->store;
-    char path[BLOB_PATH_SIZE], directory[sizeof "blobs/ab"];
+    int result = blob_file_begin(file, store);
 
-    blob_path(path, digest);
-    memcpy(directory, path, sizeof directory - 1);
-    directory[sizeof directory - 1] = '\0';
-    if (renameat(store->directory_fd, file->aside, store->directory_fd, path) < 0)
-        return failed(store, errno, err);
-    close(file->fd);
-    file->fd = -1;
-    int result = sync_directory(store, directory);
-    return result < 0 ? failed(store, -result, err) : 0;
+    if (result == 0)
+        result = blob_file_write(file, bytes, size);
+    return result == 0 ? blob_file_seal(file) : result;
 }
 
 void blob_file_drop(struct blob_file *file)
 {
     if (file->fd < 0)
         return;
-    unlinkat(file->store->directory_fd, file->aside, 0);
+    if (*file->aside)
+        unlinkat(file->store->directory_fd, file->aside, 0);
     close(file->fd);
     file->fd = -1;
+}
+
+/* --- Naming ------------------------------------------------------------------------------------------------------- */
+
+static size_t count_files(const struct blob_large **first, const struct blob_large *all, size_t count)
+{
+    size_t files = 0;
+
+    for (size_t i = count; i-- > 0;)
+        if (all[i].file.fd >= 0) {
+            *first = &all[i];
+            files++;
+        }
+    return files;
+}
+
+/* One file by itself; more of them by one sync of the file system that they are on, which before Linux 5.8 does not
+ * tell of writes that failed: the files do. */
+static int sync_contents(const struct blob_large *all, size_t count)
+{
+    const struct blob_large *first = NULL;
+
+    if (count_files(&first, all, count) == 1)
+        return fsync(first->file.fd) < 0 ? -errno : 0;
+    if (syncfs(first->file.fd) < 0)
+        return -errno;
+    for (size_t i = 0; i < count; i++)
+        if (all[i].file.fd >= 0 && sync_file_range(all[i].file.fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) < 0)
+            return -errno;
+    return 0;
+}
+
+static int sync_names(const struct blob_large *all, size_t count, struct store *store)
+{
+    const struct blob_large *first = NULL;
+    char path[BLOB_PATH_SIZE];
+
+    if (count_files(&first, all, count) != 1)
+        return syncfs(first->file.fd) < 0 ? -errno : 0;
+    blob_path(path, &first->digest);
+    path[sizeof "blobs/ab" - 1] = '\0';
+    return sync_directory(store, path);
+}
+
+/* A crash leaves the whole file or none of that name. */
+static int name_file(struct blob_file *file, const struct digest *digest)
+{
+    int directory = file->store->directory_fd;
+    char path[BLOB_PATH_SIZE];
+
+    blob_path(path, digest);
+    if (renameat(directory, file->aside, directory, path) < 0)
+        return -errno;
+    *file->aside = '\0';
+    return 0;
+}
+
+int blob_files_keep(struct blob_large *all, size_t count, struct store *store, struct error *err)
+{
+    const struct blob_large *first;
+    int result = store_flush(store, err);
+
+    if (result < 0 || count_files(&first, all, count) == 0)
+        return result;
+    result = sync_contents(all, count);
+    for (size_t i = 0; i < count && result == 0; i++)
+        if (all[i].file.fd >= 0)
+            result = name_file(&all[i].file, &all[i].digest);
+    if (result == 0)
+        result = sync_names(all, count, store);
+    return blob_file_failed(store, result, err);
 }

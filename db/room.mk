@@ -3,6 +3,7 @@ libdb_a_SOURCES = \
     db/batch.c \
     db/blob.c db/blob.h \
     db/blob_file.c db/blob_file.h \
+    db/blob_worker.c db/blob_worker.h \
     db/blob_writer.c db/blob_writer.h \
     db/canonical.c db/canonical.h \
     db/check.c db/check.h \

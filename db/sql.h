@@ -11,6 +11,7 @@
 #define DB_SQL_H
 
 #include "base/digest.h"
+#include "db/blob.h"
 #include "db/snapshot.h"
 #include "db/store.h"
 
@@ -29,6 +30,7 @@ struct store {
     sqlite3_blob *open_blob; /* blob_read's; an open read transaction */
     uint32_t data_version;
     bool writable;
+    struct blob_tally tally;
     bool began_files; /* blobs/00 to blobs/ff are durable, and files of killed writers were looked for */
     /* The open batch. */
     bool in_batch;

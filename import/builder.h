@@ -127,4 +127,7 @@ uint64_t builder_dangling(const struct builder *builder);
 int builder_write(struct node_ref *root, struct node_ref *links, struct builder *builder, struct store *store,
                   struct error *err);
 
+/* BUILDER_RECORDS, written: is the tree certainly another one than without the tree below? */
+bool builder_differs(const struct builder *builder);
+
 #endif

@@ -4,38 +4,50 @@
 #include "import/builder_parts.h"
 
 #include "db/cut.h"
+#include "import/spool.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The paths of one group. A group is one value in the store, and one of this size holds 65,000 paths of PATH_MAX,
- * which is more than ext4 allows. */
-#define GROUP_BYTES_MAX (256u << 20)
+/* The paths of one group, which is one value in the store and is put together in memory. One of this size holds 16,000
+ * paths of PATH_MAX, or a million of 64 bytes; ext4 allows 65,000 names. */
+#define GROUP_BYTES_MAX (64u << 20)
 
 /* A path without its leading '/', among others in a buffer; a NUL is behind it. */
 struct path {
     size_t at;
     uint32_t size;
-    uint32_t links; /* an origin's group */
+};
+
+/* An origin is found by the hash of its path, which its place tells. */
+struct hashed_origin {
+    uint64_t hash;
+    struct origin origin;
 };
 
 struct group {
-    size_t at; /* of its paths in linking.groups_text */
+    uint64_t at; /* of its paths in linking.mixed_text */
     uint32_t size, count;
 };
 
 struct linking {
     struct builder *builder;
     struct store *store;
-    struct link_name *names; /* by group; of one in the order of the walk */
-    size_t count;
-    size_t *first;                       /* of each group, among the names; one more stands behind the last */
-    bool *is_done;                       /* of each group */
-    struct buffer origins, origins_text; /* struct path, by path */
-    struct buffer changed;               /* a byte for each group below: is it another one now? */
-    struct buffer members, members_text; /* struct path: of the group that is put together */
-    struct buffer groups, groups_text;   /* struct group: new ones and changed ones */
+    const struct link_name *walked; /* the names in the order of the walk */
+    struct link_name *names;        /* by group; of one in the order of the walk */
+    size_t count;                   /* of both */
+    size_t *first;                  /* of each group, among the names; one more stands behind the last */
+    bool *is_done;                  /* of each group */
+    struct buffer origins;          /* struct hashed_origin, by hash */
+    struct buffer changed;          /* a byte for each group below: is it another one now? */
+    struct buffer members, text;    /* struct path: of the group that is put together */
+    struct buffer mixed;            /* struct group: those that have something of the tree below, and are new */
+    struct spool *mixed_text;
+    /* While writing: what is next of each source. */
+    struct below_cursor *below;
+    size_t next_below, next_mixed, next_walked;
+    struct buffer next_text; /* of the mixed one */
 };
 
 /* --- Paths -------------------------------------------------------------------------------------------------------- */
@@ -63,34 +75,19 @@ static int by_path(const void *a, const void *b, void *arg)
 static int by_first_path(const void *a, const void *b, void *arg)
 {
     const struct group *x = a, *y = b;
-    const char *text = (const char *)((const struct buffer *)arg)->bytes;
+    const char *text = arg;
 
     return compare_paths((const uint8_t *)text + x->at, strlen(text + x->at), (const uint8_t *)text + y->at,
                          strlen(text + y->at));
 }
 
-static void add_path(struct buffer *list, struct buffer *texts, const char *path, size_t size, uint32_t links)
+static void add_member(struct linking *l, const char *path, size_t size)
 {
-    struct path added = {texts->size, (uint32_t)size, links};
+    struct path member = {l->text.size, (uint32_t)size};
 
-    buffer_add(texts, path, size);
-    buffer_add_byte(texts, '\0');
-    buffer_add(list, &added, sizeof added);
-}
-
-static void add_place(struct buffer *list, struct buffer *texts, const struct builder *builder, uint32_t place,
-                      uint32_t links)
-{
-    char path[BUILDER_PATH_MAX + 1];
-    size_t size = builder_path(path, builder, place);
-
-    add_path(list, texts, path + 1, size - 1, links);
-}
-
-static void sort_paths(struct buffer *list, struct buffer *texts)
-{
-    if (list->size > 0)
-        qsort_r(list->bytes, list->size / sizeof(struct path), sizeof(struct path), by_path, texts);
+    buffer_add(&l->text, path, size);
+    buffer_add_byte(&l->text, '\0');
+    buffer_add(&l->members, &member, sizeof member);
 }
 
 /* --- What still stands of the tree below -------------------------------------------------------------------------- */
@@ -159,74 +156,94 @@ static int gather_names(struct linking *l, const struct link_name *names, size_t
 /* Its names join the group that is put together. */
 static void add_group(struct linking *l, uint32_t group)
 {
+    char path[BUILDER_PATH_MAX + 1];
+
     l->is_done[group] = true;
-    for (size_t i = l->first[group]; i < l->first[group + 1]; i++)
-        add_place(&l->members, &l->members_text, l->builder, l->names[i].place, 0);
+    for (size_t i = l->first[group]; i < l->first[group + 1] && l->text.size <= GROUP_BYTES_MAX; i++)
+        add_member(l, path + 1, builder_path(path, l->builder, l->names[i].place) - 1);
 }
 
 static void begin_group(struct linking *l)
 {
     buffer_clear(&l->members);
-    buffer_clear(&l->members_text);
+    buffer_clear(&l->text);
 }
 
-/* One name alone is no group. */
-static int end_group(struct linking *l, struct error *err)
+static int check_group(const struct linking *l, struct error *err)
+{
+    if (l->members.failed || l->text.failed)
+        return builder_no_memory(err);
+    if (l->text.size > GROUP_BYTES_MAX)
+        return error_input(err, "a group of hard links whose paths have more than %u MiB", GROUP_BYTES_MAX >> 20);
+    return 0;
+}
+
+/* Something of it came from below. One name alone is no group. */
+static int keep_mixed(struct linking *l, struct error *err)
 {
     size_t count = l->members.size / sizeof(struct path);
     const struct path *members = (const struct path *)(const void *)l->members.bytes;
-    struct group group = {l->groups_text.size, (uint32_t)l->members_text.size, (uint32_t)count};
+    struct group group = {spool_size(l->mixed_text), (uint32_t)l->text.size, (uint32_t)count};
+    int result = check_group(l, err);
 
-    if (l->members.failed || l->members_text.failed)
-        return builder_no_memory(err);
-    if (l->members_text.size > GROUP_BYTES_MAX)
-        return error_input(err, "a group of hard links whose paths have more than %u MiB", GROUP_BYTES_MAX >> 20);
-    if (count < 2)
-        return 0;
-    sort_paths(&l->members, &l->members_text);
-    for (size_t i = 0; i < count; i++)
-        buffer_add(&l->groups_text, l->members_text.bytes + members[i].at, members[i].size + 1);
-    buffer_add(&l->groups, &group, sizeof group);
-    return l->groups.failed || l->groups_text.failed ? builder_no_memory(err) : 0;
+    if (result < 0 || count < 2)
+        return result;
+    qsort_r(l->members.bytes, count, sizeof(struct path), by_path, &l->text);
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = spool_add(l->mixed_text, l->text.bytes + members[i].at, members[i].size + 1, err);
+    buffer_add(&l->mixed, &group, sizeof group);
+    return result < 0 ? result : l->mixed.failed ? builder_no_memory(err) : 0;
 }
 
 /* --- Groups below ------------------------------------------------------------------------------------------------- */
+
+static int by_hash(const void *a, const void *b)
+{
+    const struct hashed_origin *x = a, *y = b;
+
+    return (x->hash > y->hash) - (x->hash < y->hash);
+}
 
 static int gather_origins(struct linking *l, struct error *err)
 {
     const struct builder *builder = l->builder;
     size_t count = builder->origins.size / sizeof(struct origin);
+    char path[BUILDER_PATH_MAX + 1];
 
     for (size_t i = 0; i < count; i++) {
-        struct origin origin;
+        struct hashed_origin hashed;
 
-        memcpy(&origin, builder->origins.bytes + i * sizeof origin, sizeof origin);
-        add_place(&l->origins, &l->origins_text, builder, origin.place, origin.links);
+        memcpy(&hashed.origin, builder->origins.bytes + i * sizeof hashed.origin, sizeof hashed.origin);
+        hashed.hash = places_hash(builder->places, path + 1, builder_path(path, builder, hashed.origin.place) - 1);
+        buffer_add(&l->origins, &hashed, sizeof hashed);
     }
-    if (l->origins.failed || l->origins_text.failed)
+    if (l->origins.failed)
         return builder_no_memory(err);
-    sort_paths(&l->origins, &l->origins_text);
+    if (count > 0)
+        qsort(l->origins.bytes, count, sizeof(struct hashed_origin), by_hash);
     return 0;
 }
 
 /* The new names of what the tree below had at a path: their group, 0: there are none. */
 static uint32_t find_origin(const struct linking *l, const char *path, size_t size)
 {
-    const struct path *origins = (const struct path *)(const void *)l->origins.bytes;
-    size_t low = 0, high = l->origins.size / sizeof *origins;
+    const struct hashed_origin *origins = (const struct hashed_origin *)(const void *)l->origins.bytes;
+    size_t low = 0, count = l->origins.size / sizeof *origins, high = count;
+    uint64_t hash = places_hash(l->builder->places, path, size);
+    char other[BUILDER_PATH_MAX + 1];
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare_paths((const uint8_t *)path, size, l->origins_text.bytes + origins[middle].at,
-                                  origins[middle].size);
 
-        if (order == 0)
-            return origins[middle].links;
-        if (order < 0)
-            high = middle;
-        else
+        if (origins[middle].hash < hash)
             low = middle + 1;
+        else
+            high = middle;
     }
+    for (; low < count && origins[low].hash == hash; low++)
+        if (builder_path(other, l->builder, origins[low].origin.place) == size + 1 &&
+            memcmp(other + 1, path, size) == 0)
+            return origins[low].origin.links;
     return 0;
 }
 
@@ -243,7 +260,7 @@ static int change_group(struct linking *l, const struct link_group *group, struc
         bool still = stands(l->builder, path, size);
 
         if (still)
-            add_path(&l->members, &l->members_text, path, size, 0);
+            add_member(l, path, size);
         if (links)
             add_group(l, links);
         changed |= !still || links;
@@ -252,7 +269,7 @@ static int change_group(struct linking *l, const struct link_group *group, struc
     buffer_add_byte(&l->changed, changed);
     if (l->changed.failed)
         return builder_no_memory(err);
-    return changed ? end_group(l, err) : 0;
+    return changed ? keep_mixed(l, err) : 0;
 }
 
 static int change_groups(struct linking *l, int64_t below, struct error *err)
@@ -275,81 +292,134 @@ static int change_groups(struct linking *l, int64_t below, struct error *err)
 /* What had one name below and has more now. */
 static int group_origins(struct linking *l, struct error *err)
 {
-    const struct path *origins = (const struct path *)(const void *)l->origins.bytes;
+    const struct hashed_origin *origins = (const struct hashed_origin *)(const void *)l->origins.bytes;
+    char path[BUILDER_PATH_MAX + 1];
     int result = 0;
 
     for (size_t i = 0; i < l->origins.size / sizeof *origins && result == 0; i++) {
-        const char *path = (const char *)l->origins_text.bytes + origins[i].at;
+        const struct origin *origin = &origins[i].origin;
+        size_t size = builder_path(path, l->builder, origin->place) - 1;
 
-        if (l->is_done[origins[i].links])
+        if (l->is_done[origin->links])
             continue;
         begin_group(l);
-        if (stands(l->builder, path, origins[i].size))
-            add_path(&l->members, &l->members_text, path, origins[i].size, 0);
-        add_group(l, origins[i].links);
-        result = end_group(l, err);
-    }
-    return result;
-}
-
-static int group_others(struct linking *l, struct error *err)
-{
-    int result = 0;
-
-    for (uint32_t group = 1; group <= l->builder->link_groups && result == 0; group++) {
-        if (l->is_done[group])
-            continue;
-        begin_group(l);
-        add_group(l, group);
-        result = end_group(l, err);
+        if (stands(l->builder, path + 1, size))
+            add_member(l, path + 1, size);
+        add_group(l, origin->links);
+        result = keep_mixed(l, err);
     }
     return result;
 }
 
 /* --- Writing ------------------------------------------------------------------------------------------------------ */
 
-/* The groups below that are as they were, merged with the new ones. */
-static int write_groups(struct linking *l, int64_t below, struct cutter *cutter, struct error *err)
-{
-    const struct group *groups = (const struct group *)(const void *)l->groups.bytes;
-    const char *text = (const char *)l->groups_text.bytes;
-    size_t count = l->groups.size / sizeof *groups, i = 0, ordinal = 0;
-    struct below_cursor *cursor;
-    struct link_group group;
-    int result = below_cursor_new(&cursor, l->store, below, err), more = 0;
+/* Three sources of groups, each in the order of first paths: 1 with *group filled (borrowed until the next call for the
+ * same source), or 0 at the end. */
 
-    while (result == 0) {
-        do
-            more = below_next_group(&group, cursor, err);
-        while (more == 1 && l->changed.bytes[ordinal++]);
-        while (
-            result == 0 && i < count &&
-            (more == 0 || (more == 1 && compare_paths((const uint8_t *)text + groups[i].at, strlen(text + groups[i].at),
-                                                      (const uint8_t *)group.paths, strlen(group.paths)) < 0))) {
-            result = cutter_add_group(cutter,
-                                      &(struct link_group){text + groups[i].at, groups[i].size, groups[i].count}, err);
-            i++;
-        }
-        if (result == 0 && more == 1)
-            result = cutter_add_group(cutter, &group, err);
-        if (more != 1)
-            break;
+/* Those below that are as they were. */
+static int next_below(struct link_group *group, struct linking *l, struct error *err)
+{
+    int result;
+
+    do
+        result = below_next_group(group, l->below, err);
+    while (result == 1 && l->changed.bytes[l->next_below++]);
+    return result;
+}
+
+static int next_mixed(struct link_group *group, struct linking *l, struct error *err)
+{
+    const struct group *mixed = (const struct group *)(const void *)l->mixed.bytes + l->next_mixed;
+
+    if (l->next_mixed == l->mixed.size / sizeof *mixed)
+        return 0;
+    l->next_mixed++;
+    buffer_clear(&l->next_text);
+    uint8_t *text = buffer_reserve(&l->next_text, mixed->size);
+    if (!text)
+        return builder_no_memory(err);
+    int result = spool_read(text, l->mixed_text, mixed->at, mixed->size, err);
+    *group = (struct link_group){(const char *)text, mixed->size, mixed->count};
+    return result < 0 ? result : 1;
+}
+
+/* Those that nothing below belongs to: by their first names, along the walk. */
+static int next_new(struct link_group *group, struct linking *l, struct error *err)
+{
+    while (l->next_walked < l->count) {
+        uint32_t number = l->walked[l->next_walked++].group;
+
+        if (l->is_done[number])
+            continue;
+        begin_group(l);
+        add_group(l, number);
+        int result = check_group(l, err);
+        if (result < 0)
+            return result;
+        *group = (struct link_group){(const char *)l->text.bytes, (uint32_t)l->text.size,
+                                     (uint32_t)(l->members.size / sizeof(struct path))};
+        if (group->count > 1)
+            return 1;
     }
-    below_cursor_free(cursor);
-    return result < 0 ? result : more;
+    return 0;
+}
+
+static int (*const NEXT[])(struct link_group *group, struct linking *l, struct error *err) = {next_below, next_mixed,
+                                                                                              next_new};
+#define SOURCES (sizeof NEXT / sizeof *NEXT)
+
+static bool comes_before(const struct link_group *a, const struct link_group *b)
+{
+    return compare_paths((const uint8_t *)a->paths, strlen(a->paths), (const uint8_t *)b->paths, strlen(b->paths)) < 0;
+}
+
+static int write_groups(struct linking *l, struct cutter *cutter, struct error *err)
+{
+    struct link_group next[SOURCES];
+    int more[SOURCES], result = 0;
+
+    for (size_t i = 0; i < SOURCES && result >= 0; i++)
+        result = more[i] = NEXT[i](&next[i], l, err);
+    while (result >= 0) {
+        size_t least = SOURCES;
+
+        for (size_t i = 0; i < SOURCES; i++)
+            if (more[i] && (least == SOURCES || comes_before(&next[i], &next[least])))
+                least = i;
+        if (least == SOURCES)
+            return 0;
+        result = cutter_add_group(cutter, &next[least], err);
+        if (result >= 0)
+            result = more[least] = NEXT[least](&next[least], l, err);
+    }
+    return result;
+}
+
+/* In the order of their first paths, which lie in the spool. */
+static int sort_mixed(struct linking *l, struct error *err)
+{
+    const uint8_t *text = spool_view(l->mixed_text, 0, (size_t)spool_size(l->mixed_text), err);
+
+    if (!text)
+        return -EIO;
+    if (l->mixed.size > 0)
+        qsort_r(l->mixed.bytes, l->mixed.size / sizeof(struct group), sizeof(struct group), by_first_path,
+                (void *)(uintptr_t)text);
+    return 0;
 }
 
 static int write_links(struct node_ref *out, struct linking *l, int64_t below, struct error *err)
 {
     struct cutter *cutter;
+    int result = sort_mixed(l, err);
 
-    if (l->groups.size > 0)
-        qsort_r(l->groups.bytes, l->groups.size / sizeof(struct group), sizeof(struct group), by_first_path,
-                &l->groups_text);
-    int result = cutter_new(&cutter, l->store, NODE_LINKS, err);
+    if (result == 0)
+        result = below_cursor_new(&l->below, l->store, below, err);
+    if (result == 0)
+        result = cutter_new(&cutter, l->store, NODE_LINKS, err);
     if (result < 0)
         return result;
-    result = write_groups(l, below, cutter, err);
+    result = write_groups(l, cutter, err);
     if (result == 0)
         result = cutter_finish(out, cutter, err);
     cutter_free(cutter);
@@ -358,11 +428,12 @@ static int write_links(struct node_ref *out, struct linking *l, int64_t below, s
 
 static void let_go(struct linking *l)
 {
-    struct buffer *const buffers[] = {&l->origins,      &l->origins_text, &l->changed,    &l->members,
-                                      &l->members_text, &l->groups,       &l->groups_text};
+    struct buffer *const buffers[] = {&l->origins, &l->changed, &l->members, &l->text, &l->mixed, &l->next_text};
 
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         buffer_free(buffers[i]);
+    below_cursor_free(l->below);
+    spool_free(l->mixed_text);
     free(l->names);
     free(l->first);
     free(l->is_done);
@@ -371,9 +442,10 @@ static void let_go(struct linking *l)
 int builder_write_links(struct node_ref *links, struct builder *builder, struct store *store,
                         const struct link_name *names, size_t count, struct error *err)
 {
-    struct linking l = {.builder = builder, .store = store};
+    struct linking l = {
+        .builder = builder, .store = store, .walked = names, .mixed_text = spool_new(store_directory(store))};
     int64_t below = builder->base.tree.links;
-    int result = gather_names(&l, names, count, err);
+    int result = l.mixed_text ? gather_names(&l, names, count, err) : builder_no_memory(err);
 
     if (result == 0)
         result = gather_origins(&l, err);
@@ -381,8 +453,6 @@ int builder_write_links(struct node_ref *links, struct builder *builder, struct 
         result = change_groups(&l, below, err);
     if (result == 0)
         result = group_origins(&l, err);
-    if (result == 0)
-        result = group_others(&l, err);
     if (result == 0)
         result = write_links(links, &l, below, err);
     let_go(&l);

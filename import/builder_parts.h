@@ -16,7 +16,12 @@
 /* Components that are passed because links lead through them, for all entries together: some seconds. Real layers have
  * some thousands of entries below links, such as /lib. */
 #define BUILDER_STEPS_MAX (1u << 27)
+#define BUILDER_LINK_STEPS 16      /* what following a link costs as much as: its target is read */
 #define BUILDER_WALK_LINKS_MAX 255 /* in one path */
+
+/* Directories that entries lead through and none tells of, which cost some 80 bytes each: a path can have 2,047, and
+ * most archives list all of theirs. */
+#define BUILDER_IMPLIED_MAX (1u << 20)
 
 #define BUILDER_MADE_MODE (S_IFDIR | 0755)
 
@@ -39,6 +44,7 @@ struct builder {
     struct buffer refusals;   /* struct refusal: not reported yet */
     struct buffer origins;    /* struct origin */
     uint64_t added, dangling;
+    bool differs;         /* builder_differs() */
     uint32_t going;       /* a place where a hard link is about to stand: nothing is seen there, or through it */
     uint32_t link_groups; /* numbers given to groups of hard links */
     uint32_t steps_left;
@@ -59,6 +65,9 @@ int builder_walk(uint32_t *directory, struct builder *builder, const char *path,
 
 /* The place of a path that is there as it is, without following anything; 0: none. */
 uint32_t builder_place(const struct builder *builder, const char *path, size_t size);
+
+/* Do two entries of one name differ in nothing but what is below them? */
+bool builder_same(const struct entry *a, const struct entry *b);
 
 /* The path of a place into BUILDER_PATH_MAX + 1 bytes; returns its size. */
 size_t builder_path(char *path, const struct builder *builder, uint32_t place);

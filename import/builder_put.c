@@ -79,6 +79,7 @@ static int hide_below(struct builder *builder, uint32_t directory, struct error 
          i = place_at(builder->places, i)->sibling) {
         if (place_at(builder->places, i)->flags & PLACE_TOUCHED)
             result = adopt(builder, i, err);
+        tree_reader_rest(builder->base.reader); /* there may be a million of them */
         if (result == 0)
             result = hide_below(builder, place_at(builder->places, i)->directory, err);
     }
@@ -110,12 +111,22 @@ static bool take_component(const char **name, size_t *size, struct way *way)
     return *size > 0;
 }
 
+/* Take steps off the budget of all entries. False: it is used up, for this one and those to come. */
+static bool pay(struct builder *builder, uint32_t steps)
+{
+    bool can = steps <= builder->steps_left;
+
+    builder->steps_left = can ? builder->steps_left - steps : 0;
+    return can;
+}
+
 /* A link stands in the directory: its target comes before what is left. */
-static int follow(struct way *way, uint32_t *directory, const char *target, size_t size)
+static int follow(struct way *way, uint32_t *directory, struct builder *builder, const char *target, size_t size)
 {
     if (size == 0)
         return BUILDER_BELOW_NON_DIR;
-    if (++way->links > BUILDER_WALK_LINKS_MAX || size + 1 + way->left > sizeof way->rest)
+    if (++way->links > BUILDER_WALK_LINKS_MAX || size + 1 + way->left > sizeof way->rest ||
+        !pay(builder, BUILDER_LINK_STEPS))
         return BUILDER_TOO_LONG;
     char *end = way->rest + sizeof way->rest;
     memmove(end - way->left, way->at, way->left);
@@ -139,7 +150,7 @@ static int pass_own(uint32_t *directory, struct way *way, struct builder *builde
     if (!(place->flags & PLACE_LINK))
         return BUILDER_BELOW_NON_DIR;
     int result = journal_read(&record, NULL, builder->journal, place->item - 1, err);
-    return result < 0 ? result : follow(way, directory, record.entry.target, record.entry.target_size);
+    return result < 0 ? result : follow(way, directory, builder, record.entry.target, record.entry.target_size);
 }
 
 /* Go through a place where nothing was put: what the tree below has is there, or a directory that nobody mentioned. */
@@ -151,7 +162,7 @@ static int pass_below(uint32_t *directory, struct way *way, struct builder *buil
     if (result < 0 && result != -ENOENT)
         return result;
     if (result == 0 && S_ISLNK(below->mode))
-        return follow(way, directory, below->target, below->target_size);
+        return follow(way, directory, builder, below->target, below->target_size);
     if (result == 0 && !S_ISDIR(below->mode))
         return BUILDER_BELOW_NON_DIR;
     return open_directory(directory, builder, number, err);
@@ -179,18 +190,27 @@ static int pass(uint32_t *directory, struct way *way, struct builder *builder, c
     return pass_below(directory, way, builder, number, err);
 }
 
-/* Whether ".." comes next; it is taken. */
-static bool take_dots(struct way *way)
+static bool is_dots(const char *name, size_t size)
 {
-    const char *at = way->at;
-    size_t left = way->left, size;
-    const char *name;
+    return size == 2 && name[0] == '.' && name[1] == '.';
+}
 
-    if (take_component(&name, &size, way) && size == 2 && name[0] == '.' && name[1] == '.')
-        return true;
-    way->at = at;
-    way->left = left;
-    return false;
+/* There is nothing below a file, so ".." there goes back over what was asked for: "file/x/../.." is where the file is.
+ * False: the path leads below it. */
+static bool leave_file(struct way *way, struct builder *builder)
+{
+    const char *name;
+    size_t size, depth = 1;
+
+    while (depth > 0 && take_component(&name, &size, way)) {
+        if (!pay(builder, 1))
+            return false;
+        if (is_dots(name, size))
+            depth--;
+        else if (size > 1 || name[0] != '.')
+            depth++;
+    }
+    return depth == 0;
 }
 
 int builder_walk(uint32_t *directory, struct builder *builder, const char *path, size_t size, struct error *err)
@@ -205,20 +225,18 @@ int builder_walk(uint32_t *directory, struct builder *builder, const char *path,
     way.links = 0;
     *directory = DIRECTORY_ROOT;
     while (result == 0 && take_component(&name, &length, &way)) {
-        if (way.links && builder->steps_left-- == 0) {
-            builder->steps_left = 0;
+        if (way.links && !pay(builder, 1))
             return BUILDER_TOO_LONG;
-        }
         if (length == 1 && name[0] == '.')
             continue;
-        if (length == 2 && name[0] == '.' && name[1] == '.') {
+        if (is_dots(name, length)) {
             if (*directory != DIRECTORY_ROOT)
                 *directory = place_at(builder->places, directory_at(builder->places, *directory)->place)->above;
             continue;
         }
         result = pass(directory, &way, builder, name, length, err);
-        if (result == BUILDER_BELOW_NON_DIR && take_dots(&way))
-            result = 0; /* "file/.." is where the file is */
+        if (result == BUILDER_BELOW_NON_DIR && leave_file(&way, builder))
+            result = 0;
     }
     return result;
 }
@@ -293,7 +311,7 @@ static int make_place(uint32_t *number, struct builder *builder, const char *pat
     return *number ? 0 : builder_no_memory(err);
 }
 
-static bool same_attributes(const struct entry *a, const struct entry *b)
+bool builder_same(const struct entry *a, const struct entry *b)
 {
     return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid && a->size == b->size && a->mtime == b->mtime &&
            a->rdev_major == b->rdev_major && a->rdev_minor == b->rdev_minor && a->flags == b->flags &&
@@ -316,7 +334,7 @@ static int compare_with_first(struct builder *builder, const struct place *place
     int result = journal_read(&first, NULL, builder->journal, place->item - 1, err);
     if (result < 0)
         return result;
-    return same_attributes(&first.entry, &second) ? BUILDER_SAME : BUILDER_DUPLICATE;
+    return builder_same(&first.entry, &second) ? BUILDER_SAME : BUILDER_DUPLICATE;
 }
 
 static int put_entry(struct builder *builder, uint64_t item, const char *path, size_t size, const struct entry *entry,

@@ -173,13 +173,15 @@ static int write_own(struct writing *w, uint32_t number, const struct below_entr
     if (result < 0)
         return result;
     struct open_directory open = {.self = {record.entry, record.digests}};
-    struct entry *entry = &open.self.entry;
+    struct entry *entry = &open.self.entry, own;
     result = ensure_content(w, &open.self, err);
     if (result < 0)
         return result;
+    own = *entry;
     if (below && builder->rule == BUILDER_RECORDS && builder->base.agree &&
         builder->base.agree(record.tag, entry, &open.self.digests, &below->entry, &below->digests))
         place->flags |= PLACE_AS_BELOW;
+    builder->differs |= !builder_same(entry, &own);
     if (S_ISDIR(entry->mode))
         return write_directory(w, &open, number, below, err);
     entry->name = place->name;
@@ -193,11 +195,18 @@ static int write_below(struct writing *w, const struct below_entry *below, struc
     return add_to_innermost(w, &below->entry, &below->digests, err);
 }
 
+/* Is something there, whatever the tree below has? */
+static bool is_needed(const struct writing *w, uint32_t number)
+{
+    return number == PLACE_ROOT || place_at(w->builder->places, number)->flags & PLACE_TOUCHED;
+}
+
 /* A place that nothing was put at. */
 static int write_kept(struct writing *w, uint32_t number, const struct below_entry *below, struct error *err)
 {
     if (!below || !w->builder->base.keep)
         return 0;
+    w->builder->differs = true;
     place_at(w->builder->places, number)->flags |= PLACE_AS_BELOW;
     return write_below(w, below, err);
 }
@@ -213,23 +222,26 @@ static int write_made(struct writing *w, uint32_t number, const struct below_ent
     struct open_directory open = {.self.entry = record.entry};
     if (below && S_ISDIR(below->entry.mode))
         open.self = *below;
+    w->builder->differs |= !builder_same(&open.self.entry, &record.entry);
     return write_directory(w, &open, number, below, err);
 }
 
 /* A directory that nobody mentioned, if there is any: something stands below it, or the tree below tells of it. */
 static int write_implicit(struct writing *w, uint32_t number, const struct below_entry *below, struct error *err)
 {
-    const struct place *place = place_at(w->builder->places, number);
-    bool is_needed = place->flags & PLACE_TOUCHED || number == PLACE_ROOT;
+    bool needed = is_needed(w, number);
     bool is_below = below && S_ISDIR(below->entry.mode);
+    const struct entry made = {.mode = BUILDER_MADE_MODE, .size = ENTRY_DIRECTORY_SIZE, .flags = ENTRY_MADE};
     struct open_directory open = {
-        .self.entry = {.mode = BUILDER_MADE_MODE, .flags = ENTRY_MADE},
-        .only_if_any = !is_needed && w->builder->rule == BUILDER_RECORDS && !w->builder->base.keep,
+        .self.entry = made,
+        .only_if_any = !needed && w->builder->rule == BUILDER_RECORDS && !w->builder->base.keep,
     };
 
     if (is_below)
         open.self = *below;
-    return is_needed || is_below ? write_directory(w, &open, number, below, err) : write_kept(w, number, below, err);
+    /* What may come or not comes with something from below. */
+    w->builder->differs |= is_below && !open.only_if_any && !(needed && builder_same(&below->entry, &made));
+    return needed || is_below ? write_directory(w, &open, number, below, err) : write_kept(w, number, below, err);
 }
 
 static bool is_unknown(const struct place *place)
@@ -251,6 +263,7 @@ static int write_place(struct writing *w, uint32_t number, const struct below_en
         below = NULL;
     if (below && is_unknown(place)) {
         place->flags |= PLACE_ALL_BELOW;
+        w->builder->differs |= !is_needed(w, number);
         return write_below(w, below, err);
     }
     if (place->item)
@@ -276,8 +289,10 @@ static int write_next(struct writing *w, struct error *err)
     size_t depth = w->depth;
     if (order <= 0)
         result = write_place(w, open->places[open->at++], order == 0 ? below : NULL, err);
-    else if (w->builder->base.keep)
+    else if (w->builder->base.keep) {
+        w->builder->differs = true;
         result = write_below(w, below, err);
+    }
     if (result == 0 && order >= 0)
         result = advance_below(&w->open[depth - 1], err);
     return result < 0 ? result : 1;
@@ -304,6 +319,8 @@ int builder_write(struct node_ref *root, struct node_ref *links, struct builder 
                   struct error *err)
 {
     struct writing w = {.builder = builder, .store = store};
+
+    builder->differs = false;
     int result = write_tree(root, &w, err);
 
     if (result == 0)

@@ -137,9 +137,9 @@ static int join_tree(struct snapshot *snapshot, struct completing *c, const stru
         rc = builder_settle(c->builder, refuse, NULL, err);
     if (rc == 0)
         rc = tell_unknown(c, &whole, err);
-    if (rc == 0)
-        rc = join_over(c->builder, image, whole, err);
-    return rc < 0 ? rc : builder_write(&snapshot->root, &snapshot->links, c->builder, c->options->store, err);
+    if (rc < 0)
+        return rc;
+    return join_write(&snapshot->root, &snapshot->links, c->builder, c->options->store, image, whole, err);
 }
 
 /* --- Frames ------------------------------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  * needed. The name of its first member tells whether images may be in it. */
 #include "import/detect.h"
 
-#include "import/plain.h"
+#include "import/unpack.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -114,7 +114,7 @@ int detect(enum source_format *format, struct input *input, struct error *err)
 {
     uint8_t look[LOOK_SIZE];
     bool is_packed = false;
-    ssize_t got = plain_peek(look, &is_packed, input, LOOK_SIZE, err);
+    ssize_t got = unpack_peek(look, &is_packed, input, LOOK_SIZE, err);
 
     if (got < 0)
         return (int)got;

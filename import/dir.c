@@ -64,14 +64,21 @@ static void dir_free(struct dir *dir)
 {
     if (!dir)
         return;
+    arrivals_free(dir->arrivals);
     blob_writer_free(dir->writer);
     builder_free(dir->builder);
     record_set_free(&dir->features);
     spool_free(dir->values);
     inodes_free(&dir->inodes);
     xattrs_free(&dir->xattrs);
-    free(dir->block);
     free(dir);
+}
+
+static int into_builder(void *builder, const struct journal_record *record, struct error *err)
+{
+    if (record->link)
+        return builder_link(builder, record->path, record->path_size, record->link, record->link_size, 0, err);
+    return builder_add(builder, record->path, record->path_size, &record->entry, &record->digests, 0, err);
 }
 
 static int dir_new(struct dir **out, const struct import_options *options, struct error *err)
@@ -81,12 +88,13 @@ static int dir_new(struct dir **out, const struct import_options *options, struc
     if (!dir)
         return error_system(err, ENOMEM, "cannot import a directory");
     dir->options = options;
-    dir->block = malloc(DIR_BLOCK);
     dir->builder = builder_new(BUILDER_ARCHIVE, store_directory(options->store));
     dir->values = spool_new(store_directory(options->store));
     dir->features.values = dir->values;
-    int result = dir->block && dir->builder && dir->values ? blob_writer_new(&dir->writer, options->store, err)
-                                                           : error_system(err, ENOMEM, "cannot import a directory");
+    int result = dir->builder && dir->values ? blob_writer_new(&dir->writer, options->store, err)
+                                             : error_system(err, ENOMEM, "cannot import a directory");
+    if (result == 0 && !(dir->arrivals = arrivals_new(dir->writer, into_builder, dir->builder)))
+        result = error_system(err, ENOMEM, "cannot import a directory");
     if (result == 0 && stat(store_directory(options->store), &dir->store) < 0)
         result = error_system(err, errno, "%s", store_directory(options->store));
     if (result == 0)
@@ -99,8 +107,10 @@ static int dir_new(struct dir **out, const struct import_options *options, struc
 static int write_all(struct snapshot *snapshot, bool *is_new, struct dir *dir, struct error *err)
 {
     struct store *store = dir->options->store;
-    int result = store_flush(store, err);
+    int result = arrivals_settle(dir->arrivals, err);
 
+    if (result == 0)
+        result = store_flush(store, err);
     if (result == 0)
         result = builder_settle(dir->builder, note_conflict, dir, err);
     if (result == 0)

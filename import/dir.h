@@ -12,23 +12,23 @@
 #define IMPORT_DIR_H
 
 #include "db/blob_writer.h"
+#include "import/arrivals.h"
 #include "import/builder.h"
 #include "import/import.h"
 #include "import/inodes.h"
 #include "import/record_set.h"
 #include "import/xattrs.h"
 
-#define DIR_BLOCK ((size_t)256 << 10) /* bytes read at once */
-
 struct dir {
     const struct import_options *options;
     struct builder *builder;
-    struct spool *values; /* of the notes */
+    struct arrivals *arrivals; /* on their way there */
+    uint64_t added;            /* how many were sent */
+    struct spool *values;      /* of the notes */
     struct record_set features;
     struct blob_writer *writer;
     struct inodes inodes;
     struct xattrs xattrs;
-    uint8_t *block; /* DIR_BLOCK bytes */
     char path[BUILDER_PATH_MAX + 1];
     size_t path_size;      /* "/usr/lib"; "/" is the root */
     dev_t mount;           /* the root's */

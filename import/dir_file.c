@@ -12,6 +12,8 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#define READ_MAX ((size_t)256 << 10) /* bytes read at once, behind which progress is told */
+
 /* --- Attributes --------------------------------------------------------------------------------------------------- */
 
 /* Times before 1970 and after 2106 are beyond what NFS can say. */
@@ -107,8 +109,10 @@ static int fill_xattrs(struct entry *entry, struct digest *digest, struct dir *d
 
 static void report_progress(struct dir *dir)
 {
+    const struct import_progress progress = {.bytes = dir->bytes, .records = dir->files};
+
     if (dir->options->progress)
-        dir->options->progress(dir->options->arg, dir->bytes, dir->files);
+        dir->options->progress(dir->options->arg, &progress);
 }
 
 /* Up to the size that the file had when it was opened: one that is written to all the time has an end, too. 0, or 1
@@ -118,17 +122,22 @@ static int read_content(uint64_t *size, struct dir *dir, int fd, struct error *e
     uint64_t left = *size;
 
     while (left > 0) {
-        ssize_t got = read(fd, dir->block, left < DIR_BLOCK ? (size_t)left : DIR_BLOCK);
+        size_t room;
+        void *to;
+        int result = blob_writer_reserve(&to, &room, dir->writer, err);
 
+        if (result < 0)
+            return result;
+        if (room > READ_MAX)
+            room = READ_MAX;
+        ssize_t got = read(fd, to, left < room ? (size_t)left : room);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return 1;
         if (got == 0)
             break;
-        int result = blob_writer_add(dir->writer, dir->block, (size_t)got, err);
-        if (result < 0)
-            return result;
+        blob_writer_took(dir->writer, (size_t)got);
         left -= (uint64_t)got;
         dir->bytes += (uint64_t)got;
         report_progress(dir);
@@ -174,7 +183,12 @@ static int fill_content(struct entry *entry, struct digest *digest, struct dir *
 
 static int hold(struct dir *dir, const struct entry *entry, const struct entry_digests *digests, struct error *err)
 {
-    return builder_add(dir->builder, dir->path, dir->path_size, entry, digests, 0, err);
+    struct journal_record record = {.path = dir->path, .path_size = (uint16_t)dir->path_size, .entry = *entry};
+
+    if (digests)
+        record.digests = *digests;
+    dir->added++;
+    return arrivals_add(dir->arrivals, &record, err);
 }
 
 static int add_open(struct dir *dir, int fd, const struct stat *st, struct error *err)
@@ -275,18 +289,24 @@ static int add_link(struct dir *dir, const struct stat *st, struct error *err)
 
     if (!first)
         return 0;
-    int result = builder_link(dir->builder, dir->path, dir->path_size, first, size, 0, err);
+    const struct journal_record record = {
+        .path = dir->path,
+        .path_size = (uint16_t)dir->path_size,
+        .link = first,
+        .link_size = (uint16_t)size,
+    };
+    int result = arrivals_add(dir->arrivals, &record, err);
     return result < 0 ? result : 1;
 }
 
 /* Remember the first name; unless it vanished, and nothing stands there. */
 static int add_first(struct dir *dir, int parent, const char *name, const struct stat *st, struct error *err)
 {
-    uint64_t before = builder_added(dir->builder);
+    uint64_t before = dir->added;
     int result =
         S_ISREG(st->st_mode) ? add_regular(dir, parent, name, st, err) : add_closed(dir, parent, name, st, err);
 
-    if (result < 0 || st->st_nlink < 2 || builder_added(dir->builder) == before)
+    if (result < 0 || st->st_nlink < 2 || dir->added == before)
         return result;
     result = inodes_put(&dir->inodes, st->st_dev, st->st_ino, dir->path, dir->path_size);
     return result < 0 ? error_system(err, -result, "cannot hold the names of a file") : 0;

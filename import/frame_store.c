@@ -50,24 +50,27 @@ static int find_image(struct join_image *image, const struct snapshot *snapshot,
     return rc < 0 && rc != -ENOENT ? rc : join_find(image, store, frame->origin.image, err);
 }
 
-/* Lay the image below the tree, or say that it is missing. */
-static int join(struct snapshot *snapshot, struct frame *frame, struct error *err)
+/* The tree, over the image if that is here. One that brings nothing is none that it was joined with, as when it comes
+ * later. */
+static int store_tree(struct snapshot *snapshot, struct frame *frame, struct error *err)
 {
+    struct store *store = frame->options->store;
     struct join_image image;
+    bool differs;
+    int rc = frame->origin.image[0] ? find_image(&image, snapshot, frame, err) : -ENOENT;
 
-    if (!frame->origin.image[0])
-        return 0;
-    int rc = find_image(&image, snapshot, frame, err);
     if (rc == -ENOENT) {
-        snapshot->wants = frame->origin.image;
-        return 0;
+        snapshot->wants = frame->origin.image[0] ? frame->origin.image : NULL;
+        return builder_write(&snapshot->root, &snapshot->links, frame->builder, store, err);
     }
     if (rc == 0)
         rc = frame_visit_unknown(frame, tell_unknown, err);
-    if (rc < 0)
-        return rc;
-    snapshot->image = image.number;
-    return join_over(frame->builder, &image, !frame->has_files, err);
+    if (rc == 0)
+        rc = join_write_and_compare(&snapshot->root, &snapshot->links, &differs, frame->builder, store, &image,
+                                    !frame->has_files, err);
+    if (rc == 0 && differs)
+        snapshot->image = image.number;
+    return rc;
 }
 
 int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, struct error *err)
@@ -85,9 +88,7 @@ int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, st
     if (rc == 0)
         rc = configs_store(frame, err);
     if (rc == 0)
-        rc = join(snapshot, frame, err);
-    if (rc == 0)
-        rc = builder_write(&snapshot->root, &snapshot->links, frame->builder, store, err);
+        rc = store_tree(snapshot, frame, err);
     if (rc == 0)
         rc = record_set_write(&snapshot->features, &frame->features, store, err);
     if (rc == 0)

@@ -111,7 +111,12 @@ static void report_progress(struct reading *reading)
     if (!options->progress || reading->bytes - reading->reported < PROGRESS_STEP)
         return;
     reading->reported = reading->bytes;
-    options->progress(options->arg, source_position(reading->source), reading->records);
+    const struct import_progress progress = {
+        .bytes = source_position(reading->source),
+        .size = source_size(reading->source),
+        .records = reading->records,
+    };
+    options->progress(options->arg, &progress);
 }
 
 /* The source has ended. */

@@ -54,19 +54,22 @@ static int check_blob(const struct storing *s, const struct image_layer *layer, 
 static int import_layer(struct storing *s, size_t index, struct error *err)
 {
     const struct image_layer *layer = &s->content->layers[index];
+    struct import_options options = *s->options;
     struct input *input;
     uint64_t size;
     int rc = members_input(&input, &size, s->members, layer->member, err);
 
     if (rc < 0)
         return rc;
+    options.part = (unsigned)index + 1;
+    options.parts = (unsigned)s->content->count;
     if (layer->has_blob && size != layer->blob.size)
         rc = members_refuse(err, s->members, layer->member, "it has %llu bytes, its descriptor says %llu",
                             (unsigned long long)size, (unsigned long long)layer->blob.size);
     if (rc == 0 && layer->has_blob)
         rc = input_hash(input, err);
     if (rc == 0)
-        rc = layer_import(&s->alone[index], &s->chain[index], &s->report, s->options, input, &layer->diffid,
+        rc = layer_import(&s->alone[index], &s->chain[index], &s->report, &options, input, &layer->diffid,
                           index > 0 ? &s->chain[index - 1] : NULL, s->reader, err);
     if (rc == 0 && layer->has_blob)
         rc = check_blob(s, layer, input, err);

@@ -13,6 +13,14 @@
 /* A few kilobytes can be compressed petabytes; real systems have less than this. */
 #define IMPORT_SIZE_MAX (1ull << 40) /* bytes */
 
+/* How far an import is. What it found new and known, blob_tally() of the store tells. */
+struct import_progress {
+    uint64_t bytes;       /* read of the source, or of a part of it (compressed, where that is) */
+    uint64_t size;        /* of that; 0: nobody knows */
+    uint64_t records;     /* of it: records, entries, files */
+    unsigned part, parts; /* which layer of how many is read; 0: the source has none */
+};
+
 struct import_options {
     struct store *store;
     const char *namespace; /* NULL: the source's own */
@@ -31,9 +39,10 @@ struct import_options {
     void (*warn)(void *arg, const char *text);
     /* Each snapshot as soon as it is published (or was found to be there); non-zero ends the import with that value. */
     int (*imported)(void *arg, const struct snapshot *snapshot, bool is_new);
-    /* Now and then: see source_position(). */
-    void (*progress)(void *arg, uint64_t bytes_read, uint64_t records);
+    /* Now and then. */
+    void (*progress)(void *arg, const struct import_progress *progress);
     void *arg;
+    unsigned part, parts; /* for progress */
 };
 
 /* Import each frame of a source. A bad frame leaves nothing behind (-EBADMSG), but frames before it are imported. */

@@ -8,6 +8,7 @@
 #include "import/image_store.h"
 #include "import/plain.h"
 #include "import/source_name.h"
+#include "import/unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NAME_SHOWN 255u          /* bytes of a name in a warning; references are no longer */
 #define PROGRESS_STEP (1u << 20) /* bytes of a stream between two reports */
+#define CACHE_SIZE (16u << 20)   /* bytes of nodes of the chain below: layers go along it, and seldom come back */
 
 struct importing {
     struct image_source *source;
@@ -39,7 +42,7 @@ static void warn_no_reference(const struct image_source *source, const struct im
     struct buffer text cleanup_buffer = {0};
 
     buffer_add_format(&text, "%s: \"", members_name(source->members));
-    quote_text(&text, name->text, strlen(name->text));
+    quote_text(&text, name->text, strnlen(name->text, NAME_SHOWN));
     buffer_add_text(&text, "\" is no reference of an image; the source's own name is taken");
     warn(source->options, &text);
 }
@@ -138,7 +141,7 @@ static int import_all(struct importing *i, struct error *err)
     int rc = image_select(source, err);
 
     if (rc == 0)
-        rc = tree_cache_new(&i->cache, TREE_CACHE_DEFAULT, err);
+        rc = tree_cache_new(&i->cache, CACHE_SIZE, err);
     if (rc == 0)
         rc = tree_reader_new(&i->reader, source->options->store, i->cache, err);
     for (size_t o = 0; o < source->offer_count && rc == 0; o++)
@@ -205,7 +208,7 @@ int import_image_dir(const struct import_options *options, enum image_format for
 
 /* --- Streams ------------------------------------------------------------------------------------------------------ */
 
-static int copy_plain(int fd, uint64_t *size, struct plain *plain, struct input *input,
+static int copy_plain(int fd, uint64_t *size, struct plain *plain, uint64_t input_size,
                       const struct import_options *options, struct error *err)
 {
     uint64_t reported = 0;
@@ -218,9 +221,9 @@ static int copy_plain(int fd, uint64_t *size, struct plain *plain, struct input 
         if (rc < 0)
             return error_system(err, -rc, "a temporary file in %s", store_directory(options->store));
         *size += (uint64_t)got;
-        if (options->progress && input_position(input) - reported >= PROGRESS_STEP) {
-            reported = input_position(input);
-            options->progress(options->arg, reported, 0);
+        if (options->progress && plain_position(plain) - reported >= PROGRESS_STEP) {
+            reported = plain_position(plain);
+            options->progress(options->arg, &(struct import_progress){.bytes = reported, .size = input_size});
         }
     }
     return (int)got;
@@ -230,7 +233,7 @@ static int copy_plain(int fd, uint64_t *size, struct plain *plain, struct input 
  * on with that. */
 static int spool(struct input *input, const struct import_options *options, struct error *err)
 {
-    uint64_t size = 0;
+    uint64_t size = 0, whole = input_size(input);
     struct plain *plain;
     int fd = file_open_unnamed(store_directory(options->store));
 
@@ -238,7 +241,7 @@ static int spool(struct input *input, const struct import_options *options, stru
         return error_system(err, -fd, "a temporary file in %s", store_directory(options->store));
     int rc = plain_open(&plain, input, options->size_max ? options->size_max : IMPORT_SIZE_MAX, err);
     if (rc == 0) {
-        rc = copy_plain(fd, &size, plain, input, options, err);
+        rc = copy_plain(fd, &size, plain, whole, options, err);
         plain_close(plain);
     }
     if (rc == 0)
@@ -252,7 +255,7 @@ static int is_compressed(bool *is, struct input *input, struct error *err)
 {
     const uint8_t *bytes;
     uint8_t magic[8]; /* as long as the longest */
-    ssize_t got = plain_peek(magic, is, input, sizeof magic, err);
+    ssize_t got = unpack_peek(magic, is, input, sizeof magic, err);
 
     if (got >= 0 && !*is)
         got = input_peek(&bytes, input, 2, err);

@@ -1,7 +1,7 @@
 /* input.c - one block of memory; what is looked at from afar makes it grow. */
 #include "import/input.h"
 
-#include "import/hasher.h"
+#include "base/hasher.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -189,6 +189,11 @@ void input_before_wait(struct input *input, int (*hook)(void *arg, struct error 
     input->hook_arg = arg;
 }
 
+int input_fd(const struct input *input)
+{
+    return input->fd;
+}
+
 uint64_t input_position(const struct input *input)
 {
     return input->skipped;
@@ -206,6 +211,14 @@ bool input_extent(int *fd, uint64_t *offset, uint64_t *size, const struct input 
     *offset = (uint64_t)at - ahead;
     *size = (input->is_extent ? input->left : (uint64_t)(st.st_size - at)) + ahead;
     return true;
+}
+
+uint64_t input_size(const struct input *input)
+{
+    uint64_t offset, size;
+    int fd;
+
+    return input_extent(&fd, &offset, &size, input) ? input->skipped + size : 0;
 }
 
 int input_hash(struct input *input, struct error *err)

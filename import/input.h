@@ -48,6 +48,9 @@ void input_skip(struct input *input, size_t size);
 /* Before bytes are waited for that somebody has not written yet, `hook` is called. */
 void input_before_wait(struct input *input, int (*hook)(void *arg, struct error *err), void *arg);
 
+/* What is read from; still the input's. */
+int input_fd(const struct input *input);
+
 /* Bytes skipped so far. */
 uint64_t input_position(const struct input *input);
 
@@ -56,6 +59,9 @@ bool input_extent(int *fd, uint64_t *offset, uint64_t *size, const struct input 
 
 /* Before anything was read: take the digest of all bytes, in a thread of its own. */
 int input_hash(struct input *input, struct error *err);
+
+/* How many bytes there are from position 0 on, where they lie in a regular file; else 0. */
+uint64_t input_size(const struct input *input);
 
 /* Read what is left, and give the digest of all. Once. */
 int input_digest(struct digest *digest, struct input *input, struct error *err);

@@ -181,7 +181,26 @@ static bool agree(uint64_t tag, struct entry *entry, struct entry_digests *diges
     return take_whole(entry, digests, below, below_digests);
 }
 
-int join_over(struct builder *builder, const struct join_image *image, bool whole, struct error *err)
+int join_write(struct node_ref *root, struct node_ref *links, struct builder *builder, struct store *store,
+               const struct join_image *image, bool whole, struct error *err)
 {
-    return builder_over(builder, &(struct builder_base){.tree = image->tree, .keep = whole, .agree = agree}, err);
+    int rc = builder_over(builder, &(struct builder_base){.tree = image->tree, .keep = whole, .agree = agree}, err);
+
+    return rc < 0 ? rc : builder_write(root, links, builder, store, err);
+}
+
+int join_write_and_compare(struct node_ref *root, struct node_ref *links, bool *differs, struct builder *builder,
+                           struct store *store, const struct join_image *image, bool whole, struct error *err)
+{
+    struct node_ref alone, no_links;
+    int rc = join_write(root, links, builder, store, image, whole, err);
+
+    *differs = true;
+    if (rc < 0 || links->counts.entries > 0 || builder_differs(builder))
+        return rc;
+    rc = builder_over(builder, &(struct builder_base){0}, err);
+    if (rc == 0)
+        rc = builder_write(&alone, &no_links, builder, store, err);
+    *differs = rc == 0 && !digest_equal(&alone.digest, &root->digest);
+    return rc;
 }

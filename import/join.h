@@ -40,8 +40,13 @@ struct join_image {
 int join_find(struct join_image *image, struct store *store, const char *name, struct error *err);
 int join_find_number(struct join_image *image, struct store *store, int64_t number, struct error *err);
 
-/* The builder's entries, which are all settled, over the image. `whole`: there are no file records, so what nothing is
- * said of is the image's too. What is unknown is told to the builder besides. */
-int join_over(struct builder *builder, const struct join_image *image, bool whole, struct error *err);
+/* Write the builder's entries, which are all settled, over the image. `whole`: there are no file records, so what
+ * nothing is said of is the image's too. What is unknown was told to the builder. */
+int join_write(struct node_ref *root, struct node_ref *links, struct builder *builder, struct store *store,
+               const struct join_image *image, bool whole, struct error *err);
+
+/* The same, and whether it is another tree than without the image. */
+int join_write_and_compare(struct node_ref *root, struct node_ref *links, bool *differs, struct builder *builder,
+                           struct store *store, const struct join_image *image, bool whole, struct error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define WINDOW_SIZE 65536u /* bytes of the spool that are held; some hundred records */
+#define GLANCE_SIZE 1024u  /* bytes that are read where the next one asked for may be anywhere; a record and more */
 
 struct head {
     struct entry entry; /* without its texts */
@@ -88,21 +89,31 @@ int journal_add(uint64_t *offset, struct journal *journal, const struct journal_
     return spool_add(journal->spool, journal->record, (size_t)(at - journal->record), err);
 }
 
-/* Read bytes through the window, which is filled from where they begin. */
+/* Fill the window from an offset on: as far as it goes where reading moves forward, else with little. */
+static int fill_window(struct journal *journal, uint64_t offset, size_t size, struct error *err)
+{
+    uint64_t end = journal->window_at + journal->window_used, left = spool_size(journal->spool) - offset;
+    bool is_next = offset >= journal->window_at && offset <= end + GLANCE_SIZE;
+    size_t wanted = is_next ? WINDOW_SIZE : size > GLANCE_SIZE ? size : GLANCE_SIZE;
+
+    if (wanted > left)
+        wanted = (size_t)left;
+    journal->window_at = offset;
+    journal->window_used = 0;
+    int result = spool_read(journal->window, journal->spool, offset, wanted, err);
+    if (result == 0)
+        journal->window_used = wanted;
+    return result;
+}
+
 static int read_bytes(uint8_t *out, struct journal *journal, uint64_t offset, size_t size, struct error *err)
 {
     if (offset < journal->window_at || offset + size > journal->window_at + journal->window_used) {
-        uint64_t left = spool_size(journal->spool) - offset;
-
-        if (size > WINDOW_SIZE || size > left)
+        if (size > WINDOW_SIZE || size > spool_size(journal->spool) - offset)
             return spool_read(out, journal->spool, offset, size, err);
-        journal->window_at = offset;
-        journal->window_used = 0;
-        size_t wanted = left < WINDOW_SIZE ? (size_t)left : WINDOW_SIZE;
-        int result = spool_read(journal->window, journal->spool, offset, wanted, err);
+        int result = fill_window(journal, offset, size, err);
         if (result < 0)
             return result;
-        journal->window_used = wanted;
     }
     memcpy(out, journal->window + (offset - journal->window_at), size);
     return 0;

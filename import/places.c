@@ -29,6 +29,11 @@ struct places {
 
 /* --- Memory ------------------------------------------------------------------------------------------------------- */
 
+uint32_t places_count(const struct places *places)
+{
+    return places->count;
+}
+
 struct place *place_at(const struct places *places, uint32_t number)
 {
     return &places->pieces[number / PLACES_BLOCK][number % PLACES_BLOCK];
@@ -147,6 +152,11 @@ static uint32_t hash_of(const struct places *places, uint32_t directory, const c
     struct siphash_key key = {places->key.k0 ^ directory, places->key.k1};
 
     return (uint32_t)siphash(&key, name, size);
+}
+
+uint64_t places_hash(const struct places *places, const char *text, size_t size)
+{
+    return siphash(&places->key, text, size);
 }
 
 static uint32_t find(const struct places *places, uint32_t directory, uint32_t hash, const char *name, size_t size)

@@ -54,6 +54,9 @@ struct places;
 struct places *places_new(void);
 void places_free(struct places *places);
 
+/* How many were made. */
+uint32_t places_count(const struct places *places);
+
 /* Valid until the next place (directory) is made. */
 struct place *place_at(const struct places *places, uint32_t number);
 struct directory *directory_at(const struct places *places, uint32_t number);
@@ -66,6 +69,9 @@ uint32_t places_make(struct places *places, uint32_t directory, const char *name
 
 /* A new directory for a place; 0 as above. */
 uint32_t places_make_directory(struct places *places, uint32_t place);
+
+/* Of any text, with a key of these places' own. */
+uint64_t places_hash(const struct places *places, const char *text, size_t size);
 
 /* The places in a directory, in the order of their names. The caller frees them. NULL: out of memory. */
 uint32_t *places_sorted(size_t *count, struct places *places, uint32_t directory);

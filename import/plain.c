@@ -1,146 +1,146 @@
-/* plain.c - libarchive's filters undo compression, with its "raw" format behind them, which is no format at all. gzip
- * is zlib's (gunzip.h), and what is not compressed goes past both. */
+/* plain.c - a ring of blocks: the thread ahead fills one after the other and has each hashed, who asks for bytes is
+ * given one after the other. */
 #include "import/plain.h"
 
-#include "import/gunzip.h"
-#include "import/hasher.h"
+#include "base/hasher.h"
+#include "base/thread.h"
+#include "import/unpack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
 
-/* Compressed bytes that are looked at to see the first bytes behind them. bzip2 gives nothing out before a whole block,
- * of 900 kB that may not have become fewer. */
-#define PEEK_MAX (1u << 20)
-#define TAIL_SIZE 512 /* bytes kept of the end */
+#define BLOCKS 8         /* read ahead at most, but for the one in use: they fit the cache that processors share */
+#define WAIT_NS 10000000 /* a moment: longer waits are for bytes that nobody has written yet */
+#define TAIL_SIZE 512    /* bytes kept of the end */
+
+struct block {
+    uint8_t *bytes;    /* INPUT_BLOCK of them */
+    ssize_t got;       /* how many are filled; 0 the end, negative what reading said */
+    uint64_t position; /* in the input, behind them */
+    bool at_end;       /* the input ended */
+};
 
 struct plain {
     struct input *input;
-    struct gunzip *gunzip;   /* gzip: this one, and its bytes */
-    uint8_t *block;          /* of INPUT_BLOCK bytes */
-    struct archive *archive; /* zstd, xz, bzip2 */
+    struct unpack *unpack;
     struct hasher *hasher;
-    struct error *err; /* of the call that is being answered, while libarchive asks for bytes */
-    int failed;        /* what reading the input said */
-    size_t given;      /* bytes of the input that are being used */
-    uint64_t size, size_max;
+    struct block blocks[BLOCKS];
+    struct error failed; /* where a block's `got` is negative; it is the last one */
+    pthread_t thread;
+    bool has_thread;
+    int stop; /* an eventfd: who waits for the input waits no longer */
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    uint64_t filled, freed; /* blocks, since the beginning; under the mutex */
+    bool stops;
+    /* Whose bytes are asked for. */
+    int (*hook)(void *arg, struct error *err); /* may be NULL */
+    void *hook_arg;
+    uint64_t given; /* blocks */
+    uint64_t position, size, size_max;
     uint8_t tail[TAIL_SIZE];
     bool at_end, is_done;
 };
 
-/* --- Compression -------------------------------------------------------------------------------------------------- */
+/* --- Ahead -------------------------------------------------------------------------------------------------------- */
 
-/* By what libarchive undoes. */
-static bool is_packed_by_others(const uint8_t *bytes, size_t size)
+/* Before a read that has to wait: until there is something, or nobody wants it any more. */
+static int wait_for_input(void *arg, struct error *err)
 {
-    static const struct {
-        const char *bytes;
-        size_t size;
-    } magics[] = {{"\x28\xb5\x2f\xfd", 4}, {"\xfd\x37zXZ\0", 6}, {"BZh", 3}};
+    const struct plain *plain = arg;
+    struct pollfd fds[] = {{.fd = input_fd(plain->input), .events = POLLIN}, {.fd = plain->stop, .events = POLLIN}};
 
-    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
-        if (size >= magics[i].size && memcmp(bytes, magics[i].bytes, magics[i].size) == 0)
-            return true;
-    return false;
+    while (poll(fds, 2, -1) < 0)
+        if (errno != EINTR)
+            return error_system(err, errno, "%s", input_name(plain->input));
+    return fds[1].revents ? -ECANCELED : 0;
 }
 
-static struct archive *new_filters(void)
+static void fill(struct block *block, struct plain *plain)
 {
-    struct archive *archive = archive_read_new();
-
-    if (!archive)
-        return NULL;
-    archive_read_support_filter_zstd(archive);
-    archive_read_support_filter_xz(archive);
-    archive_read_support_filter_bzip2(archive);
-    archive_read_support_format_raw(archive);
-    archive_read_support_format_empty(archive);
-    return archive;
+    block->got = unpack_read(block->bytes, plain->unpack, INPUT_BLOCK, &plain->failed);
+    block->position = input_position(plain->input);
+    block->at_end = unpack_at_end(plain->unpack);
+    if (block->got > 0)
+        hasher_add(plain->hasher, block->bytes, (size_t)block->got);
 }
 
-/* --- Reading ------------------------------------------------------------------------------------------------------ */
+/* A block is filled again when it was given back and, as enough others came behind it, hashed. */
+_Static_assert(BLOCKS > HASHER_PIECES_MAX, "what is filled again was hashed");
 
-static ssize_t next_input(const uint8_t **bytes, struct plain *plain, struct error *err)
-{
-    input_skip(plain->input, plain->given);
-    plain->given = 0;
-    ssize_t got = input_peek(bytes, plain->input, 1, err);
-    if (got < 0)
-        return got;
-    plain->given = (size_t)got;
-    plain->at_end = got == 0;
-    return got;
-}
-
-static la_ssize_t feed(struct archive *archive, void *arg, const void **bytes)
+static void *read_ahead(void *arg)
 {
     struct plain *plain = arg;
-    const uint8_t *next = NULL;
-    ssize_t got = next_input(&next, plain, plain->err);
+    ssize_t got = 1;
 
-    if (got < 0) {
-        plain->failed = (int)got;
-        archive_set_error(archive, (int)-got, "cannot read");
+    pthread_mutex_lock(&plain->mutex);
+    while (got > 0) {
+        struct block *block = &plain->blocks[plain->filled % BLOCKS];
+
+        while (plain->filled - plain->freed == BLOCKS && !plain->stops)
+            pthread_cond_wait(&plain->changed, &plain->mutex);
+        if (plain->stops)
+            break;
+        pthread_mutex_unlock(&plain->mutex);
+        fill(block, plain);
+        got = block->got;
+        pthread_mutex_lock(&plain->mutex);
+        plain->filled++;
+        pthread_cond_signal(&plain->changed);
     }
-    *bytes = next;
-    return got < 0 ? ARCHIVE_FATAL : got;
+    pthread_mutex_unlock(&plain->mutex);
+    return NULL;
 }
 
-/* What libarchive found: broken bytes, unless the input or memory failed. */
-static int archive_failed(struct plain *plain, struct error *err)
-{
-    const char *text = archive_error_string(plain->archive);
+/* --- Opening ------------------------------------------------------------------------------------------------------ */
 
-    if (plain->failed)
-        return plain->failed;
-    if (archive_errno(plain->archive) == ENOMEM)
-        return error_system(err, ENOMEM, "%s", input_name(plain->input));
-    return error_input(err, "%s: %s%s", input_name(plain->input),
-                       plain->at_end ? "the compressed data is cut short: " : "",
-                       text ? text : "it cannot be uncompressed");
+static bool make_blocks(struct plain *plain)
+{
+    for (size_t i = 0; i < BLOCKS; i++)
+        if (!(plain->blocks[i].bytes = malloc(INPUT_BLOCK)))
+            return false;
+    return true;
 }
 
-/* The bytes at the input's beginning tell which way they go. */
-static int choose_way(struct plain *plain, struct error *err)
+static struct plain *make(struct input *input)
 {
-    const uint8_t *bytes;
-    struct archive_entry *entry;
-    ssize_t got = input_peek(&bytes, plain->input, 6, err);
+    struct plain *plain = calloc(1, sizeof *plain);
+    pthread_condattr_t monotonic;
 
-    if (got < 0)
-        return (int)got;
-    if (gunzip_likes(bytes, (size_t)got)) {
-        plain->gunzip = gunzip_new(plain->input);
-        plain->block = malloc(INPUT_BLOCK);
-        return plain->gunzip && plain->block ? 0 : error_system(err, ENOMEM, "%s", input_name(plain->input));
-    }
-    if (!is_packed_by_others(bytes, (size_t)got))
-        return 0;
-    plain->archive = new_filters();
-    if (!plain->archive)
-        return error_system(err, ENOMEM, "%s", input_name(plain->input));
-    plain->err = err;
-    if (archive_read_open(plain->archive, plain, NULL, feed, NULL) == ARCHIVE_OK &&
-        archive_read_next_header(plain->archive, &entry) == ARCHIVE_OK)
-        return 0;
-    return archive_failed(plain, err);
+    if (!plain)
+        return NULL;
+    plain->input = input;
+    pthread_mutex_init(&plain->mutex, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&plain->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    plain->stop = eventfd(0, EFD_CLOEXEC);
+    plain->hasher = hasher_new();
+    if (plain->stop >= 0 && plain->hasher && make_blocks(plain))
+        return plain;
+    plain_close(plain);
+    return NULL;
 }
 
 int plain_open(struct plain **plain, struct input *input, uint64_t size_max, struct error *err)
 {
-    struct plain *p = calloc(1, sizeof *p);
+    struct plain *p = make(input);
+    int rc = p ? unpack_open(&p->unpack, input, err) : error_system(err, ENOMEM, "%s", input_name(input));
 
-    if (p)
-        p->hasher = hasher_new();
-    if (!p || !p->hasher) {
-        plain_close(p);
-        return error_system(err, ENOMEM, "%s", input_name(input));
+    if (rc == 0) {
+        p->size_max = size_max;
+        input_before_wait(input, wait_for_input, p);
+        rc = -thread_start(&p->thread, "reader", read_ahead, p);
+        p->has_thread = rc == 0;
+        if (rc < 0)
+            error_system(err, -rc, "%s", input_name(input));
     }
-    p->input = input;
-    p->size_max = size_max;
-    int rc = choose_way(p, err);
     if (rc < 0)
         plain_close(p);
     else
@@ -148,45 +148,80 @@ int plain_open(struct plain **plain, struct input *input, uint64_t size_max, str
     return rc;
 }
 
+static void stop(struct plain *plain)
+{
+    static const uint64_t one = 1;
+
+    pthread_mutex_lock(&plain->mutex);
+    plain->stops = true;
+    pthread_cond_signal(&plain->changed);
+    pthread_mutex_unlock(&plain->mutex);
+    while (write(plain->stop, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+    pthread_join(plain->thread, NULL);
+}
+
 void plain_close(struct plain *plain)
 {
     if (!plain)
         return;
-    hasher_free(plain->hasher); /* first: it may be at work on what the others hold */
-    if (plain->archive)
-        archive_read_free(plain->archive);
-    gunzip_free(plain->gunzip);
-    free(plain->block);
+    if (plain->has_thread)
+        stop(plain);
+    input_before_wait(plain->input, NULL, NULL);
+    hasher_free(plain->hasher); /* before the blocks: it may be at work on one */
+    unpack_close(plain->unpack);
+    for (size_t i = 0; i < BLOCKS; i++)
+        free(plain->blocks[i].bytes);
+    if (plain->stop >= 0)
+        close(plain->stop);
+    pthread_cond_destroy(&plain->changed);
+    pthread_mutex_destroy(&plain->mutex);
     free(plain);
 }
 
-static ssize_t next_unpacked(const void **bytes, struct plain *plain, struct error *err)
+void plain_before_wait(struct plain *plain, int (*hook)(void *arg, struct error *err), void *arg)
 {
-    la_int64_t offset;
-    size_t size;
-    int rc;
-
-    plain->err = err;
-    do
-        rc = archive_read_data_block(plain->archive, bytes, &size, &offset);
-    while (rc == ARCHIVE_OK && size == 0);
-    if (rc == ARCHIVE_EOF)
-        return 0;
-    return rc == ARCHIVE_OK ? (ssize_t)size : archive_failed(plain, err);
+    plain->hook = hook;
+    plain->hook_arg = arg;
 }
 
-static ssize_t next_gzip(const void **bytes, struct plain *plain, struct error *err)
-{
-    const char *why = NULL;
-    ssize_t got = gunzip_read(plain->block, &why, plain->gunzip, INPUT_BLOCK, err);
+/* --- Reading ------------------------------------------------------------------------------------------------------ */
 
-    *bytes = plain->block;
-    if (got < 0)
-        return why ? error_input(err, "%s: broken gzip, %s", input_name(plain->input), why) : got;
-    plain->at_end = got == 0;
-    if (got == 0 && gunzip_is_cut_short(plain->gunzip))
-        return error_input(err, "%s: the gzip data is cut short", input_name(plain->input));
-    return got;
+/* Under the mutex: is there a block that was not given out yet? Waits for it a moment, or for ever. */
+static bool wait_for_block(struct plain *plain, bool for_ever)
+{
+    struct timespec until;
+    int rc = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += WAIT_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    while (plain->filled == plain->given && rc == 0)
+        rc = for_ever ? pthread_cond_wait(&plain->changed, &plain->mutex)
+                      : pthread_cond_timedwait(&plain->changed, &plain->mutex, &until);
+    return plain->filled > plain->given;
+}
+
+/* The block that was given out last goes back; the next one, or what the hook said. */
+static int next_block(const struct block **block, struct plain *plain, struct error *err)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&plain->mutex);
+    plain->freed = plain->given;
+    if (plain->filled - plain->freed == BLOCKS / 2) /* each waking costs */
+        pthread_cond_signal(&plain->changed);
+    if (!wait_for_block(plain, !plain->hook)) {
+        pthread_mutex_unlock(&plain->mutex);
+        rc = plain->hook(plain->hook_arg, err);
+        pthread_mutex_lock(&plain->mutex);
+        if (rc == 0)
+            wait_for_block(plain, true);
+    }
+    pthread_mutex_unlock(&plain->mutex);
+    *block = &plain->blocks[plain->given % BLOCKS];
+    return rc;
 }
 
 static void keep_tail(struct plain *plain, const uint8_t *bytes, size_t size)
@@ -199,30 +234,28 @@ static void keep_tail(struct plain *plain, const uint8_t *bytes, size_t size)
 
 ssize_t plain_next(const void **bytes, struct plain *plain, struct error *err)
 {
-    const uint8_t *next = NULL;
-    ssize_t got;
+    const struct block *block;
+    int rc = next_block(&block, plain, err);
 
-    hasher_wait(plain->hasher); /* the last bytes are about to go */
-    if (plain->archive) {
-        got = next_unpacked(bytes, plain, err);
-    } else if (plain->gunzip) {
-        got = next_gzip(bytes, plain, err);
-    } else {
-        got = next_input(&next, plain, err);
-        *bytes = next;
-    }
-    plain->is_done = got == 0;
-    if (got <= 0)
-        return got;
-    plain->size += (uint64_t)got;
+    if (rc < 0)
+        return rc;
+    plain->position = block->position;
+    plain->at_end = block->at_end;
+    plain->is_done = block->got == 0;
+    if (block->got < 0 && err)
+        *err = plain->failed;
+    if (block->got <= 0)
+        return block->got; /* the last block: it is never given back */
+    plain->given++;
+    plain->size += (uint64_t)block->got;
     if (plain->size > plain->size_max) {
         plain->at_end = false; /* wherever the input is, it is not cut short */
         return error_input(err, "%s: more than %llu bytes uncompressed; --max-size allows more",
                            input_name(plain->input), (unsigned long long)plain->size_max);
     }
-    hasher_add(plain->hasher, *bytes, (size_t)got);
-    keep_tail(plain, *bytes, (size_t)got);
-    return got;
+    *bytes = block->bytes;
+    keep_tail(plain, block->bytes, (size_t)block->got);
+    return block->got;
 }
 
 void plain_digest(struct digest *digest, struct plain *plain)
@@ -233,6 +266,11 @@ void plain_digest(struct digest *digest, struct plain *plain)
 uint64_t plain_size(const struct plain *plain)
 {
     return plain->size;
+}
+
+uint64_t plain_position(const struct plain *plain)
+{
+    return plain->position;
 }
 
 bool plain_ends_in_zeros(const struct plain *plain)
@@ -250,86 +288,4 @@ bool plain_is_done(const struct plain *plain)
 bool plain_at_end(const struct plain *plain)
 {
     return plain->at_end;
-}
-
-/* --- Looking ahead ------------------------------------------------------------------------------------------------ */
-
-/* The input's bytes so far, asked for again with more of them as long as those are not enough. */
-struct look {
-    struct input *input;
-    size_t given;
-    struct error *err;
-    int failed;
-};
-
-static la_ssize_t feed_look(struct archive *archive, void *arg, const void **bytes)
-{
-    struct look *look = arg;
-    const uint8_t *all = NULL;
-    ssize_t got = look->given < PEEK_MAX ? input_peek(&all, look->input, look->given + 1, look->err) : 0;
-
-    if (got < 0) {
-        look->failed = (int)got;
-        archive_set_error(archive, (int)-got, "cannot read");
-        return ARCHIVE_FATAL;
-    }
-    if ((size_t)got <= look->given)
-        return 0;
-    size_t size = (size_t)got - look->given;
-    *bytes = all + look->given;
-    look->given += size;
-    return (la_ssize_t)size;
-}
-
-static ssize_t peek_unpacked(uint8_t *out, struct look *look, size_t size, struct error *err)
-{
-    struct archive *archive = new_filters();
-    struct archive_entry *entry;
-    la_ssize_t got = 0;
-
-    if (!archive)
-        return error_system(err, ENOMEM, "%s", input_name(look->input));
-    if (archive_read_open(archive, look, NULL, feed_look, NULL) == ARCHIVE_OK &&
-        archive_read_next_header(archive, &entry) == ARCHIVE_OK)
-        got = archive_read_data(archive, out, size);
-    archive_read_free(archive);
-    if (look->failed)
-        return look->failed;
-    return got > 0 ? got : 0;
-}
-
-/* As much of the input as is needed. */
-static ssize_t peek_gzip(uint8_t *out, struct input *input, size_t size, struct error *err)
-{
-    const uint8_t *bytes;
-    size_t before = 0, got = 0;
-
-    for (;;) {
-        ssize_t there = before < PEEK_MAX ? input_peek(&bytes, input, before + 1, err) : 0;
-        if (there < 0)
-            return there;
-        if ((size_t)there <= before || got == size)
-            return (ssize_t)got;
-        before = (size_t)there;
-        got = gunzip_begin(out, size, bytes, before);
-    }
-}
-
-ssize_t plain_peek(uint8_t *out, bool *is_packed, struct input *input, size_t size, struct error *err)
-{
-    struct look look = {.input = input, .err = err};
-    const uint8_t *bytes;
-    ssize_t got = input_peek(&bytes, input, size, err);
-
-    if (got < 0)
-        return got;
-    *is_packed = is_packed_by_others(bytes, (size_t)got);
-    if (*is_packed)
-        return peek_unpacked(out, &look, size, err);
-    if (gunzip_likes(bytes, (size_t)got))
-        return peek_gzip(out, input, size, err);
-    if ((size_t)got > size)
-        got = (ssize_t)size;
-    memcpy(out, bytes, (size_t)got);
-    return got;
 }

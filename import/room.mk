@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libimport.a
 libimport_a_SOURCES = \
     import/acl.c import/acl.h \
+    import/arrivals.c import/arrivals.h \
     import/builder.c import/builder.h import/builder_below.c import/builder_links.c import/builder_parts.h \
     import/builder_put.c import/builder_write.c \
     import/complete.c import/complete.h \
@@ -24,7 +25,6 @@ libimport_a_SOURCES = \
     import/import.h import/import_frame.c import/import_image.c import/import_tar.c \
     import/inodes.c import/inodes.h \
     import/gunzip.c import/gunzip.h \
-    import/hasher.c import/hasher.h \
     import/input.c import/input.h \
     import/join.c import/join.h \
     import/journal.c import/journal.h \
@@ -42,4 +42,5 @@ libimport_a_SOURCES = \
     import/source_name.c import/source_name.h \
     import/spool.c import/spool.h \
     import/tar.c import/tar.h import/tar_entry.c \
+    import/unpack.c import/unpack.h \
     import/xattrs.c import/xattrs.h

@@ -65,6 +65,11 @@ uint64_t source_position(const struct source *source)
     return input_position(source->input);
 }
 
+uint64_t source_size(const struct source *source)
+{
+    return input_size(source->input);
+}
+
 /* Room for one more block behind what is there: by moving it to the front, or by growing. */
 static int make_room(struct source *s, struct error *err)
 {

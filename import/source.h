@@ -40,4 +40,7 @@ bool source_is_cut_short(const struct source *source);
 /* Bytes consumed so far, of the file: so it may be set against its size. */
 uint64_t source_position(const struct source *source);
 
+/* Of that file; 0: it is none, and nobody knows. */
+uint64_t source_size(const struct source *source);
+
 #endif

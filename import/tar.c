@@ -11,14 +11,38 @@
 #include <string.h>
 
 #define PROGRESS_STEP (1u << 20) /* bytes of the input between two reports */
+#define BLOCK 512u               /* of a tar */
 
 /* --- libarchive --------------------------------------------------------------------------------------------------- */
+
+/* Who does not close a tar leaves its last block as long as what is in it (umoci insert does). */
+static ssize_t fill_last_block(const void **bytes, struct tar *tar)
+{
+    static const uint8_t zeros[BLOCK];
+    size_t used = plain_size(tar->plain) % BLOCK;
+
+    if (!tar->is_named || tar->is_filled || used == 0)
+        return 0;
+    tar->is_filled = true;
+    *bytes = zeros;
+    return (ssize_t)(BLOCK - used);
+}
+
+/* What was filled up was the room behind the last content, and not a part of it. */
+static int check_filled(const struct tar *tar, struct error *err)
+{
+    if (!tar->is_filled || tar->content_size % BLOCK == plain_size(tar->plain) % BLOCK)
+        return 0;
+    return error_input(err, "%s: the archive is cut short", input_name(tar->input));
+}
 
 static la_ssize_t feed(struct archive *archive, void *arg, const void **bytes)
 {
     struct tar *tar = arg;
     ssize_t got = plain_next(bytes, tar->plain, tar->err);
 
+    if (got == 0)
+        return fill_last_block(bytes, tar);
     if (got < 0) {
         tar->failed = (int)got;
         archive_set_error(archive, (int)-got, "cannot read");
@@ -58,6 +82,18 @@ static int end_batch(void *store, struct error *err)
     return store_flush(store, err);
 }
 
+struct record_set tar_notes(const struct tar *tar)
+{
+    return (struct record_set){.values = tar->values, .size_max = TAR_NOTES_MAX, .source = input_name(tar->input)};
+}
+
+static int into_journal(void *journal, const struct journal_record *record, struct error *err)
+{
+    uint64_t item;
+
+    return journal_add(&item, journal, record, err);
+}
+
 int tar_new(struct tar **tar, const struct import_options *options, struct input *input, struct error *err)
 {
     struct tar *t = calloc(1, sizeof *t);
@@ -66,19 +102,23 @@ int tar_new(struct tar **tar, const struct import_options *options, struct input
     if (t) {
         t->options = options;
         t->input = input;
+        t->input_size = input_size(input);
         t->journal = journal_new(store_directory(options->store));
-        t->values = t->notes.values = spool_new(store_directory(options->store));
+        t->values = spool_new(store_directory(options->store));
+        t->notes = tar_notes(t);
     }
     if (!t || !t->journal || !t->values)
         error_system(err, ENOMEM, "%s", input_name(input));
     else
         rc = options->strip_prefix ? prefix_check(&t->prefix_size, "--strip-prefix", options->strip_prefix, err) : 0;
     if (rc == 0)
-        input_before_wait(input, end_batch, options->store);
-    if (rc == 0)
         rc = blob_writer_new(&t->writer, options->store, err);
+    if (rc == 0 && !(t->arrivals = arrivals_new(t->writer, into_journal, t->journal)))
+        rc = error_system(err, ENOMEM, "%s", input_name(input));
     if (rc == 0)
         rc = plain_open(&t->plain, input, options->size_max, err);
+    if (rc == 0)
+        plain_before_wait(t->plain, end_batch, options->store);
     if (rc == 0)
         rc = open_archive(t, err);
     if (rc < 0)
@@ -95,6 +135,7 @@ void tar_free(struct tar *tar)
     if (tar->archive)
         archive_read_free(tar->archive);
     plain_close(tar->plain);
+    arrivals_free(tar->arrivals);
     blob_writer_free(tar->writer);
     xattrs_free(&tar->xattrs);
     record_set_free(&tar->notes);
@@ -135,12 +176,19 @@ static bool is_about_characters(struct archive *archive)
 static void report_progress(struct tar *tar)
 {
     const struct import_options *options = tar->options;
-    uint64_t position = input_position(tar->input);
+    uint64_t position = plain_position(tar->plain);
 
     if (!options->progress || position - tar->reported < PROGRESS_STEP)
         return;
     tar->reported = position;
-    options->progress(options->arg, position, tar->entries);
+    const struct import_progress progress = {
+        .bytes = position,
+        .size = tar->input_size,
+        .records = tar->entries,
+        .part = options->part,
+        .parts = options->parts,
+    };
+    options->progress(options->arg, &progress);
 }
 
 static int read_entries(struct tar *tar, struct error *err)
@@ -156,6 +204,7 @@ static int read_entries(struct tar *tar, struct error *err)
         if (rc != ARCHIVE_OK && (rc != ARCHIVE_WARN || !is_about_characters(tar->archive)))
             return tar_failed(tar, err);
         tar->entries++;
+        tar->content_size = (uint64_t)archive_entry_size(entry);
         result = tar_take(tar, entry, err);
         report_progress(tar);
     }
@@ -197,6 +246,8 @@ int tar_read(struct tar *tar, struct error *err)
         bool found_end = !plain_is_done(tar->plain);
 
         rc = read_rest(tar, err);
+        if (rc == 0)
+            rc = check_filled(tar, err);
         if (rc == 0 && !found_end)
             rc = check_end(tar, err);
     }
@@ -207,6 +258,8 @@ int tar_read(struct tar *tar, struct error *err)
                          tar->options->strip_prefix);
     if (rc == 0 && tar->partial)
         rc = note_partial(&tar->notes, "the archive is cut short", err);
+    if (rc == 0)
+        rc = arrivals_settle(tar->arrivals, err);
     tar->journal_end = journal_end(tar->journal);
     return rc < 0 ? rc : store_flush(tar->options->store, err);
 }
@@ -237,6 +290,17 @@ static int leave_out_conflict(void *arg, enum builder_conflict conflict, const c
     return note_left_out(notes, (struct noted){path, size}, TAR_ENTRY, why[conflict], err);
 }
 
+/* The builder does not know what it builds from. */
+static int name_source(struct error *err, int rc, const struct tar *tar)
+{
+    struct error why;
+
+    if (rc != -EBADMSG || !err)
+        return rc;
+    why = *err;
+    return error_input(err, "%s: %s", input_name(tar->input), why.text);
+}
+
 int tar_build(struct tar_build *build, struct tar *tar, struct error *err)
 {
     struct store *store = tar->options->store;
@@ -247,12 +311,12 @@ int tar_build(struct tar_build *build, struct tar *tar, struct error *err)
     if (rc == 0 && build->base)
         rc = builder_over(builder, build->base, err);
     if (rc == 0)
-        rc = builder_play(builder, tar->journal, tar->journal_end, err);
+        rc = name_source(err, builder_play(builder, tar->journal, tar->journal_end, err), tar);
     if (rc == 0)
         rc = builder_settle(builder, leave_out_conflict, &building, err);
     build->has_dangling = builder && builder_dangling(builder) > 0;
     if (rc == 0)
-        rc = builder_write(&build->root, &build->links, builder, store, err);
+        rc = name_source(err, builder_write(&build->root, &build->links, builder, store, err), tar);
     builder_free(builder);
     return rc;
 }

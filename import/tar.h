@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "db/blob_writer.h"
+#include "import/arrivals.h"
 #include "import/builder.h"
 #include "import/import.h"
 #include "import/journal.h"
@@ -25,6 +26,9 @@
 #include <archive_entry.h>
 
 #define TAR_ENTRY "entry" /* what notes call the record that they are about */
+/* Bytes of memory for notes, of a tar and of the layers below it: a million and more, which is what a prefix can leave
+ * out. */
+#define TAR_NOTES_MAX (128u << 20)
 
 struct tar {
     const struct import_options *options;
@@ -32,6 +36,7 @@ struct tar {
     struct plain *plain;
     struct archive *archive;
     struct blob_writer *writer;
+    struct arrivals *arrivals; /* on their way to the journal */
     struct journal *journal;
     uint64_t journal_end; /* behind what the archive said */
     struct spool *values; /* of the notes */
@@ -40,12 +45,15 @@ struct tar {
     struct member_path path, target;
     size_t prefix_size; /* of options->strip_prefix */
     uint64_t entries, placed, reported;
-    uint64_t holes;     /* bytes of them written so far */
-    uint64_t whiteouts; /* entries that would be */
+    uint64_t content_size; /* the last entry's */
+    uint64_t input_size;   /* 0: nobody knows */
+    uint64_t holes;        /* bytes of them written so far */
+    uint64_t whiteouts;    /* entries that would be */
     uint64_t left_out;
     char first_why[512]; /* name and reason of the first that was left out */
     bool partial;
     bool is_named;     /* its digest is known beforehand: its end need not be looked for, and it may be empty */
+    bool is_filled;    /* its last block was not whole, and is */
     bool broken;       /* the archive is, whatever else may be wrong */
     struct error *err; /* of the call that is being answered, while libarchive asks for bytes */
     int failed;        /* what reading the input said */
@@ -54,6 +62,9 @@ struct tar {
 /* The input is borrowed. */
 int tar_new(struct tar **tar, const struct import_options *options, struct input *input, struct error *err);
 void tar_free(struct tar *tar);
+
+/* A set for notes on it, empty. */
+struct record_set tar_notes(const struct tar *tar);
 
 int tar_read(struct tar *tar, struct error *err);
 

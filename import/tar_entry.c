@@ -207,12 +207,10 @@ static const char *place(struct member_path *path, const struct tar *tar, const 
 
 static int add(struct tar *tar, struct journal_record *record, struct error *err)
 {
-    uint64_t item;
-
     record->path = tar->path.bytes;
     record->path_size = (uint16_t)tar->path.size;
     record->tag = tar->entries;
-    return journal_add(&item, tar->journal, record, err);
+    return arrivals_add(tar->arrivals, record, err);
 }
 
 /* Its own attributes count only where what it is a link to is not there. */

@@ -1,9 +1,10 @@
-/* procedures.h - the handlers of NFS 3 and NLM 4, for the tables in program.c, and what several of them open with. */
+/* procedures.h - the handlers of NFS 3, NFSACL 3 and NLM 4, for the tables in program.c, and what several of them open with. */
 #ifndef NFSD_PROCEDURES_H
 #define NFSD_PROCEDURES_H
 
 #include "nfsd/export.h"
 #include "nfsd/nfs3.h"
+#include "nfsd/nfsacl.h"
 #include "nfsd/nlm4.h"
 #include "rpc/server.h"
 #include "rpc/words.h"
@@ -55,6 +56,9 @@ NFS3_ANSWER(nfs3_access);
 NFS3_ANSWER(nfs3_fsstat);
 NFS3_ANSWER(nfs3_fsinfo);
 NFS3_ANSWER(nfs3_pathconf);
+/* acl.c */
+NFS3_ANSWER(nfsacl_getacl);
+NFS3_ANSWER(nfsacl_setacl);
 /* lookup.c */
 NFS3_ANSWER(nfs3_lookup);
 /* read.c */

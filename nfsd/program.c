@@ -42,6 +42,13 @@ static const struct rpc_procedure nfs3_procedures[] = {
     [21] = BY_HAND("COMMIT", nfs3_refuse_change),
 };
 
+/* As Solaris has it, and Linux. */
+static const struct rpc_procedure nfsacl_procedures[] = {
+    [0] = BY_HAND("NULL", nfs3_null),
+    [1] = BY_HAND("GETACL", nfsacl_getacl),
+    [2] = BY_HAND("SETACL", nfsacl_setacl),
+};
+
 static void prepare_lock(struct rpc_call *call, nlm4_netobj *cookie, nlm4_lock *lock)
 {
     ROOM(call, cookie->nlm4_netobj_val, MAXNETOBJ_SZ);
@@ -106,7 +113,10 @@ static const struct rpc_procedure nlm4_procedures[] = {
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
 static const struct rpc_version nfs_versions[] = {{3, nfs3_procedures, COUNT(nfs3_procedures)}};
+static const struct rpc_version nfsacl_versions[] = {{3, nfsacl_procedures, COUNT(nfsacl_procedures)}};
 static const struct rpc_version nlm_versions[] = {{4, nlm4_procedures, COUNT(nlm4_procedures)}};
 
 const struct rpc_program nfs_program = {100003, "nfs", nfs_versions, COUNT(nfs_versions), .datagrams = false};
+const struct rpc_program nfsacl_program = {100227, "nfsacl", nfsacl_versions, COUNT(nfsacl_versions),
+                                           .datagrams = false};
 const struct rpc_program nlm_program = {100021, "nlm", nlm_versions, COUNT(nlm_versions), .datagrams = true};

@@ -1,15 +1,16 @@
 # What rpcgen makes of both rooms' .x files is a library of its own: only there are warnings not ours to heed.
 noinst_LIBRARIES += libxdr.a
-xdr_headers = nfsd/nfs3.h nfsd/nlm4.h mountd/mount.h mountd/rpcb.h
-xdr_sources = nfsd/nfs3_xdr.c nfsd/nlm4_xdr.c mountd/mount_xdr.c mountd/rpcb_xdr.c
+xdr_headers = nfsd/nfs3.h nfsd/nfsacl.h nfsd/nlm4.h mountd/mount.h mountd/rpcb.h
+xdr_sources = nfsd/nfs3_xdr.c nfsd/nfsacl_xdr.c nfsd/nlm4_xdr.c mountd/mount_xdr.c mountd/rpcb_xdr.c
 nodist_libxdr_a_SOURCES = $(xdr_headers) $(xdr_sources)
 libxdr_a_CFLAGS = $(AM_CFLAGS) $(GENERATED_CFLAGS)
 BUILT_SOURCES += $(xdr_headers) $(xdr_sources)
 CLEANFILES += $(xdr_headers) $(xdr_sources)
-EXTRA_DIST += nfsd/nfs3.x nfsd/nlm4.x mountd/mount.x mountd/rpcb.x
+EXTRA_DIST += nfsd/nfs3.x nfsd/nfsacl.x nfsd/nlm4.x mountd/mount.x mountd/rpcb.x
 
 noinst_LIBRARIES += libnfsd.a
 libnfsd_a_SOURCES = \
+    nfsd/acl.c \
     nfsd/attributes.c \
     nfsd/blobs.c nfsd/blobs.h \
     nfsd/export.c nfsd/export.h \

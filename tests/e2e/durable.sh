@@ -1,7 +1,8 @@
 #!/bin/sh
 # A power cut takes what was not synced. So the order of an import's system calls is checked: the file of a large blob
-# and the directory it stands in are synced before anything is written to the WAL that could name it, the WAL is
-# synced before the id is printed, and a new store's own name is, too. Skipped where strace cannot trace.
+# is synced before it gets its name, and the directory with that name (or all of the file system, for many blobs) before
+# anything is written to the WAL that could tell of it; the WAL is synced before the id is printed, and a new store's own
+# name is, too. Skipped where strace cannot trace.
 set -u
 here=$(dirname "$CONFUSE")/tests/e2e
 scratch=$(mktemp -d /tmp/confuse-durable-XXXXXX)
@@ -18,7 +19,7 @@ trace()
     name=$1
     shift
     strace -f -y -s 64 -o "$name.calls" -e signal=none \
-        -e trace=write,pwrite64,writev,pwritev,fsync,fdatasync,sync_file_range,rename,renameat,renameat2,ftruncate,mkdir,mkdirat \
+        -e trace=write,pwrite64,writev,pwritev,fsync,fdatasync,syncfs,rename,renameat,renameat2,ftruncate,mkdir,mkdirat \
         "$CONFUSE" --store "$scratch/store" import "$@" >"$name.out" || {
         echo "import of $* failed under strace"
         exit 1
@@ -37,10 +38,11 @@ function broken(why) { print FILENAME ":" FNR ": " why; print; bad = 1 }
     blobs++
 }
 /^fsync\([0-9]+<.*\/store\/blobs\/[0-9a-f][0-9a-f]>/ { unsynced_name = 0 }
+/^syncfs\([0-9]+<.*\/store\/blobs\// { unsynced_file = unsynced_name = 0 }
 /^mkdirat.*blobs\/[0-9a-f][0-9a-f]/ { unsynced_directory = 1 }
 /^fsync\([0-9]+<.*\/store\/blobs>/ { unsynced_directory = 0 }
 /^(write|pwrite64|writev|pwritev)\([0-9]+<.*\/store\/confuse.db-wal>/ {
-    if (unsynced_file || unsynced_name || unsynced_directory) broken("written to the WAL while a blob is not durable")
+    if (unsynced_name || unsynced_directory) broken("written to the WAL while a blob is not durable")
     unsynced_wal = 1
 }
 /^(fsync|fdatasync)\([0-9]+<.*\/store\/confuse.db-wal>/ { unsynced_wal = 0; wal_syncs++ }
@@ -76,6 +78,18 @@ trace first a.csv
 check first '10 1 1'
 trace second b.csv a.csv
 check second '5 2 0'
+
+# Contents of archives and directories become durable many at a time: those of one piece, and those that are written
+# while they come.
+mkdir tree
+for size in 70000 100000 1048576 1048577 9000000; do head -c $size /dev/urandom >tree/$size; done
+for i in 1 2 3; do echo $i >tree/small$i; done
+tar -cf tree.tar tree
+trace archive tree.tar
+check archive '5 1 0'
+head -c 80000 /dev/urandom >tree/another
+trace directory tree
+check directory '1 1 0'
 
 # While somebody else has the store open, the WAL stays, and with it what a killed importer may have left unsynced.
 "$CONFUSE" --store "$scratch/store" serve --listen 127.0.0.1:0 --portmap off --threads 1 2>server.log &

@@ -422,7 +422,8 @@ static void on_signal(int signal_number)
 static int serve(const char *store, const char *options, uint64_t renderings_limit, int report_fd)
 {
     char rule[64];
-    const struct rpc_program *programs[] = {&nfs_program, &mount_program, &nlm_program, &portmap_program};
+    const struct rpc_program *programs[] = {&nfs_program, &nfsacl_program, &mount_program, &nlm_program,
+                                            &portmap_program};
     struct access_list *access = access_list_new();
     struct nfsd_app app = {.store_directory = store};
     struct rpc_config config = {

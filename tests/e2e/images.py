@@ -6,7 +6,7 @@ Every entry that does not say otherwise is owned by its number in the image, and
 """
 import random
 
-from oci_layout import (Entry, device, directory, fifo, file, hardlink, opaque, pax_record, symlink, whiteout)
+from oci_layout import (Entry, Unclosed, device, directory, fifo, file, hardlink, opaque, pax_record, symlink, whiteout)
 
 SECOND = 10**9
 SERIALS = 100_000  # entries of one image at most: owners from here on were chosen by a case
@@ -23,7 +23,7 @@ def number(layers):
         entry.uid = serial if entry.uid is None else entry.uid
         entry.gid = serial if entry.gid is None else entry.gid
         entry.mtime = time_of(serial) if entry.mtime is None else entry.mtime
-    return layers
+    return list(layers)
 
 
 class Image:
@@ -31,8 +31,8 @@ class Image:
     without them, and confuse leaves them out. `twin`: layers that umoci is given instead, because it knows less."""
 
     def __init__(self, *layers, refused=0, twin=None):
-        self.layers = number([list(layer) for layer in layers])
-        self.twin = number([list(layer) for layer in twin]) if twin else self.layers
+        self.layers = number(layers)
+        self.twin = number(twin) if twin else self.layers
         self.refused = refused
 
 
@@ -133,6 +133,8 @@ def symlinks():
     yield "missing-absolute", Image([d(b"a"), s(b"a/l", b"/no/where"), f(b"a/l/f")])
     yield "missing-and-back", Image([s(b"l", b"x/../y"), f(b"l/f")])
     yield "file-and-back", Image([f(b"f"), s(b"l", b"f/../y"), f(b"l/g")])
+    yield "file-and-far-back", Image([f(b"f"), s(b"l", b"f/./../y"), f(b"l/g"), s(b"m", b"f/x/./y/../../../z"), f(b"m/h")])
+    yield "below-file-by-link", Image([f(b"f"), s(b"l", b"f/x/../y"), f(b"l/g"), f(b"h")], refused=1)
     yield "chain", Image([d(b"d"), s(b"l1", b"d"), s(b"l2", b"l1"), d(b"e"), s(b"e/l3", b"../l2"), f(b"e/l3/f")])
     yield "chain-40", Image([d(b"d"), s(b"l0", b"d")] + [s(b"l%d" % i, b"l%d" % (i - 1)) for i in range(1, 41)] + [f(b"l40/f")])
     yield "loop", Image([s(b"l", b"m"), s(b"m", b"l"), f(b"l/f"), f(b"x")], refused=1)
@@ -227,14 +229,18 @@ def sparse(form):
     many = 6_000_000, [(i * 100_000 + 7, b"%d" % i * 50) for i in range(60)]
     to_the_end = 1_000_000, [(900_000, b"e" * 100_000)]
     named = {b"some": some, b"many": many, b"hole": (5_000_000, []), b"to-the-end": to_the_end, b"p" * 200: some}
-    return [f(name, form=form, sparse=pieces, mtime=i * SECOND) for i, (name, pieces) in enumerate(named.items(), 1)] + [h(b"linked", b"some")]
+    files = [f(name, form=form, sparse=pieces, mtime=i * SECOND) for i, (name, pieces) in enumerate(named.items(), 1)]
+    return files + [h(b"linked", b"some")]
 
 
 def strange():
-    yield "global-header", Image([Entry(b"pax_global_header", b"g", pax_record(b"comment", b"unknown"), uid=0, gid=0, mtime=0), f(b"a")], twin=[[w(b"none"), f(b"a")]])
+    header = Entry(b"pax_global_header", b"g", pax_record(b"comment", b"unknown"), uid=0, gid=0, mtime=0)
+    yield "global-header", Image([header, f(b"a")], twin=[[w(b"none"), f(b"a")]])
     yield "contiguous", Image([Entry(b"a", b"7", b"x"), f(b"b")], twin=[[f(b"a"), f(b"b")]])
     yield "empty-layer", Image([])
     yield "empty-layers", Image([f(b"a/x")], [], [f(b"a/y")], [], [])
+    yield "unclosed", Image(tree(), Unclosed([f(b"a/x", b"new\n")]), Unclosed([f(b"a/y", b"z" * 513)]), Unclosed([d(b"e")]),
+                            Unclosed([f(b"full", b"f" * 1024)]), [f(b"b")])
     yield "no-change", Image(tree(), [w(b"none")], [d(b"none"), w(b"none/x")])
     yield "many-layers", Image(*[[f(b"f%d" % i), f(b"same", b"%d" % i), w(b"f%d" % (i - 3))] for i in range(60)])
     yield "copies", Image(tree(b"a") + tree(b"b") + tree(b"c/d"))
@@ -286,7 +292,8 @@ class Chance:
     def target(self, path):
         """Of a symbolic link: from the root, or climbing some of the way to it, and beyond."""
         up = self.rng.choice((path.count(b"/"), path.count(b"/"), 0, 1, 5))
-        return (b"/" if self.rng.random() < 0.3 else b"../" * up) + self.form(self.rng.choice((self.rng.choice(self.seen["directory"]), self.path("directory"))))
+        start = b"/" if self.rng.random() < 0.3 else b"../" * up
+        return start + self.form(self.rng.choice((self.rng.choice(self.seen["directory"]), self.path("directory"))))
 
     def make(self, kind, path):
         if kind == "file":
@@ -317,4 +324,5 @@ class Chance:
 def random_image(seed):
     """3 to 6 layers over so few names that everything meets everything; what umoci refuses is found by asking it."""
     chance = Chance(seed)
-    return Image(*[[chance.entry() for _ in range(chance.rng.randrange(1, 40))] for _ in range(chance.rng.randrange(3, 7))], refused=None)
+    layers = [[chance.entry() for _ in range(chance.rng.randrange(1, 40))] for _ in range(chance.rng.randrange(3, 7))]
+    return Image(*layers, refused=None)

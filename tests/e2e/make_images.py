@@ -203,6 +203,12 @@ def bad_layouts(arch):
     bad("diffids-count", layout.members(),
         f"FILE: blobs/sha256/{sha256(text)}: 0 layers, where the config has 1 diff_ids")
 
+    # A tar need not be closed; but this one ends within a content.
+    layout = Layout()
+    cut = pack([("f", b"c" * 100)])[:512 + 60]
+    layout.add(layout.image([cut], arch, LAYER), {REF_NAME: "bad:8"})
+    bad("layer-cut", layout.members(), f"FILE: blobs/sha256/{sha256(cut)}: the archive is cut short")
+
     layout = Layout()
     layout.add({"mediaType": MANIFEST, "digest": "sha512:" + "0" * 128, "size": 7}, {REF_NAME: "bad:4"})
     bad("algorithm", layout.members(),

@@ -4,7 +4,13 @@
 
 #include "tests/e2e/client.h"
 
-enum { MOUNT_PROGRAM = 100005, NFS_PROGRAM = 100003, NLM_PROGRAM = 100021, PORTMAP_PROGRAM = 100000 };
+enum {
+    MOUNT_PROGRAM = 100005,
+    NFS_PROGRAM = 100003,
+    NFSACL_PROGRAM = 100227,
+    NLM_PROGRAM = 100021,
+    PORTMAP_PROGRAM = 100000
+};
 
 /* Procedures (RFC 1813, 3.3). */
 enum {

@@ -190,18 +190,33 @@ def write_json(layout, value):
     return write_blob(layout, json.dumps(value, sort_keys=True).encode())
 
 
+class Unclosed(list):
+    """A layer whose tar ends where its last entry's content does, as `umoci insert` makes them."""
+
+
 def tar_of(layer):
-    return b"".join(entry.tar() for entry in layer) + bytes(2 * BLOCK)
+    tar = b"".join(entry.tar() for entry in layer)
+    if isinstance(layer, Unclosed):
+        return tar[:len(tar) - -len(layer[-1].data) % BLOCK]
+    return tar + bytes(2 * BLOCK)
+
+
+def chain_ids(layers):
+    """The name of the image after each of its layers: of the lowest its own, then of the one below and the layer's."""
+    chains = []
+    for layer in layers:
+        digest = hashlib.sha256(tar_of(layer)).hexdigest()
+        chains.append(hashlib.sha256(f"sha256:{chains[-1]} sha256:{digest}".encode()).hexdigest() if chains else digest)
+    return chains
 
 
 def write_layout(layout, layers, compressions=("+gzip",), tag="latest"):
-    """A new layout with one image; `layers` are lists of entries, bottom first, or their tar's bytes; compressions are
-    taken in turn."""
+    """A new layout with one image; `layers` are lists of entries, bottom first; compressions are taken in turn."""
     shutil.rmtree(layout, ignore_errors=True)
     os.makedirs(os.path.join(layout, "blobs", "sha256"))
     diff_ids, descriptors = [], []
     for i, layer in enumerate(layers):
-        tar = layer if isinstance(layer, bytes) else tar_of(layer)
+        tar = tar_of(layer)
         suffix = compressions[i % len(compressions)]
         diff_ids.append("sha256:" + hashlib.sha256(tar).hexdigest())
         descriptors.append({"mediaType": LAYER + suffix, **write_blob(layout, COMPRESSORS[suffix](tar))})

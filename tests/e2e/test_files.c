@@ -248,6 +248,66 @@ static void access_follows_modes(void **state)
     }
 }
 
+/* NFSACL: what GETACL of a file has for a mask; the list of its mode, which is what there is. */
+static void expect_acl(const struct fh *fh, uint32_t mask, const struct attr *expected)
+{
+    const uint32_t entries[][3] = {
+        {1, expected->uid, expected->mode >> 6 & 7},
+        {4, expected->gid, expected->mode >> 3 & 7},
+        {0x10, 0, expected->mode >> 3 & 7},
+        {0x20, 0, expected->mode & 7},
+    };
+    struct buffer args __attribute__((cleanup(buffer_free))) = {0};
+    struct attr a;
+
+    add_opaque(&args, fh->bytes, fh->size);
+    buffer_add_be32(&args, mask);
+    assert_int_equal(client_call(&client, NFSACL_PROGRAM, 3, 1, &args), CLIENT_SUCCESS);
+    assert_int_equal(client_u32(&client), OK);
+    read_post_op(&a, &client);
+    assert_int_equal(a.mode, expected->mode);
+    assert_int_equal(client_u32(&client), mask & 15);
+    assert_int_equal(client_u32(&client), 4);
+    assert_int_equal(client_u32(&client), mask & 1 ? 4 : 0);
+    for (size_t i = 0; mask & 1 && i < 4; i++)
+        for (size_t k = 0; k < 3; k++)
+            assert_int_equal(client_u32(&client), entries[i][k]);
+    assert_int_equal(client_u32(&client), 0); /* none that a directory hands down */
+    assert_int_equal(client_u32(&client), 0);
+    client_done(&client);
+}
+
+static void access_lists_are_the_modes(void **state)
+{
+    static const char *const paths[] = {"", "etc/shadow", "home/mine", "program", "dev/sda", "link", "absent"};
+    struct buffer args __attribute__((cleanup(buffer_free))) = {0};
+    struct fh gone = root;
+    struct attr a;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct fh fh = at(paths[i]);
+
+        assert_int_equal(call_getattr(&a, &client, &fh), OK);
+        expect_acl(&fh, 1, &a);
+        expect_acl(&fh, 0, &a);
+        expect_acl(&fh, UINT32_MAX, &a);
+    }
+    gone.bytes[gone.size - 1] ^= 1;
+    add_opaque(&args, gone.bytes, gone.size);
+    buffer_add_be32(&args, 1);
+    assert_int_equal(client_call(&client, NFSACL_PROGRAM, 3, 1, &args), CLIENT_SUCCESS);
+    assert_int_equal(client_u32(&client), BADHANDLE);
+    assert_int_equal(client_u32(&client), 0);
+    client_done(&client);
+    buffer_clear(&args);
+    add_opaque(&args, root.bytes, root.size);
+    assert_int_equal(client_call(&client, NFSACL_PROGRAM, 3, 2, &args), CLIENT_SUCCESS); /* SETACL */
+    assert_int_equal(client_u32(&client), ROFS);
+    read_post_op(&a, &client);
+    client_done(&client);
+}
+
 static void lookups_need_x(void **state)
 {
     struct fh home = at("home"), listed = at("listed"), searched = at("searched");
@@ -437,6 +497,7 @@ int main(void)
         AS_ROOT(handles_are_checked),
         AS_ROOT(bad_handles_are_bad_everywhere),
         AS_ROOT(access_follows_modes),
+        AS_ROOT(access_lists_are_the_modes),
         AS_ROOT(lookups_need_x),
         AS_ROOT(reads_need_permission_and_content),
         AS_ROOT(contents_are_whole),

@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 enum { HANDLE_SIZE = 32 }; /* of those with an id of 16 bytes */
 
-static const struct rpc_program *const programs[] = {&nfs_program, &mount_program, &nlm_program, &portmap_program};
+static const struct rpc_program *const programs[] = {&nfs_program, &nfsacl_program, &mount_program, &nlm_program,
+                                                     &portmap_program};
 static const struct siphash_key key = {1, 2};
 static struct nfsd_app app = {.key = &key, .served = {programs, sizeof programs / sizeof *programs, 2049, 2049}};
 static struct region arena;

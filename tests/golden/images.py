@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """images.py DIRECTORY FILE.image: layers written as text, as an OCI layout for each number of them: DIRECTORY/1, …
 
-A line is a member: its mode and kind ("d", "-", "p", or "h" a hard link), owner, mtime in seconds, name, and the content, or
+A line is a member: its mode and kind ("d", "-", "p", "l", "c", which is 1:3, or "h" a hard link), owner, mtime in seconds, name, and the content, or
 after "->" the target. "----" ends a layer.
 """
 import io
@@ -12,7 +12,7 @@ import tarfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 from make_images import LAYER, Layout  # noqa: E402
 
-TYPES = {"d": tarfile.DIRTYPE, "-": tarfile.REGTYPE, "p": tarfile.FIFOTYPE, "h": tarfile.LNKTYPE, "l": tarfile.SYMTYPE}
+TYPES = {"d": tarfile.DIRTYPE, "-": tarfile.REGTYPE, "p": tarfile.FIFOTYPE, "h": tarfile.LNKTYPE, "l": tarfile.SYMTYPE, "c": tarfile.CHRTYPE}
 
 
 def member(tar, line):
@@ -20,6 +20,7 @@ def member(tar, line):
     info = tarfile.TarInfo(name)
     info.type, info.mode, info.mtime = TYPES[mode[0]], int(mode[1:], 8), int(mtime)
     info.uid, info.gid = map(int, owner.split(":"))
+    info.devmajor, info.devminor = (1, 3) if info.type == tarfile.CHRTYPE else (0, 0)
     content = rest[0] if rest else ""
     if content.startswith("-> "):
         info.linkname = content[3:]

@@ -23,6 +23,9 @@ NUMBERS = ["0", "1", "7", "4096", "-1", "-0", "-0.0", "0.9", "-0.5", "1e0", "1.5
            "9223372036854775808", "18446744073709551616", "0.0000000000000000001e19", "9.2233720368547758071e18", "922337203685477580.7e1",
            "1" + "0" * 30 + "e-30", "0." + "0" * 50 + "1e51", "4294967295.99999999999999999999999999999", "1e99999999999", "NaN", "Infinity", "-Infinity", "null", "true", "[]", "{}"]
 STRINGS = ["7", "4096", "", " 7", "7 ", "+7", "0x7", "07", "7.", ".7", "1e1", "1489251869.5", "NaN", "seven", "7\0", "-3"]
+CTIMES = ["1489251869.702927", "1489251869.7029269999", "1489251869.702928", "1500000000", "0"]
+CREATED = ["2017-03-11T17:04:29.702927Z", "2017-03-11T17:04:29.702927Z", "2017-03-11T18:04:29.702926999+01:00", "2017-03-11T17:04:29", "2200-01-01T00:00:00Z",
+           "1969-12-31T23:59:59Z", "yesterday", "", 7, None]
 CONTENTS = ["", "x", "content\n", "caf\u00e9", "a\udcff\udcfe", "a\ud800b", "\udfff", "\0", "x" * 300, "it's", None, 7]
 
 
@@ -91,7 +94,7 @@ class Generator:
         rng, path = self.rng, self.path()
         roll = rng.random()
         mode = 16877 if roll < .3 else 33188 if roll < .55 else 41471 if roll < .75 else rng.choice(MODES)
-        value = {"atime": Literal("1.5"), "gid": self.number("0"), "linksto": None, "mode": mode, "mtime": self.number("1489251869.702927"),
+        value = {"atime": Literal("1.5"), "ctime": self.number(rng.choice(CTIMES)), "gid": self.number("0"), "linksto": None, "mode": mode, "mtime": self.number("1489251869.702927"),
                  "name": path.rsplit("/", 1)[-1], "path": path, "size": self.number(rng.choice("01379")), "uid": self.number("0"),
                  "type": rng.choice(["file", "file", "dir", "link", "block", "char", "pipe", "socket", "", None, 7])}
         if mode == 41471 or value["type"] == "link":
@@ -129,6 +132,9 @@ class Generator:
         fields = ["pname", "pid", "pkgname", "mountpt", "Id", "path", "localipaddr", "localport", "remoteport", "ifname", "\u00e9"]
         key = rng.choice(NAMES + ["bash", "linux", "\U0001f600\udcff"])
         value = [("hashes", self.value())] + [(f, self.value(9)) for f in rng.sample(fields, rng.randrange(len(fields)))]
+        if rng.random() < .1:                               # of the container, or of another one
+            value = [("Created", rng.choice(CREATED)), ("Id", "id")][rng.randrange(10) == 0:]
+            return "dockerinspect", rng.choice(["c0ffee", "c0ffee", "other"]), value
         return rng.choice(types), key, value
 
     def records(self):
@@ -144,7 +150,10 @@ class Generator:
         time = rng.choice(["2017-03-11T17:04:42+0000", "2017-03-11T17:04:42Z", "2024-02-29T23:59:59-0130", "2038-01-19T03:14:08+0530",
                            "1970-01-01T00:00:00+0000"])
         return [("namespace", rng.choice(["ns/one", "a/b/c", "\u00e9\udcff", "10.0.2.15/wizardly"])), ("timestamp", time),
-                ("features", ["os", "file"])] + [("system_type", "vm")] * rng.randrange(2)
+                ("features", ["os", "file"])] + [("system_type", "vm")] * rng.randrange(2) + \
+            [("container_long_id", rng.choice(["c0ffee", "c0ffee", "", None]))] * rng.randrange(2) + \
+            [("container_image", rng.choice(["sha256:" + "0" * 64, "x", "", None]))] * rng.randrange(2) + \
+            [("docker_image_long_name", rng.choice(["nginx:1.25", "@", "", 7]))] * (rng.random() < .2)
 
 
 def many(rng):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A second implementation of the store's format, written from doc/FORMAT.md: what crawler frames become, and its ids.
 
-    second.py [--strip-prefix P] [--partial] FRAME...
+    second.py [--strip-prefix P] [--excluded P]... [--partial] FRAME...
 
 prints for each frame in each file: <id> <root digest> <links digest> <features digest> <namespace>.
 
@@ -19,6 +19,7 @@ import stat
 import struct
 import sys
 import zlib
+from time import gmtime
 
 
 def digest(data):
@@ -184,10 +185,18 @@ def frames_of(data, partial):
 
 
 def time_of(text):
-    *date, fraction, zone, sign, hours, minutes = re.fullmatch(
-        r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d*))?([Zz]|([-+])(\d\d):?(\d\d))?", text).groups()
+    """In ns; ValueError: it is none."""
+    match = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d*))?([Zz]|([-+])(\d\d):?(\d\d))?", text)
+    if not match:
+        raise ValueError(text)
+    *date, fraction, zone, sign, hours, minutes = match.groups()
     seconds = calendar.timegm(tuple(map(int, date))) - int((sign or "+") + "1") * (int(hours or 0) * 60 + int(minutes or 0)) * 60
-    return seconds * 10**9 + int((fraction or "").ljust(9, "0")[:9])
+    return min(max(seconds * 10**9 + int((fraction or "").ljust(9, "0")[:9]), 0), LATEST)
+
+
+def time_text(time):
+    seconds, fraction = divmod(time, 10**9)
+    return "%04d-%02d-%02dT%02d:%02d:%02d" % gmtime(seconds)[:6] + (".%09d" % fraction).rstrip("0").rstrip(".") + "Z"
 
 
 # ---- `file` records ------------------------------------------------------------------------------------------------
@@ -287,11 +296,30 @@ def check(path):
         raise LeftOut(why)
 
 
+def told(value, name):
+    """A member that is a string and not empty, as bytes; or None."""
+    text = value.get(name) if isinstance(value, dict) else None
+    return raw(text) if is_string(text) and text else None
+
+
+def created(frame):
+    """When the frame's container was, in ns; or None."""
+    inspected = [(key, value) for type_, key, value in frame.records if type_ == b"dockerinspect"]
+    container = told(frame.metadata, b"container_long_id")
+    chosen = [value for key, value in inspected if container and key == container] or [value for _, value in inspected if len(inspected) == 1]
+    try:
+        return time_of(chosen[0][b"Created"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
+
+
 class Capture:
     """What a frame becomes: `tree`, files by path, each directory with its children; `features` (type, key, canonical value)."""
 
-    def __init__(self, frame, prefix):
+    def __init__(self, frame, prefix, excluded):
         self.prefix, self.tree, self.features, self.links = prefix, {}, set(), LINKS_A_FRAME
+        self.tells_image = any(told(frame.metadata, name) for name in (b"container_image", b"docker_image_long_name"))
+        self.ctimes = []                                    # (path, ctime or None) of what a content can change in
         self.uncrawled = UNCRAWLED if prefix is None else {}
         self.time = time_of(frame.metadata[b"timestamp"])
         files, contents = {}, {}                            # both: by path, what was said of it, in the frame's order
@@ -314,6 +342,8 @@ class Capture:
         for path in sorted(contents, key=lambda p: p.split(b"/")):
             for first, (content, lossy, key, value) in zip([True] + [False] * len(contents[path]), contents[path]):
                 self.attempt(self.place_content, path, b"config", key, value, content, lossy, first)
+        self.note_not_crawled(files, excluded)
+        self.note_changes(created(frame))
 
     # -- Features
 
@@ -344,6 +374,8 @@ class Capture:
 
     def take_file(self, files, key, value):
         path, file = self.path_of(key), file_of(value)
+        if stat.S_ISREG(file.mode) or stat.S_ISBLK(file.mode) or stat.S_ISCHR(file.mode):
+            self.ctimes.append((path or b"/", number(value.get(b"ctime"), shift=9, negative=0)))
         for note in file.notes:
             self.note(path or b"/", note)
         files.setdefault(path, []).append((file, key, value))
@@ -443,6 +475,27 @@ class Capture:
         elif held > file.size and file.size_known:
             self.note(path, {"held": held, "size": file.size, "what": "other-time"})
         file.content, file.size, file.flags = content, held, file.flags & ~ABSENT
+        if self.tells_image:
+            self.note(path, {"what": "captured"})
+
+    # -- Notes for a join
+
+    def note_not_crawled(self, files, excluded):
+        if not self.tells_image:
+            return
+        if not any(path in self.tree and any(file is self.tree[path] for file, *_ in said) for path, said in files.items()):
+            self.note(b"/", {"what": "not-crawled"})
+        for place in [*self.uncrawled, *excluded]:
+            if not any(path == place or path.startswith(place + b"/") for path, file in self.tree.items() if not file.flags & MADE):
+                self.note(place, {"what": "not-crawled"})
+
+    def note_changes(self, created_at):
+        if created_at is None:
+            return
+        self.note(b"", {"time": time_text(created_at), "what": "created"})
+        for path, ctime in self.ctimes:
+            if ctime is None or min(ctime, LATEST) > created_at:
+                self.note(path, {"what": "changed-after-created"})
 
 
 # ---- Nodes and the id ----------------------------------------------------------------------------------------------
@@ -487,9 +540,9 @@ def feature(type_, key, value):
     return type_ + b"\0" + key, len(type_ + key + value), string(type_) + string(key) + digest(value), (1, 0, 0)
 
 
-def snapshot(frame, prefix):
+def snapshot(frame, prefix, excluded):
     """Id, and digests of root, links (no frame has any) and features."""
-    capture = Capture(frame, prefix)
+    capture = Capture(frame, prefix, excluded)
     tops = [cut(DIRECTORY, [entry(b"", capture.tree[b""])]), cut(LINKS, []),
             cut(FEATURES, [feature(*f) for f in sorted(capture.features)])]
     digests = [top for top, counts in tops]
@@ -501,6 +554,7 @@ def snapshot(frame, prefix):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--strip-prefix", type=lambda prefix: prefix.encode("utf-8", "surrogateescape").rstrip(b"/"))
+    arguments.add_argument("--excluded", action="append", default=[], type=lambda path: path.encode("utf-8", "surrogateescape").rstrip(b"/"))
     arguments.add_argument("--partial", action="store_true")
     arguments.add_argument("frame", nargs="+")
     arguments = arguments.parse_args()
@@ -509,7 +563,7 @@ def main():
         with open(path, "rb") as file:
             data = uncompressed(file.read())
         for frame in frames_of(data, arguments.partial):
-            parts = [part.hex().encode() for part in snapshot(frame, arguments.strip_prefix)]
+            parts = [part.hex().encode() for part in snapshot(frame, arguments.strip_prefix, arguments.excluded)]
             sys.stdout.buffer.write(b" ".join([*parts, raw(frame.metadata[b"namespace"])]) + b"\n")
 
 

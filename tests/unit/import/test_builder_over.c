@@ -280,7 +280,8 @@ static bool agree(uint64_t tag, struct entry *entry, struct entry_digests *diges
     return true;
 }
 
-static struct tree write_over(struct store *store, struct tree below, const struct model *m, bool implied)
+static struct tree write_over(bool *differs, struct store *store, struct tree below, const struct model *m,
+                              bool implied)
 {
     struct builder *b = builder_new(BUILDER_RECORDS, "/tmp");
     struct node_ref root, links;
@@ -297,6 +298,7 @@ static struct tree write_over(struct store *store, struct tree below, const stru
     }
     ok(builder_over(b, &(struct builder_base){.tree = below, .keep = m->keep, .agree = agree}, &err));
     ok(builder_write(&root, &links, b, store, &err));
+    *differs = builder_differs(b);
     builder_free(b);
     return tree_of(&root, &links);
 }
@@ -318,12 +320,19 @@ static void records_over_a_tree_are_as_the_model_says(void **state)
         group(m.below);
         grow(m.own, round % 30, 2000);
         mix(&m);
-        struct tree below = write_below(store, &m);
-        struct tree implied = write_over(store, below, &m, true), added = write_over(store, below, &m, false);
+        struct tree below = write_below(store, &m), none = {0};
+        bool differs[3];
+        struct tree implied = write_over(&differs[0], store, below, &m, true),
+                    added = write_over(&differs[1], store, below, &m, false),
+                    alone = write_over(&differs[2], store, none, &m, true);
         expect(&m, 0, true);
         compare(&m, round, reader, implied);
         assert_int_equal(implied.root, added.root);
         assert_int_equal(implied.links, added.links);
+        assert_int_equal(differs[0], differs[1]);
+        assert_false(differs[2]);
+        if (differs[0])
+            assert_int_not_equal(implied.root, alone.root);
         tree_reader_rest(reader);
     }
     tree_reader_free(reader);
@@ -336,13 +345,14 @@ static void over_nothing_it_is_what_was_added(void **state)
 {
     struct store *store = scratch_store(STORE_CREATE);
     struct model m = {0};
+    bool differs;
     (void)state;
 
     srandom(1);
     grow(m.own, 30, 2000);
-    struct tree alone = write_over(store, (struct tree){0}, &m, true);
+    struct tree alone = write_over(&differs, store, (struct tree){0}, &m, true);
     memset(m.unknown, true, sizeof m.unknown);
-    struct tree unknown = write_over(store, (struct tree){0}, &m, false);
+    struct tree unknown = write_over(&differs, store, (struct tree){0}, &m, false);
     assert_int_equal(alone.root, unknown.root);
     store_close(store);
 }

@@ -76,10 +76,10 @@ static void make_tree(void)
 
 /* --- Importing ---------------------------------------------------------------------------------------------------- */
 
-static void progress(void *arg, uint64_t bytes, uint64_t files)
+static void progress(void *arg, const struct import_progress *progress)
 {
     struct event *event = arg;
-    (void)bytes, (void)files;
+    (void)progress;
 
     if (++event->reports == event->at && event->happens)
         event->happens();

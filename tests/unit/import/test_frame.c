@@ -340,11 +340,11 @@ static void a_caller_can_stop(void **state)
     unlink(path);
 }
 
-static void count_progress(void *arg, uint64_t bytes_read, uint64_t records)
+static void count_progress(void *arg, const struct import_progress *progress)
 {
     (void)arg;
-    assert_true(bytes_read > 0);
-    assert_true(records > 0);
+    assert_true(progress->bytes > 0 && progress->bytes <= progress->size);
+    assert_true(progress->records > 0);
 }
 
 /* 100 MB of processes with long lists of files: memory holds their keys, not them. */

@@ -152,8 +152,9 @@ static struct tree write_tree(struct store *store, const struct join_image *imag
     }
     ok(builder_settle(b, no_conflict, NULL, &err));
     if (image)
-        ok(join_over(b, image, false, &err));
-    ok(builder_write(&root, &links, b, store, &err));
+        ok(join_write(&root, &links, b, store, image, false, &err));
+    else
+        ok(builder_write(&root, &links, b, store, &err));
     builder_free(b);
     return tree_of(&root, &links);
 }

@@ -1,17 +1,23 @@
-/* hasher.c - one piece is handed over at a time. */
-#include "import/hasher.h"
+/* hasher.c - a short queue of pieces. */
+#include "base/hasher.h"
 
-#include <pthread.h>
-#include <signal.h>
+#include "base/thread.h"
+
 #include <stdlib.h>
+
+struct piece {
+    const void *bytes;
+    size_t size;
+};
 
 struct hasher {
     struct sha256 *sha;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    const void *bytes; /* being hashed; NULL: nothing is */
-    size_t size;
+    struct piece pieces[HASHER_PIECES_MAX];
+    uint64_t added, hashed; /* pieces, since the beginning */
+    uint64_t awaited;       /* hashed pieces that somebody waits for, who is not woken for fewer */
     bool ends;
 };
 
@@ -21,30 +27,19 @@ static void *run(void *arg)
 
     pthread_mutex_lock(&hasher->mutex);
     for (;;) {
-        while (!hasher->bytes && !hasher->ends)
+        while (hasher->hashed == hasher->added && !hasher->ends)
             pthread_cond_wait(&hasher->changed, &hasher->mutex);
-        if (!hasher->bytes)
+        if (hasher->hashed == hasher->added)
             break;
+        struct piece piece = hasher->pieces[hasher->hashed % HASHER_PIECES_MAX];
         pthread_mutex_unlock(&hasher->mutex);
-        sha256_add(hasher->sha, hasher->bytes, hasher->size);
+        sha256_add(hasher->sha, piece.bytes, piece.size);
         pthread_mutex_lock(&hasher->mutex);
-        hasher->bytes = NULL;
-        pthread_cond_signal(&hasher->changed);
+        if (++hasher->hashed == hasher->awaited)
+            pthread_cond_signal(&hasher->changed);
     }
     pthread_mutex_unlock(&hasher->mutex);
     return NULL;
-}
-
-/* Signals are the main thread's. */
-static int start(struct hasher *hasher)
-{
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&hasher->thread, NULL, run, hasher);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
 }
 
 struct hasher *hasher_new(void)
@@ -56,7 +51,7 @@ struct hasher *hasher_new(void)
     pthread_mutex_init(&hasher->mutex, NULL);
     pthread_cond_init(&hasher->changed, NULL);
     hasher->sha = sha256_new();
-    if (hasher->sha && start(hasher) == 0)
+    if (hasher->sha && thread_start(&hasher->thread, "hasher", run, hasher) == 0)
         return hasher;
     sha256_free(hasher->sha);
     free(hasher);
@@ -67,7 +62,6 @@ void hasher_free(struct hasher *hasher)
 {
     if (!hasher)
         return;
-    hasher_wait(hasher);
     pthread_mutex_lock(&hasher->mutex);
     hasher->ends = true;
     pthread_cond_signal(&hasher->changed);
@@ -79,21 +73,31 @@ void hasher_free(struct hasher *hasher)
     free(hasher);
 }
 
+/* Under the mutex: until so many pieces are hashed. */
+static void wait_for(struct hasher *hasher, uint64_t pieces)
+{
+    hasher->awaited = pieces;
+    while (hasher->hashed < pieces)
+        pthread_cond_wait(&hasher->changed, &hasher->mutex);
+    hasher->awaited = 0;
+}
+
 void hasher_add(struct hasher *hasher, const void *bytes, size_t size)
 {
-    hasher_wait(hasher);
     pthread_mutex_lock(&hasher->mutex);
-    hasher->bytes = bytes;
-    hasher->size = size;
-    pthread_cond_signal(&hasher->changed);
+    /* Who has to wait waits for half of them: each waking costs. */
+    if (hasher->added - hasher->hashed == HASHER_PIECES_MAX)
+        wait_for(hasher, hasher->added - HASHER_PIECES_MAX / 2);
+    hasher->pieces[hasher->added % HASHER_PIECES_MAX] = (struct piece){bytes, size};
+    if (hasher->added++ == hasher->hashed)
+        pthread_cond_signal(&hasher->changed);
     pthread_mutex_unlock(&hasher->mutex);
 }
 
 void hasher_wait(struct hasher *hasher)
 {
     pthread_mutex_lock(&hasher->mutex);
-    while (hasher->bytes)
-        pthread_cond_wait(&hasher->changed, &hasher->mutex);
+    wait_for(hasher, hasher->added);
     pthread_mutex_unlock(&hasher->mutex);
 }
 
