@@ -54,6 +54,7 @@ tests_unit_import_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=c
 unit_tests += tests/unit/import/test_source
 unit_tests += tests/unit/import/test_tar
 unit_tests += tests/unit/import/test_xattrs
+unit_tests += tests/unit/nfsd/test_budget
 unit_tests += tests/unit/nfsd/test_handle
 unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_access
