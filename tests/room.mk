@@ -137,6 +137,11 @@ EXTRA_DIST += tests/e2e/damaged.py tests/e2e/images.py tests/e2e/join.py tests/e
 # The format once more, from its document alone.
 TESTS += tests/golden/images.sh tests/golden/joins.sh tests/golden/second.sh
 dist_check_SCRIPTS += tests/golden/images.sh tests/golden/joins.sh tests/golden/second.sh
+
+# What features become.
+TESTS += tests/golden/veneers.sh
+dist_check_SCRIPTS += tests/golden/veneers.sh
+EXTRA_DIST += tests/golden/veneer tests/golden/veneers.py
 EXTRA_DIST += tests/golden/image tests/golden/join tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh \
