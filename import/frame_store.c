@@ -93,7 +93,7 @@ static int find_rendered(struct snapshot *snapshot, const struct frame *frame, s
     int rc = snapshot_find_capture(&earlier, options->store, snapshot, err);
     if (rc == 0)
         rc = veneer_version(&version, options->store, earlier.features.id, err);
-    if (rc < 0 || version == 0 || version >= VENEER_VERSION)
+    if (rc < 0 || version >= VENEER_VERSION)
         return rc < 0 ? rc : -ENOENT;
     *snapshot = earlier;
     snapshot->wants = NULL;

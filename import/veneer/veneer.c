@@ -239,11 +239,16 @@ int veneer_make(struct journal *journal, struct frame *frame, struct error *err)
 
 /* --- The version -------------------------------------------------------------------------------------------------- */
 
+struct finding {
+    uint64_t version;
+    bool found;
+};
+
 static int take_version(void *arg, const struct feature *feature)
 {
     struct json json;
     struct json_span what, number;
-    uint64_t *version = arg;
+    struct finding *finding = arg;
 
     if (feature->key_size > 0)
         return 1; /* notes on the whole frame come first */
@@ -252,12 +257,16 @@ static int take_version(void *arg, const struct feature *feature)
         memcmp(what.text + 1, NOTE_VENEER, sizeof NOTE_VENEER - 1) != 0)
         return 0;
     json_begin(&json, feature->value, feature->value_size);
-    return json_find(&number, &json, "version") == 1 && file_number_parse(version, number.text, number.size);
+    finding->found =
+        json_find(&number, &json, "version") == 1 && file_number_parse(&finding->version, number.text, number.size);
+    return finding->found;
 }
 
 int veneer_version(uint64_t *version, struct store *store, int64_t features, struct error *err)
 {
-    *version = 0;
-    int rc = features_visit(store, features, FEATURE_NOTE, take_version, version, err);
-    return rc < 0 ? rc : 0;
+    struct finding finding = {0};
+    int rc = features_visit(store, features, FEATURE_NOTE, take_version, &finding, err);
+
+    *version = finding.version;
+    return rc < 0 ? rc : finding.found ? 0 : -ENOENT;
 }

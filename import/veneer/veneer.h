@@ -27,7 +27,7 @@ int veneer_make(struct journal *journal, struct frame *frame, struct error *err)
 int veneer_lay(struct node_ref *root, struct node_ref *links, struct journal *journal, struct store *store,
                struct error *err);
 
-/* The version that a snapshot's features were rendered by; 0: none, it has no veneer. */
+/* The version that a snapshot's veneer was made by. -ENOENT (err not filled): it has none. */
 int veneer_version(uint64_t *version, struct store *store, int64_t features, struct error *err);
 
 #endif
