@@ -51,6 +51,7 @@ unit_tests += tests/unit/import/test_memory
 tests_unit_import_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 unit_tests += tests/unit/import/test_source
 unit_tests += tests/unit/import/test_tar
+unit_tests += tests/unit/import/test_veneer
 unit_tests += tests/unit/import/test_xattrs
 unit_tests += tests/unit/nfsd/test_handle
 unit_tests += tests/unit/nfsd/test_permission
