@@ -54,13 +54,13 @@ static int write_record(void *arg, const char *type, const char *key, size_t key
     return error_system(err, errno, "%s", given.output ? given.output : "standard output");
 }
 
-/* A frame has no place for what could not be taken; people are told. */
+/* A frame has no place for what could not be taken; people are told. That there are mounts inside is the rule. */
 static int count_note(void *arg, const char *path, size_t size, const char *what, const char *why, struct error *err)
 {
     struct capture *capture = arg;
     (void)err;
 
-    if (capture->notes++ == 0) {
+    if (strcmp(what, "not-entered") != 0 && capture->notes++ == 0) {
         cleanup_buffer struct buffer shown = {0};
         quote_text(&shown, path, size);
         snprintf(capture->first_note, sizeof capture->first_note, "%.*s: %s%s%s",

@@ -19,7 +19,9 @@ int dir_note(struct dir *dir, const char *what, const char *why, struct error *e
 {
     struct noted noted = {dir->path, dir->path_size};
 
-    if (dir->notes++ == 0) {
+    bool expected = dir->source->has_mounts && strcmp(what, "not-entered") == 0;
+
+    if (!expected && dir->notes++ == 0) {
         cleanup_buffer struct buffer path = {0};
         quote_text(&path, dir->path, dir->path_size);
         snprintf(dir->first_note, sizeof dir->first_note, "%.*s: %s%s%s",

@@ -70,6 +70,7 @@ int dir_note(struct dir *dir, const char *what, const char *why, struct error *e
 /* What a snapshot is besides the directory. */
 struct dir_source {
     const char *format;
+    bool has_mounts; /* that some are inside is the rule: each has its note, but nobody is warned */
     /* Adds to dir->features, before the walk; NULL: nothing. */
     int (*produce)(void *arg, struct dir *dir, struct error *err);
     /* Whose a file is, where that is not who lstat(2) says; NULL: it is. */

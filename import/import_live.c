@@ -66,7 +66,7 @@ int import_live(const struct import_options *options, const char *pid, struct er
 {
     struct features features = {0};
     const struct live_sink sink = {add_record, add_note, &features};
-    const struct dir_source source = {"live", produce, own, &features};
+    const struct dir_source source = {"live", true, produce, own, &features};
     cleanup_free char *name = NULL;
 
     if (!live_is_pid(pid))

@@ -133,6 +133,7 @@ void live_close(struct live *live)
 {
     if (!live)
         return;
+    live_command_end(live);
     if (live->process >= 0)
         close(live->process);
     if (live->root >= 0)

@@ -24,6 +24,7 @@
 
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #define LIVE_PROCESSES_MAX 131072u            /* the kernel's pid_max is 32768 unless somebody raised it */
 #define LIVE_FDS_MAX 65536u                   /* looked at in one process */
@@ -85,6 +86,11 @@ struct live {
     struct buffer owners;           /* struct live_owner */
     struct buffer value;            /* the record that is being made */
     struct buffer text, path;
+    /* Who reads command lines (live_command.c). */
+    pid_t reader_pid; /* 0: nobody yet */
+    int reader_fd;
+    bool reader_stuck; /* it did not answer … */
+    unsigned stuck;    /* … as so many before */
 };
 
 /* Open a process (its number in this program's PID namespace) or, if that is no number, a directory. Errors: there is
@@ -132,6 +138,11 @@ bool live_is_remote(const struct live_span *type);
 
 /* Append a link of /proc as the container sees it: below its root. 0 or a negative errno. */
 int live_read_link(struct buffer *out, const struct live *live, int at, const char *name);
+
+/* Append the command line of a process: 0; 1: it was cut; or a negative errno, -ETIMEDOUT where the process keeps it to
+ * itself. live_close() ends what this began. */
+int live_command(struct buffer *out, struct live *live, uint64_t pid);
+void live_command_end(struct live *live);
 
 /* --- Records ------------------------------------------------------------------------------------------------------ */
 

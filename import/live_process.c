@@ -199,10 +199,10 @@ static int note_process(struct live *live, const struct live_process *process, c
 }
 
 /* Arguments end with NUL each; blanks stand between them in a record. */
-static int add_command(struct live *live, int at, const struct live_process *process, struct error *err)
+static int add_command(struct live *live, const struct live_process *process, struct error *err)
 {
     buffer_clear(&live->text);
-    int result = live_read(&live->text, at, "cmdline", LIVE_COMMAND_MAX);
+    int result = live_command(&live->text, live, process->outer);
     size_t size = live->text.size;
 
     if (size > 0 && live->text.bytes[size - 1] == '\0')
@@ -211,7 +211,11 @@ static int add_command(struct live *live, int at, const struct live_process *pro
         if (live->text.bytes[i] == '\0')
             live->text.bytes[i] = ' ';
     jsonl_text(&live->value, "cmd", live->text.bytes, size);
-    return result == 1 ? note_process(live, process, "cmdline", "left-out", "the command line is cut", err) : 0;
+    if (result == 1)
+        return note_process(live, process, "cmdline", "left-out", "the command line is cut", err);
+    return result < 0 && result != -ENOENT && result != -ESRCH
+               ? note_process(live, process, "cmdline", "unreadable", strerror(-result), err)
+               : 0;
 }
 
 static void add_cwd(struct live *live, int at, const struct live_process *process)
@@ -247,7 +251,7 @@ static int produce_process(struct live *live, int at, size_t number, struct erro
     bool cut;
 
     live_begin(live);
-    int result = add_command(live, at, process, err);
+    int result = add_command(live, process, err);
     live_decimal(live, "created", created(live, process), 2);
     add_cwd(live, at, process);
     live_span(live, "pname", &comm);

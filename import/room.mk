@@ -30,7 +30,7 @@ libimport_a_SOURCES = \
     import/journal.c import/journal.h \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
     import/layer.c import/layer.h \
-    import/live.c import/live.h import/live_files.c import/live_network.c import/live_packages.c \
+    import/live.c import/live.h import/live_command.c import/live_files.c import/live_network.c import/live_packages.c \
     import/live_parse.c import/live_parse.h import/live_process.c import/live_rates.c import/live_read.c \
     import/live_system.c \
     import/logstash.c import/logstash.h \

@@ -45,6 +45,7 @@ unit_tests += tests/unit/import/test_image_reference
 unit_tests += tests/unit/import/test_image_select
 unit_tests += tests/unit/import/test_join
 unit_tests += tests/unit/import/test_json
+unit_tests += tests/unit/import/test_live
 unit_tests += tests/unit/import/test_live_parse
 unit_tests += tests/unit/import/test_members
 unit_tests += tests/unit/import/test_memory
