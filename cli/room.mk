@@ -1,5 +1,6 @@
 bin_PROGRAMS += confuse
 confuse_SOURCES = \
+    cli/capture.c \
     cli/cat.c \
     cli/command.h \
     cli/fsck.c \

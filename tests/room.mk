@@ -47,6 +47,8 @@ unit_tests += tests/unit/import/test_image_reference
 unit_tests += tests/unit/import/test_image_select
 unit_tests += tests/unit/import/test_join
 unit_tests += tests/unit/import/test_json
+unit_tests += tests/unit/import/test_live
+unit_tests += tests/unit/import/test_live_parse
 unit_tests += tests/unit/import/test_members
 unit_tests += tests/unit/import/test_memory
 # Memory ends when the test says so.
@@ -107,6 +109,8 @@ e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/damaged.sh 
     tests/e2e/oci.sh tests/e2e/progress.sh tests/e2e/tar.sh
     tests/e2e/durable.sh tests/e2e/images.sh tests/e2e/join.sh tests/e2e/kill_images.sh tests/e2e/oci.sh \
     tests/e2e/progress.sh tests/e2e/tar.sh tests/e2e/veneer.sh
+    tests/e2e/durable.sh tests/e2e/images.sh tests/e2e/join.sh tests/e2e/kill_images.sh tests/e2e/live.sh tests/e2e/oci.sh \
+    tests/e2e/progress.sh tests/e2e/tar.sh
 check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
@@ -138,6 +142,9 @@ endif
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
 EXTRA_DIST += tests/e2e/damaged.py tests/e2e/images.py tests/e2e/join.py tests/e2e/make_images.py \
     tests/e2e/make_tree.py tests/e2e/merge_model.py tests/e2e/oci_layout.py tests/e2e/on_terminal.py tests/e2e/served.py \
+EXTRA_DIST += tests/e2e/damaged.py tests/e2e/images.py tests/e2e/join.py tests/e2e/live.py \
+    tests/e2e/live_inside.py tests/e2e/make_images.py \
+    tests/e2e/make_tree.py tests/e2e/oci_layout.py tests/e2e/on_terminal.py tests/e2e/served.py \
     tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py
     tests/e2e/make_tree.py tests/e2e/oci_layout.py tests/e2e/on_terminal.py tests/e2e/served.py \
     tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py tests/e2e/veneer.py
