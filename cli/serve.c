@@ -25,7 +25,7 @@
 #define PORTMAP_PORT 111
 #define PORTMAP_PROGRAM 100000
 #define THREADS_MAX 64
-#define DEFAULT_CACHE "64M"
+#define DEFAULT_CACHE "128M"
 
 static struct {
     struct text_list listen, allow;
@@ -39,7 +39,8 @@ static const struct option_spec OPTIONS[] = {
     {"exports", 0, OPTION_TEXT, &given.exports, "FILE", "rules as of --allow, one a line; SIGHUP reads it again"},
     {"portmap", 0, OPTION_TEXT, &given.portmap, "HOW", "auto (rpcbind if it runs, else builtin), builtin or off"},
     {"threads", 0, OPTION_TEXT, &given.threads, "N", "workers; as many as there are processors if not given"},
-    {"cache", 0, OPTION_TEXT, &given.cache, "SIZE", "memory for nodes of trees; " DEFAULT_CACHE " if not given"},
+    {"cache", 0, OPTION_TEXT, &given.cache, "SIZE",
+     "memory for nodes of trees and small contents; " DEFAULT_CACHE " if not given"},
     {"key-file", 0, OPTION_TEXT, &given.key_file, "F", "16 bytes that sign handles, instead of the store's"},
     {"log", 0, OPTION_TEXT, &given.log, "FORM", "text or json"},
     {0},

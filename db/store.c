@@ -18,12 +18,15 @@
 /* doc/PERFORMANCE.md has the measurements behind this. */
 #define PAGE_SIZE_TEXT "8192" /* bytes */
 
-/* Once per connection. Debian's SQLite maps 2 GiB at most, whatever is asked for. */
+/* Once per connection. */
 static const char CONNECTION_PRAGMAS[] = "PRAGMA secure_delete = FAST;"
                                          "PRAGMA synchronous = NORMAL;"
                                          "PRAGMA journal_size_limit = 67108864;"
-                                         "PRAGMA mmap_size = 2147483648;"
                                          "PRAGMA cache_size = -8192;"; /* KiB */
+
+/* Who only reads maps the database, of which Debian's SQLite takes 2 GiB at most, whatever is asked for. Importing a
+ * million entries is a tenth faster without, and its memory does not grow with the store. */
+static const char READER_PRAGMAS[] = "PRAGMA mmap_size = 2147483648;";
 
 /* A database that is being made goes by this name until it is whole, so that a store is there or is not: one that was
  * interrupted half-way could not even be read, since a reader may not roll it back. */
@@ -337,6 +340,8 @@ static int open_parts(struct store *store, enum store_access access, struct erro
     if (store->directory_fd >= 0)
         flock(store->directory_fd, LOCK_UN);
     if (result == 0 && sqlite3_exec(store->db, CONNECTION_PRAGMAS, NULL, NULL, NULL) != SQLITE_OK)
+        result = sql_error(store, err);
+    if (result == 0 && access == STORE_READ && sqlite3_exec(store->db, READER_PRAGMAS, NULL, NULL, NULL) != SQLITE_OK)
         result = sql_error(store, err);
     if (result == 0)
         sql_watch_wal(store);

@@ -111,6 +111,16 @@ int builder_unknown(struct builder *builder, const char *path, size_t size, stru
 
 /* --- Adding ------------------------------------------------------------------------------------------------------- */
 
+/* An entry tells of its own place and of that of what it is a link to; the others are implied. */
+static int check_implied(const struct builder *builder, struct error *err)
+{
+    uint64_t told = 2 * builder->added, count = places_count(builder->places);
+
+    return count <= told + BUILDER_IMPLIED_MAX
+               ? 0
+               : error_input(err, "more than %u directories that no entry tells of", BUILDER_IMPLIED_MAX);
+}
+
 static int put(struct builder *builder, uint64_t item, const struct journal_record *record, struct error *err)
 {
     struct refusal refusal = {.item = item};
@@ -119,6 +129,8 @@ static int put(struct builder *builder, uint64_t item, const struct journal_reco
     int result = builder_put(builder, item, record, err);
     if (builder->base.reader)
         tree_reader_rest(builder->base.reader);
+    if (result >= 0 && check_implied(builder, err) < 0)
+        return -EBADMSG;
     if (result <= 0)
         return result;
     refusal.conflict = (enum builder_conflict)result;

@@ -19,6 +19,10 @@
 #define BUILDER_LINK_STEPS 16      /* what following a link costs as much as: its target is read */
 #define BUILDER_WALK_LINKS_MAX 255 /* in one path */
 
+/* Directories that entries lead through and none tells of, which cost some 80 bytes each: a path can have 2,047, and
+ * most archives list all of theirs. */
+#define BUILDER_IMPLIED_MAX (1u << 20)
+
 #define BUILDER_MADE_MODE (S_IFDIR | 0755)
 
 struct refusal {

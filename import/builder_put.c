@@ -79,6 +79,7 @@ static int hide_below(struct builder *builder, uint32_t directory, struct error 
          i = place_at(builder->places, i)->sibling) {
         if (place_at(builder->places, i)->flags & PLACE_TOUCHED)
             result = adopt(builder, i, err);
+        tree_reader_rest(builder->base.reader); /* there may be a million of them */
         if (result == 0)
             result = hide_below(builder, place_at(builder->places, i)->directory, err);
     }

@@ -30,7 +30,7 @@ static bool is_item(const json_t *item)
            (json_is_array(layers) || json_is_null(layers)) && are_texts(layers);
 }
 
-int image_archive_manifest(json_t **manifest, const struct members *members, struct error *err)
+int image_archive_manifest(json_t **manifest, struct members *members, struct error *err)
 {
     cleanup_json json_t *list = NULL;
     const json_t *item;
@@ -52,7 +52,7 @@ static bool has(const struct members *members)
     return members_have(members, MANIFEST);
 }
 
-static bool likes(const struct members *members)
+static bool likes(struct members *members)
 {
     cleanup_json json_t *manifest = NULL;
     struct error why;

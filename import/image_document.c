@@ -102,7 +102,7 @@ int document_descriptor(struct image_descriptor *descriptor, const json_t *json,
 
 /* --- Reading ------------------------------------------------------------------------------------------------------ */
 
-static int read_all(struct buffer *bytes, const struct members *members, const char *name, struct error *err)
+static int read_all(struct buffer *bytes, struct members *members, const char *name, struct error *err)
 {
     struct input *input;
     const uint8_t *block;
@@ -117,6 +117,11 @@ static int read_all(struct buffer *bytes, const struct members *members, const c
         return members_refuse(err, members, name, "more than %u MiB, which no such document has",
                               DOCUMENT_SIZE_MAX >> 20);
     }
+    if (members_count_bytes(members, size) > DOCUMENTS_SIZE_MAX) {
+        input_close(input);
+        return members_refuse(err, members, name, "with it more than %llu MiB of documents were read",
+                              DOCUMENTS_SIZE_MAX >> 20);
+    }
     while ((got = input_peek(&block, input, 1, err)) > 0) {
         buffer_add(bytes, block, (size_t)got);
         input_skip(input, (size_t)got);
@@ -127,6 +132,16 @@ static int read_all(struct buffer *bytes, const struct members *members, const c
     return (int)got;
 }
 
+/* No more than that: each is behind one of these, which texts may hold as well. */
+static size_t count_values(const struct buffer *bytes)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < bytes->size; i++)
+        count += bytes->bytes[i] == ',' || bytes->bytes[i] == '[' || bytes->bytes[i] == '{';
+    return count;
+}
+
 /* jansson's own words, with what it read in them. */
 static int parse(json_t **document, const struct buffer *bytes, const struct members *members, const char *name,
                  struct error *err)
@@ -134,6 +149,9 @@ static int parse(json_t **document, const struct buffer *bytes, const struct mem
     cleanup_buffer struct buffer text = {0};
     json_error_t why;
 
+    if (count_values(bytes) > DOCUMENT_VALUES_MAX)
+        return members_refuse(err, members, name, "more than %u values, which no such document has",
+                              DOCUMENT_VALUES_MAX);
     *document = json_loadb(bytes->size ? (const char *)bytes->bytes : "", bytes->size, JSON_REJECT_DUPLICATES, &why);
     if (*document)
         return 0;
@@ -145,8 +163,7 @@ static int parse(json_t **document, const struct buffer *bytes, const struct mem
                           text.failed ? "" : (const char *)text.bytes);
 }
 
-int document_read(json_t **document, struct buffer *bytes, const struct members *members, const char *name,
-                  struct error *err)
+int document_read(json_t **document, struct buffer *bytes, struct members *members, const char *name, struct error *err)
 {
     cleanup_buffer struct buffer own = {0};
     int rc = read_all(bytes ? bytes : &own, members, name, err);
@@ -172,7 +189,7 @@ static int verify(const struct buffer *bytes, const struct members *members, con
     return 0;
 }
 
-int document_read_blob(json_t **document, struct buffer *bytes, const struct members *members,
+int document_read_blob(json_t **document, struct buffer *bytes, struct members *members,
                        const struct image_descriptor *descriptor, struct error *err)
 {
     cleanup_buffer struct buffer own = {0};

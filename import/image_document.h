@@ -13,7 +13,12 @@
 #include <jansson.h>
 
 #define DOCUMENT_SIZE_MAX (4u << 20) /* bytes; what registries take of a manifest */
-#define MEDIA_TYPE_MAX 255           /* bytes (RFC 6838) */
+/* Values in one of them, some 300 bytes of memory each at worst. An index of 4,096 images has some 50,000. */
+#define DOCUMENT_VALUES_MAX (1u << 17)
+/* Bytes of all that are read from one source, where many may name the same one: some ten seconds. Each image has some
+ * 10 KiB, which are read up to three times. */
+#define DOCUMENTS_SIZE_MAX (1ull << 30)
+#define MEDIA_TYPE_MAX 255 /* bytes (RFC 6838) */
 #define BLOB_NAME_SIZE (sizeof "blobs/sha256/" + 2 * DIGEST_SIZE)
 
 static inline void cleanup_json_fn(json_t **json)
@@ -52,11 +57,11 @@ int document_descriptor(struct image_descriptor *descriptor, const json_t *json,
                         const char *where, struct error *err);
 
 /* Read a member as JSON, which must have no name twice in an object. `bytes` (NULL: not wanted) takes the text. */
-int document_read(json_t **document, struct buffer *bytes, const struct members *members, const char *name,
+int document_read(json_t **document, struct buffer *bytes, struct members *members, const char *name,
                   struct error *err);
 
 /* The same for the blob of a descriptor, whose digest and size it must have; what it says of its own media type too. */
-int document_read_blob(json_t **document, struct buffer *bytes, const struct members *members,
+int document_read_blob(json_t **document, struct buffer *bytes, struct members *members,
                        const struct image_descriptor *descriptor, struct error *err);
 
 /* The text of an object's member; NULL: it is missing, or no text. */

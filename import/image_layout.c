@@ -19,9 +19,14 @@ static bool has(const struct members *members)
     return members_have(members, LAYOUT) && members_have(members, INDEX);
 }
 
+static bool likes(struct members *members)
+{
+    return has(members);
+}
+
 /* --- What it offers ----------------------------------------------------------------------------------------------- */
 
-static int check_version(const struct members *members, struct error *err)
+static int check_version(struct members *members, struct error *err)
 {
     cleanup_json json_t *layout = NULL;
     int rc = document_read(&layout, NULL, members, LAYOUT, err);
@@ -248,12 +253,14 @@ static int name_offer(struct image_source *source, size_t index, const json_t *i
 {
     cleanup_image_content struct image_content content = {0};
     struct image_names names = {.first = source->name_count};
+    struct error why;
     const json_t *item;
     size_t i;
-    int rc = load(&content, source, &source->offers[index], err);
+    int rc = 0;
 
-    json_array_foreach(items, i,
-                       item) if (rc == 0 && !content.no_image[0] && image_archive_is_of(item, &content.config)) rc =
+    if (load(&content, source, &source->offers[index], &why) < 0 || content.no_image[0])
+        return 0;
+    json_array_foreach(items, i, item) if (rc == 0 && image_archive_is_of(item, &content.config)) rc =
         image_archive_names(source, item, err);
     names.count = source->name_count - names.first;
     if (names.count > 0)
@@ -290,4 +297,4 @@ static int list(struct image_source *source, struct error *err)
     return rc < 0 ? rc : name_offers(source, err);
 }
 
-const struct image_kind image_layout = {"oci", has, has, list, load};
+const struct image_kind image_layout = {"oci", has, likes, list, load};

@@ -26,7 +26,7 @@ static bool is_id(const char *text)
 }
 
 /* {"name": {"tag": "id"}} */
-static int read_repositories(json_t **repositories, const struct members *members, struct error *err)
+static int read_repositories(json_t **repositories, struct members *members, struct error *err)
 {
     cleanup_json json_t *found = NULL;
     const char *name, *tag;
@@ -53,7 +53,7 @@ static bool has(const struct members *members)
     return members_have(members, REPOSITORIES);
 }
 
-static bool likes(const struct members *members)
+static bool likes(struct members *members)
 {
     cleanup_json json_t *repositories = NULL;
     struct error why;
@@ -63,7 +63,7 @@ static bool likes(const struct members *members)
 
 /* --- What it offers ----------------------------------------------------------------------------------------------- */
 
-static int read_layer(json_t **layer, const struct members *members, const char *id, struct error *err)
+static int read_layer(json_t **layer, struct members *members, const char *id, struct error *err)
 {
     char name[MEMBER_SIZE];
 
@@ -76,8 +76,7 @@ static int read_layer(json_t **layer, const struct members *members, const char 
     return members_refuse(err, members, name, "no object");
 }
 
-static int read_platform(struct image_platform *platform, const struct members *members, const char *id,
-                         struct error *err)
+static int read_platform(struct image_platform *platform, struct members *members, const char *id, struct error *err)
 {
     cleanup_json json_t *layer = NULL;
     int rc = read_layer(&layer, members, id, err);
@@ -173,7 +172,7 @@ static int add_layer(struct chain *chain, const json_t *layer, const char *id, c
 }
 
 /* Layers one below the other, until one has no parent. A cycle has too many. */
-static int read_chain(struct chain *chain, const struct members *members, const char *top, struct error *err)
+static int read_chain(struct chain *chain, struct members *members, const char *top, struct error *err)
 {
     cleanup_json json_t *layer = NULL;
     const char *id = top;

@@ -18,7 +18,7 @@ static const char *const MISSING[] = {
 };
 
 /* Of what somebody said it is, the shape is looked at later, so that there is a word on it. */
-static const struct image_kind *kind_of(const struct members *members, enum image_format format)
+static const struct image_kind *kind_of(struct members *members, enum image_format format)
 {
     for (size_t i = 0; i < sizeof KINDS[0] / sizeof *KINDS[0] && KINDS[format][i]; i++)
         if (KINDS[format][i]->has(members) && (format != IMAGE_ANY || KINDS[format][i]->likes(members)))

@@ -86,7 +86,7 @@ struct image_kind {
     const char *format; /* of snapshots */
     /* Has it what every source of this kind has? And is that of the right shape? */
     bool (*has)(const struct members *members);
-    bool (*likes)(const struct members *members);
+    bool (*likes)(struct members *members);
     int (*list)(struct image_source *source, struct error *err);
     /* Fills content, or only content->no_image. */
     int (*load)(struct image_content *content, const struct image_source *source, const struct image_offer *offer,
@@ -98,7 +98,7 @@ extern const struct image_kind image_archive; /* docker save: manifest.json */
 extern const struct image_kind image_legacy;  /* docker save before 1.10: repositories, <id>/json, <id>/layer.tar */
 
 /* docker's manifest.json; what is of another shape is an error. */
-int image_archive_manifest(json_t **manifest, const struct members *members, struct error *err);
+int image_archive_manifest(json_t **manifest, struct members *members, struct error *err);
 
 /* Add the names that an item of it has. */
 int image_archive_names(struct image_source *source, const json_t *item, struct error *err);

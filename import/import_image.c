@@ -16,7 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NAME_SHOWN 255u          /* bytes of a name in a warning; references are no longer */
 #define PROGRESS_STEP (1u << 20) /* bytes of a stream between two reports */
+#define CACHE_SIZE (16u << 20)   /* bytes of nodes of the chain below: layers go along it, and seldom come back */
 
 struct importing {
     struct image_source *source;
@@ -40,7 +42,7 @@ static void warn_no_reference(const struct image_source *source, const struct im
     struct buffer text cleanup_buffer = {0};
 
     buffer_add_format(&text, "%s: \"", members_name(source->members));
-    quote_text(&text, name->text, strlen(name->text));
+    quote_text(&text, name->text, strnlen(name->text, NAME_SHOWN));
     buffer_add_text(&text, "\" is no reference of an image; the source's own name is taken");
     warn(source->options, &text);
 }
@@ -139,7 +141,7 @@ static int import_all(struct importing *i, struct error *err)
     int rc = image_select(source, err);
 
     if (rc == 0)
-        rc = tree_cache_new(&i->cache, TREE_CACHE_DEFAULT, err);
+        rc = tree_cache_new(&i->cache, CACHE_SIZE, err);
     if (rc == 0)
         rc = tree_reader_new(&i->reader, source->options->store, i->cache, err);
     for (size_t o = 0; o < source->offer_count && rc == 0; o++)

@@ -39,7 +39,7 @@ static int copy_stored_note(void *arg, const struct feature *note)
 static int build_alone(struct layer *alone, bool *is_whole, struct layering *l, struct error *err)
 {
     struct store *store = l->tar->options->store;
-    struct record_set notes = {.values = l->tar->values};
+    struct record_set notes = tar_notes(l->tar);
     struct tar_build build = {.rule = BUILDER_LAYER, .notes = &notes};
     int rc = record_set_visit(&l->tar->notes, copy_note, &notes, err);
 

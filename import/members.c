@@ -18,6 +18,7 @@ struct members {
     char *name;
     int fd;                  /* the directory, or the file that the tar is in */
     struct tar_table *table; /* NULL: a directory */
+    uint64_t counted;        /* members_count_bytes() */
 };
 
 /* --- Names -------------------------------------------------------------------------------------------------------- */
@@ -109,6 +110,11 @@ void members_close(struct members *members)
     close(members->fd);
     free(members->name);
     free(members);
+}
+
+uint64_t members_count_bytes(struct members *members, uint64_t bytes)
+{
+    return members->counted += bytes;
 }
 
 const char *members_name(const struct members *members)

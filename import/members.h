@@ -31,6 +31,9 @@ int members_open_tar(struct members **members, int fd, uint64_t offset, uint64_t
 
 void members_close(struct members *members);
 
+/* Count bytes that are read, for a limit of the caller's; returns how many there were so far, with these. */
+uint64_t members_count_bytes(struct members *members, uint64_t bytes);
+
 /* The source's name, for messages. */
 const char *members_name(const struct members *members);
 

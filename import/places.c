@@ -29,6 +29,11 @@ struct places {
 
 /* --- Memory ------------------------------------------------------------------------------------------------------- */
 
+uint32_t places_count(const struct places *places)
+{
+    return places->count;
+}
+
 struct place *place_at(const struct places *places, uint32_t number)
 {
     return &places->pieces[number / PLACES_BLOCK][number % PLACES_BLOCK];

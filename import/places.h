@@ -54,6 +54,9 @@ struct places;
 struct places *places_new(void);
 void places_free(struct places *places);
 
+/* How many were made. */
+uint32_t places_count(const struct places *places);
+
 /* Valid until the next place (directory) is made. */
 struct place *place_at(const struct places *places, uint32_t number);
 struct directory *directory_at(const struct places *places, uint32_t number);

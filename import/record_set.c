@@ -56,6 +56,9 @@ int record_set_add(struct record_set *set, const struct feature *feature, struct
     buffer_add(&set->list, &item, sizeof item);
     if (set->names.failed || set->list.failed)
         return error_system(err, ENOMEM, "cannot hold %zu records", count_of(set));
+    if (set->size_max && set->names.size + set->list.size > set->size_max)
+        return error_input(err, "%s: what there is to say of its entries fills more than %zu MiB", set->source,
+                           set->size_max >> 20);
     return spool_add(set->values, feature->value, feature->value_size, err);
 }
 

@@ -14,6 +14,8 @@
 /* All zero but the spool (borrowed) is a set without records. */
 struct record_set {
     struct spool *values;
+    size_t size_max;    /* bytes of memory, 0: any; more is an error (-EBADMSG) */
+    const char *source; /* for the message of that */
     struct buffer names, list;
     size_t type, type_size; /* of the record added last, in names: types come in runs */
 };

@@ -82,6 +82,11 @@ static int end_batch(void *store, struct error *err)
     return store_flush(store, err);
 }
 
+struct record_set tar_notes(const struct tar *tar)
+{
+    return (struct record_set){.values = tar->values, .size_max = TAR_NOTES_MAX, .source = input_name(tar->input)};
+}
+
 static int into_journal(void *journal, const struct journal_record *record, struct error *err)
 {
     uint64_t item;
@@ -99,7 +104,8 @@ int tar_new(struct tar **tar, const struct import_options *options, struct input
         t->input = input;
         t->input_size = input_size(input);
         t->journal = journal_new(store_directory(options->store));
-        t->values = t->notes.values = spool_new(store_directory(options->store));
+        t->values = spool_new(store_directory(options->store));
+        t->notes = tar_notes(t);
     }
     if (!t || !t->journal || !t->values)
         error_system(err, ENOMEM, "%s", input_name(input));
@@ -284,6 +290,17 @@ static int leave_out_conflict(void *arg, enum builder_conflict conflict, const c
     return note_left_out(notes, (struct noted){path, size}, TAR_ENTRY, why[conflict], err);
 }
 
+/* The builder does not know what it builds from. */
+static int name_source(struct error *err, int rc, const struct tar *tar)
+{
+    struct error why;
+
+    if (rc != -EBADMSG || !err)
+        return rc;
+    why = *err;
+    return error_input(err, "%s: %s", input_name(tar->input), why.text);
+}
+
 int tar_build(struct tar_build *build, struct tar *tar, struct error *err)
 {
     struct store *store = tar->options->store;
@@ -294,12 +311,12 @@ int tar_build(struct tar_build *build, struct tar *tar, struct error *err)
     if (rc == 0 && build->base)
         rc = builder_over(builder, build->base, err);
     if (rc == 0)
-        rc = builder_play(builder, tar->journal, tar->journal_end, err);
+        rc = name_source(err, builder_play(builder, tar->journal, tar->journal_end, err), tar);
     if (rc == 0)
         rc = builder_settle(builder, leave_out_conflict, &building, err);
     build->has_dangling = builder && builder_dangling(builder) > 0;
     if (rc == 0)
-        rc = builder_write(&build->root, &build->links, builder, store, err);
+        rc = name_source(err, builder_write(&build->root, &build->links, builder, store, err), tar);
     builder_free(builder);
     return rc;
 }

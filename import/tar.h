@@ -26,6 +26,9 @@
 #include <archive_entry.h>
 
 #define TAR_ENTRY "entry" /* what notes call the record that they are about */
+/* Bytes of memory for notes, of a tar and of the layers below it: a million and more, which is what a prefix can leave
+ * out. */
+#define TAR_NOTES_MAX (128u << 20)
 
 struct tar {
     const struct import_options *options;
@@ -59,6 +62,9 @@ struct tar {
 /* The input is borrowed. */
 int tar_new(struct tar **tar, const struct import_options *options, struct input *input, struct error *err);
 void tar_free(struct tar *tar);
+
+/* A set for notes on it, empty. */
+struct record_set tar_notes(const struct tar *tar);
 
 int tar_read(struct tar *tar, struct error *err);
 

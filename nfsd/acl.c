@@ -7,58 +7,53 @@
 #include "nfsd/procedures.h"
 
 /* One entry of each kind: three say what the mode does, and the class is the group's, as without further entries. */
-static aclent3 *list_of_mode(struct rpc_call *call, const fattr3 *attributes)
+static uint8_t *put_list_of_mode(uint8_t *p, const struct object *object)
 {
-    const uint32_t user = attributes->mode >> 6 & 7, group = attributes->mode >> 3 & 7, other = attributes->mode & 7;
-    aclent3 *entries = rpc_call_alloc(call, NFS_ACL_OF_MODE * sizeof *entries);
+    const uint32_t mode = object_mode(object), user = mode >> 6 & 7, group = mode >> 3 & 7, other = mode & 7;
+    const aclent3 entries[NFS_ACL_OF_MODE] = {
+        {NFS_ACL_USER_OBJ, object_uid(object), user},
+        {NFS_ACL_GROUP_OBJ, object_gid(object), group},
+        {NFS_ACL_CLASS_OBJ, 0, group},
+        {NFS_ACL_OTHER_OBJ, 0, other},
+    };
 
-    if (!entries)
-        return NULL;
-    entries[0] = (aclent3){NFS_ACL_USER_OBJ, attributes->uid, user};
-    entries[1] = (aclent3){NFS_ACL_GROUP_OBJ, attributes->gid, group};
-    entries[2] = (aclent3){NFS_ACL_CLASS_OBJ, 0, group};
-    entries[3] = (aclent3){NFS_ACL_OTHER_OBJ, 0, other};
-    return entries;
+    p = put_word(p, NFS_ACL_OF_MODE);
+    for (int i = 0; i < NFS_ACL_OF_MODE; i++)
+        p = put_word(put_word(put_word(p, entries[i].type), entries[i].id), entries[i].perm);
+    return p;
 }
 
 /* Request: an object, and which of its two lists.
  * Reply: its attributes; the list of its mode, and that a directory hands down none.
  * Bound: one descent in a tree. */
-enum accept_stat nfsacl_getacl(struct rpc_call *call, const void *args, void *result)
+enum accept_stat nfsacl_getacl(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    const GETACL3args *in = args;
-    GETACL3res *out = result;
-    GETACL3resok *ok = &out->GETACL3res_u.resok;
-    struct object object;
-    post_op_attr attributes;
+    struct named named;
+    uint32_t mask;
 
-    out->status = nfs3_object(&object, &attributes, call, &in->object);
-    if (out->status != NFS3_OK) {
-        out->GETACL3res_u.resfail.obj_attributes = attributes;
-        return SUCCESS;
+    if (!nfs3_take_object(&named, call, args) || !words_take(&mask, args))
+        return GARBAGE_ARGS;
+    uint8_t *p = put_post_op_attr(put_word(*result, named.status), named_object(&named));
+    if (named.status == NFS3_OK) {
+        p = put_word(p, mask & (NFS_ACL | NFS_ACLCNT | NFS_DFACL | NFS_DFACLCNT));
+        p = put_word(p, NFS_ACL_OF_MODE);
+        p = mask & NFS_ACL ? put_list_of_mode(p, &named.object) : put_word(p, 0);
+        p = put_word(put_word(p, 0), 0);
     }
-    *ok = (GETACL3resok){
-        .obj_attributes = attributes,
-        .mask = in->mask & (NFS_ACL | NFS_ACLCNT | NFS_DFACL | NFS_DFACLCNT),
-        .count = NFS_ACL_OF_MODE,
-    };
-    if (!(in->mask & NFS_ACL))
-        return SUCCESS;
-    ok->entries.entries_val = list_of_mode(call, &attributes.post_op_attr_u.attributes);
-    ok->entries.entries_len = NFS_ACL_OF_MODE;
-    return ok->entries.entries_val ? SUCCESS : SYSTEM_ERR;
+    *result = p;
+    return SUCCESS;
 }
 
-/* Request: an object, and lists for it, which are not even decoded.
+/* Request: an object, and lists for it, which are not even looked at.
  * Reply: ROFS and its attributes.
  * Bound: one descent in a tree. */
-enum accept_stat nfsacl_setacl(struct rpc_call *call, const void *args, void *result)
+enum accept_stat nfsacl_setacl(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    const GETATTR3args *in = args;
-    SETACL3fail *out = result;
-    struct object object;
-    nfsstat3 status = nfs3_object(&object, &out->obj_attributes, call, &in->object);
+    struct named named;
 
-    out->status = status == NFS3_OK ? NFS3ERR_ROFS : status;
+    if (!nfs3_take_object(&named, call, args))
+        return GARBAGE_ARGS;
+    *result = put_post_op_attr(put_word(*result, named.status == NFS3_OK ? NFS3ERR_ROFS : named.status),
+                               named_object(&named));
     return SUCCESS;
 }

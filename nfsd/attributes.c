@@ -36,25 +36,17 @@ nfsstat3 nfs3_status(struct nfsd_worker *worker, int error)
     return NFS3ERR_IO;
 }
 
-static ftype3 type_of(uint32_t mode)
-{
-    static const struct {
-        uint32_t format;
-        ftype3 type;
-    } table[] = {
-        {S_IFREG, NF3REG}, {S_IFDIR, NF3DIR},   {S_IFLNK, NF3LNK},  {S_IFCHR, NF3CHR},
-        {S_IFBLK, NF3BLK}, {S_IFSOCK, NF3SOCK}, {S_IFIFO, NF3FIFO},
-    };
+/* By the four bits of a mode's format. */
+static const uint8_t types[16] = {
+    [S_IFREG >> 12] = NF3REG, [S_IFDIR >> 12] = NF3DIR,   [S_IFLNK >> 12] = NF3LNK,  [S_IFCHR >> 12] = NF3CHR,
+    [S_IFBLK >> 12] = NF3BLK, [S_IFSOCK >> 12] = NF3SOCK, [S_IFIFO >> 12] = NF3FIFO,
+};
 
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (table[i].format == (mode & S_IFMT))
-            return table[i].type;
-    return NF3REG;
-}
-
-static nfstime3 time_of(uint64_t ns)
+static uint32_t type_of(uint32_t mode)
 {
-    return (nfstime3){(unsigned)(ns / NANOSECONDS), (unsigned)(ns % NANOSECONDS)};
+    uint32_t type = types[mode >> 12 & 15];
+
+    return type ? type : NF3REG;
 }
 
 static uint64_t size_of(const struct entry *entry)
@@ -64,74 +56,85 @@ static uint64_t size_of(const struct entry *entry)
     return entry->size < FILE_SIZE_MAX ? entry->size : FILE_SIZE_MAX;
 }
 
-static uint64_t used_of(const struct entry *entry)
+static uint64_t used_of(uint64_t size)
 {
-    if (entry->flags & ENTRY_ABSENT)
-        return 0;
-    return (size_of(entry) + ALLOCATION_UNIT - 1) / ALLOCATION_UNIT * ALLOCATION_UNIT;
+    return (size + ALLOCATION_UNIT - 1) / ALLOCATION_UNIT * ALLOCATION_UNIT;
 }
 
-static void fill_own(fattr3 *out, const struct own_file *own)
+/* What trees and the store's own files know in their own ways. */
+struct facts {
+    uint32_t nlink, rdev_major, rdev_minor;
+    uint64_t size, used, mtime;
+};
+
+static struct facts facts_of(const struct object *object)
 {
-    out->nlink = own->nlink;
-    out->size = own->size;
-    out->used = (own->size + ALLOCATION_UNIT - 1) / ALLOCATION_UNIT * ALLOCATION_UNIT;
-    out->mtime = time_of(own->mtime);
+    const struct entry *entry = object->place.entry;
+
+    if (!entry)
+        return (struct facts){.nlink = object->own.nlink,
+                              .size = object->own.size,
+                              .used = used_of(object->own.size),
+                              .mtime = object->own.mtime};
+    return (struct facts){
+        .nlink = object->place.nlink,
+        .rdev_major = entry->rdev_major,
+        .rdev_minor = entry->rdev_minor,
+        .size = size_of(entry),
+        .used = entry->flags & ENTRY_ABSENT ? 0 : used_of(size_of(entry)),
+        .mtime = entry->mtime,
+    };
 }
 
-static void fill_place(fattr3 *out, const struct tree_place *place)
+/* atime and ctime are no part of a tree: mtime stands for them. */
+static uint8_t *put_times(uint8_t *p, uint64_t ns)
 {
-    const struct entry *entry = place->entry;
+    uint32_t seconds = (uint32_t)(ns / NANOSECONDS), rest = (uint32_t)(ns % NANOSECONDS);
 
-    out->nlink = place->nlink;
-    out->size = size_of(entry);
-    out->used = used_of(entry);
-    out->rdev = (specdata3){entry->rdev_major, entry->rdev_minor};
-    out->mtime = time_of(entry->mtime);
+    for (int i = 0; i < 3; i++)
+        p = put_word(put_word(p, seconds), rest);
+    return p;
 }
 
-void fattr3_fill(fattr3 *out, const struct object *object)
+uint8_t *put_fattr3(uint8_t *p, const struct object *object)
 {
+    const struct facts facts = facts_of(object);
     uint32_t mode = object_mode(object);
 
-    *out = (fattr3){
-        .type = type_of(mode),
-        .mode = mode & 07777,
-        .uid = object_uid(object),
-        .gid = object_gid(object),
-        .fsid = object->fsid,
-        .fileid = object_fileid(object),
-    };
-    if (object->place.entry)
-        fill_place(out, &object->place);
-    else
-        fill_own(out, &object->own);
-    out->atime = out->ctime = out->mtime; /* the other two are no part of a tree */
+    p = put_word(p, type_of(mode));
+    p = put_word(p, mode & 07777);
+    p = put_word(p, facts.nlink);
+    p = put_word(p, object_uid(object));
+    p = put_word(p, object_gid(object));
+    p = put_word64(p, facts.size);
+    p = put_word64(p, facts.used);
+    p = put_word(p, facts.rdev_major);
+    p = put_word(p, facts.rdev_minor);
+    p = put_word64(p, object->fsid);
+    p = put_word64(p, object_fileid(object));
+    return put_times(p, facts.mtime);
 }
 
-post_op_attr fattr3_after(const struct object *object)
+uint8_t *put_post_op_attr(uint8_t *p, const struct object *object)
 {
-    post_op_attr after = {.attributes_follow = TRUE};
-
-    fattr3_fill(&after.post_op_attr_u.attributes, object);
-    return after;
+    return object ? put_fattr3(put_word(p, TRUE), object) : put_word(p, FALSE);
 }
 
-nfsstat3 nfs3_object(struct object *object, post_op_attr *attributes, struct rpc_call *call, const nfs_fh3 *handle)
+bool nfs3_take_object(struct named *named, struct rpc_call *call, struct words *args)
 {
-    struct nfsd_worker *worker = call->worker;
-    int found = object_resolve(object, call, handle->data.data_val, handle->data.data_len);
+    const uint8_t *handle;
+    uint32_t size;
 
-    attributes->attributes_follow = FALSE;
-    if (found == 0)
-        *attributes = fattr3_after(object);
-    return nfs3_status(worker, found);
+    if (!words_take_opaque(&handle, &size, args, NFS3_FHSIZE))
+        return false;
+    named->status = nfs3_status(call->worker, object_resolve(&named->object, call, handle, size));
+    return true;
 }
 
 /* Request: none. Reply: none (RFC 1813, 3.3.0).
  * Serves clients' pings.
  * Bound: no work. */
-enum accept_stat nfs3_null(struct rpc_call *call, const void *args, void *result)
+enum accept_stat nfs3_null(struct rpc_call *call, struct words *args, uint8_t **result)
 {
     (void)call;
     (void)args;
@@ -142,16 +145,15 @@ enum accept_stat nfs3_null(struct rpc_call *call, const void *args, void *result
 /* Request: a handle (RFC 1813, 3.3.1).
  * Reply: the object's attributes.
  * Bound: one descent in a tree. */
-enum accept_stat nfs3_getattr(struct rpc_call *call, const void *args, void *result)
+enum accept_stat nfs3_getattr(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    const GETATTR3args *in = args;
-    GETATTR3res *out = result;
-    struct object object;
-    post_op_attr attributes;
+    struct named named;
 
-    out->status = nfs3_object(&object, &attributes, call, &in->object);
-    if (out->status == NFS3_OK)
-        out->GETATTR3res_u.obj_attributes = attributes.post_op_attr_u.attributes;
+    if (!nfs3_take_object(&named, call, args))
+        return GARBAGE_ARGS;
+    *result = put_word(*result, named.status);
+    if (named.status == NFS3_OK)
+        *result = put_fattr3(*result, &named.object);
     return SUCCESS;
 }
 
@@ -169,43 +171,40 @@ static uint32_t granted(uint32_t mode, unsigned permits)
 /* Request: a handle, and the kinds of access that are asked for (RFC 1813, 3.3.4).
  * Reply: the object's attributes, and those kinds that its mode grants to the caller.
  * Bound: one descent in a tree. */
-enum accept_stat nfs3_access(struct rpc_call *call, const void *args, void *result)
+enum accept_stat nfs3_access(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    const ACCESS3args *in = args;
-    ACCESS3res *out = result;
-    struct object object;
-    post_op_attr attributes;
+    struct named named;
+    uint32_t asked;
 
-    out->status = nfs3_object(&object, &attributes, call, &in->object);
-    if (out->status != NFS3_OK) {
-        out->ACCESS3res_u.resfail.obj_attributes = attributes;
-        return SUCCESS;
-    }
-    out->ACCESS3res_u.resok = (ACCESS3resok){
-        .obj_attributes = attributes,
-        .access = in->access & granted(object_mode(&object), object_permits(&object, &call->credential)),
-    };
+    if (!nfs3_take_object(&named, call, args) || !words_take(&asked, args))
+        return GARBAGE_ARGS;
+    *result = put_post_op_attr(put_word(*result, named.status), named_object(&named));
+    if (named.status == NFS3_OK)
+        *result = put_word(
+            *result, asked & granted(object_mode(&named.object), object_permits(&named.object, &call->credential)));
     return SUCCESS;
 }
 
 /* Request: any handle of the file system (RFC 1813, 3.3.18).
  * Reply: how many nodes its tree holds; that nothing is free; that it never changes but as a whole.
  * Bound: two descents in a tree. */
-enum accept_stat nfs3_fsstat(struct rpc_call *call, const void *args, void *result)
+enum accept_stat nfs3_fsstat(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    const GETATTR3args *in = args;
-    FSSTAT3res *out = result;
-    struct object object;
-    post_op_attr attributes;
+    struct named named;
     uint64_t nodes = 0;
 
-    out->status = nfs3_object(&object, &attributes, call, &in->object);
-    if (out->status == NFS3_OK)
-        out->status = nfs3_status(call->worker, object_count_nodes(&nodes, call->worker, &object));
-    if (out->status == NFS3_OK)
-        out->FSSTAT3res_u.resok = (FSSTAT3resok){.obj_attributes = attributes, .tfiles = nodes};
-    else
-        out->FSSTAT3res_u.resfail.obj_attributes = attributes;
+    if (!nfs3_take_object(&named, call, args))
+        return GARBAGE_ARGS;
+    const struct object *object = named_object(&named);
+    if (object)
+        named.status = nfs3_status(call->worker, object_count_nodes(&nodes, call->worker, object));
+    uint8_t *p = put_post_op_attr(put_word(*result, named.status), object);
+    if (named.status == NFS3_OK) {
+        p = put_word64(put_word64(put_word64(p, 0), 0), 0);     /* tbytes, fbytes, abytes */
+        p = put_word64(put_word64(put_word64(p, nodes), 0), 0); /* tfiles, ffiles, afiles */
+        p = put_word(p, 0);                                     /* invarsec */
+    }
+    *result = p;
     return SUCCESS;
 }
 
@@ -213,56 +212,52 @@ enum accept_stat nfs3_fsstat(struct rpc_call *call, const void *args, void *resu
  * Reply: the sizes of transfers, and what the file system can do. The sizes of writes, which are all refused, are not
  *   0 because libnfs divides by them.
  * Bound: one descent in a tree. */
-enum accept_stat nfs3_fsinfo(struct rpc_call *call, const void *args, void *result)
+enum accept_stat nfs3_fsinfo(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    const GETATTR3args *in = args;
-    FSINFO3res *out = result;
-    struct object object;
-    post_op_attr attributes;
-
-    out->status = nfs3_object(&object, &attributes, call, &in->object);
-    if (out->status != NFS3_OK) {
-        out->FSINFO3res_u.resfail.obj_attributes = attributes;
-        return SUCCESS;
-    }
-    out->FSINFO3res_u.resok = (FSINFO3resok){
-        .obj_attributes = attributes,
-        .rtmax = READ_SIZE_MAX,
-        .rtpref = READ_SIZE_MAX,
-        .rtmult = ALLOCATION_UNIT,
-        .wtmax = 65536,
-        .wtpref = 65536,
-        .wtmult = ALLOCATION_UNIT,
-        .dtpref = READDIR_SIZE_MAX,
-        .maxfilesize = FILE_SIZE_MAX,
-        .time_delta = {0, 1},
-        .properties = FSF3_LINK | FSF3_SYMLINK | FSF3_HOMOGENEOUS,
+    static const uint32_t sizes[] = {
+        READ_SIZE_MAX,    /* rtmax */
+        READ_SIZE_MAX,    /* rtpref */
+        ALLOCATION_UNIT,  /* rtmult */
+        65536,            /* wtmax */
+        65536,            /* wtpref */
+        ALLOCATION_UNIT,  /* wtmult */
+        READDIR_SIZE_MAX, /* dtpref */
     };
+    struct named named;
+
+    if (!nfs3_take_object(&named, call, args))
+        return GARBAGE_ARGS;
+    uint8_t *p = put_post_op_attr(put_word(*result, named.status), named_object(&named));
+    if (named.status == NFS3_OK) {
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            p = put_word(p, sizes[i]);
+        p = put_word64(p, FILE_SIZE_MAX);
+        p = put_word(put_word(p, 0), 1); /* time_delta: a nanosecond */
+        p = put_word(p, FSF3_LINK | FSF3_SYMLINK | FSF3_HOMOGENEOUS);
+    }
+    *result = p;
     return SUCCESS;
 }
 
 /* Request: a handle (RFC 1813, 3.3.20).
  * Reply: limits on names and links; the same everywhere.
  * Bound: one descent in a tree. */
-enum accept_stat nfs3_pathconf(struct rpc_call *call, const void *args, void *result)
+enum accept_stat nfs3_pathconf(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    const GETATTR3args *in = args;
-    PATHCONF3res *out = result;
-    struct object object;
-    post_op_attr attributes;
-
-    out->status = nfs3_object(&object, &attributes, call, &in->object);
-    if (out->status != NFS3_OK) {
-        out->PATHCONF3res_u.resfail.obj_attributes = attributes;
-        return SUCCESS;
-    }
-    out->PATHCONF3res_u.resok = (PATHCONF3resok){
-        .obj_attributes = attributes,
-        .linkmax = 32000, /* ext4's is 65000, older ones have 32000; nothing makes links here */
-        .name_max = ENTRY_NAME_MAX,
-        .no_trunc = TRUE,
-        .chown_restricted = TRUE,
-        .case_preserving = TRUE,
+    static const uint32_t limits[] = {
+        32000,                /* linkmax: ext4's is 65000, older ones have 32000; nothing makes links here */
+        ENTRY_NAME_MAX, TRUE, /* no_trunc */
+        TRUE,                 /* chown_restricted */
+        FALSE,                /* case_insensitive */
+        TRUE,                 /* case_preserving */
     };
+    struct named named;
+
+    if (!nfs3_take_object(&named, call, args))
+        return GARBAGE_ARGS;
+    uint8_t *p = put_post_op_attr(put_word(*result, named.status), named_object(&named));
+    for (size_t i = 0; named.status == NFS3_OK && i < sizeof limits / sizeof *limits; i++)
+        p = put_word(p, limits[i]);
+    *result = p;
     return SUCCESS;
 }

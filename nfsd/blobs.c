@@ -168,9 +168,9 @@ static int blob_resolve(struct object *object, struct nfsd_worker *worker, const
     return found == -ENOENT ? -ESTALE : found;
 }
 
-static int blob_content(struct content *content, struct nfsd_worker *worker, const struct object *file)
+static int blob_content(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset)
 {
-    return content_of_blob(content, worker, file->own.row);
+    return content_of_blob(content, worker, file->own.row, offset);
 }
 
 const struct export_kind kind_blob = {

@@ -2,6 +2,7 @@
 #include "nfsd/export.h"
 
 #include "base/bytes.h"
+#include "base/cleanup.h"
 #include "nfsd/kind.h"
 #include "nfsd/permission.h"
 #include "nfsd/virtual.h"
@@ -23,31 +24,37 @@ static const struct export_kind *const kinds[] = {
 
 /* --- Contents ----------------------------------------------------------------------------------------------------- */
 
-static ssize_t read_row(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset,
-                        size_t size)
+static int map_blob(struct mapping **mapping, struct nfsd_worker *worker, const struct blob *blob, uint64_t offset)
 {
-    return blob_read(out, worker->store, &content->blob, offset, size, &worker->err);
+    cleanup_close int fd = blob_open(worker->store, blob, &worker->err);
+
+    return fd < 0 ? fd : mappings_add(mapping, &worker->mappings, fd, blob->id, blob->size, offset);
 }
 
-int content_of_blob(struct content *content, struct nfsd_worker *worker, int64_t id)
+int content_of_blob(struct content *content, struct nfsd_worker *worker, int64_t id, uint64_t offset)
 {
-    const struct open_file *file = files_find(&worker->files, id);
-    struct blob blob;
+    struct mapping *mapping = mappings_find(&worker->mappings, id, offset);
+    struct tree_blob blob;
 
-    if (!file) {
-        int result = blob_find(&blob, worker->store, id, &worker->err);
+    if (!mapping) {
+        int result = tree_blob(&blob, worker->reader, id, &worker->err);
         if (result < 0)
             return result;
-        if (!blob.in_file) {
-            *content = (struct content){.size = blob.size, .fd = -1, .read = read_row, .blob = blob};
+        *content = (struct content){.size = blob.size, .fd = -1};
+        if (blob.bytes)
+            content->bytes = blob.bytes + (offset < blob.size ? offset : blob.size);
+        if (blob.bytes || offset >= blob.size)
             return 0;
-        }
-        int fd = blob_open(worker->store, &blob, &worker->err);
-        if (fd < 0)
-            return fd;
-        file = files_keep(&worker->files, blob.id, blob.size, fd);
+        result = map_blob(&mapping, worker, blob.blob, offset);
+        if (result < 0)
+            return result;
     }
-    *content = (struct content){.size = file->size, .fd = file->fd};
+    *content = (struct content){
+        .size = mapping->size,
+        .fd = -1,
+        .bytes = mapping->bytes + (offset - mapping->start),
+        .hold = &mapping->hold,
+    };
     return 0;
 }
 
@@ -214,7 +221,7 @@ bool object_still_exported(struct nfsd_worker *worker, const struct object *obje
     return kinds[object->kind]->resolve(&again, worker, &handle) != -ESTALE;
 }
 
-int object_open(struct content *content, struct nfsd_worker *worker, const struct object *file)
+int object_open(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset)
 {
-    return kinds[file->kind]->open(content, worker, file);
+    return kinds[file->kind]->open(content, worker, file, offset);
 }

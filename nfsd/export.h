@@ -79,19 +79,19 @@ typedef int (*listing_visit)(void *arg, const struct listing_entry *entry);
 int object_list(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
                 void *arg);
 
-/* Where the bytes of a file are: behind a descriptor, or to be had from the store. */
+/* Where the bytes of a file from an offset on are: in memory, or to be had from somewhere. */
 struct content {
-    uint64_t size; /* bytes */
-    int fd;        /* or -1 */
-    bool close_fd; /* whoever opened the content closes it; else it is borrowed until the worker rests */
-    /* Without a descriptor: up to `size` bytes at `offset` into `out`; how many, or a negative errno. */
+    uint64_t size;        /* of all, bytes */
+    const uint8_t *bytes; /* at the offset, READ_SIZE_MAX of them or all that are left; valid until the worker rests, */
+    struct rpc_hold *hold; /* or as long as this is used */
+    /* Without memory: up to `size` bytes at `offset` into `out`; how many, or a negative errno. */
     ssize_t (*read)(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset, size_t size);
-    struct blob blob;
     int64_t frame;
+    int fd; /* of a rendering, or -1; whoever opened the content closes it */
 };
 
 /* The content of a regular file that is not absent. */
-int object_open(struct content *content, struct nfsd_worker *worker, const struct object *file);
+int object_open(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset);
 
 /* File-system nodes of the file system that it is in; of the store's own, the
  * virtual directories that the caller sees. */

@@ -19,13 +19,13 @@ struct export_kind {
     int (*list)(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
                 void *arg);
     /* Regular files. */
-    int (*open)(struct content *content, struct nfsd_worker *worker, const struct object *file);
+    int (*open)(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset);
 };
 
 extern const struct export_kind kind_virtual, kind_tree, kind_blobs, kind_blob, kind_meta;
 
 /* The content of a blob, by its id. */
-int content_of_blob(struct content *content, struct nfsd_worker *worker, int64_t id);
+int content_of_blob(struct content *content, struct nfsd_worker *worker, int64_t id, uint64_t offset);
 
 /* The fileid of an object of a tree. */
 uint64_t tree_fileid(const struct object *object);

@@ -32,6 +32,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* To be raised when the bytes of any rendered file become others for a snapshot that exists. */
 #define RENDER_VERSION 2u
@@ -375,14 +376,26 @@ static ssize_t read_frame(void *out, struct nfsd_worker *worker, const struct co
     return frame_read_range(out, worker->store, content->frame, offset, size, &worker->err);
 }
 
-static int meta_open(struct content *content, struct nfsd_worker *worker, const struct object *file)
+static ssize_t read_rendering(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset,
+                              size_t size)
+{
+    ssize_t n;
+
+    (void)worker;
+    do
+        n = pread(content->fd, out, size, (off_t)offset);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+static int meta_open(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset)
 {
     if (is_of_image(file->own.number))
-        return content_of_blob(content, worker, file->own.row);
+        return content_of_blob(content, worker, file->own.row, offset);
     *content = (struct content){.size = file->own.size, .fd = -1, .read = read_frame, .frame = file->own.row};
     if (file->own.row)
         return 0;
-    content->close_fd = true;
+    content->read = read_rendering;
     return renderings_find(&content->size, &content->fd, worker->app->renderings, file->id,
                            file->own.number & META_FILE_MASK, &worker->err);
 }

@@ -7,6 +7,7 @@
 #include "nfsd/nfsacl.h"
 #include "nfsd/nlm4.h"
 #include "rpc/server.h"
+#include "rpc/words.h"
 
 /* Sizes that FSINFO tells and that READ and READDIR keep to; bytes. */
 #define READ_SIZE_MAX 1048576u  /* Linux asks for no more in one READ */
@@ -16,73 +17,73 @@
 /* errno to nfsstat3. What is not an answer but a failure is logged. */
 nfsstat3 nfs3_status(struct nfsd_worker *worker, int error);
 
-/* All attributes (RFC 1813, 2.6). */
-void fattr3_fill(fattr3 *attributes, const struct object *object);
-post_op_attr fattr3_after(const struct object *object);
+/* Sizes on the wire, in bytes. */
+enum {
+    WORD_SIZE = 4,
+    FATTR3_SIZE = 84,
+    POST_OP_SIZE = WORD_SIZE + FATTR3_SIZE,
+};
 
-/* The object of a handle and its attributes, which every reply carries, failed or not. */
-nfsstat3 nfs3_object(struct object *object, post_op_attr *attributes, struct rpc_call *call, const nfs_fh3 *handle);
+/* All attributes (RFC 1813, 2.6): FATTR3_SIZE bytes. */
+uint8_t *put_fattr3(uint8_t *p, const struct object *object);
 
-/* A handler as struct rpc_procedure has it. */
-#define NFSD_HANDLER(name) enum accept_stat name(struct rpc_call *call, const void *args, void *result)
+/* The same as a post_op_attr, which every reply carries, failed or not; none when there is no object (NULL). */
+uint8_t *put_post_op_attr(uint8_t *p, const struct object *object);
+
+/* An object that a call names by its handle. */
+struct named {
+    struct object object;
+    nfsstat3 status; /* NFS3_OK: it is there */
+};
+
+/* The next argument, a handle, and the object of it. False: that is no nfs_fh3. */
+bool nfs3_take_object(struct named *named, struct rpc_call *call, struct words *args);
+
+/* The object, if there is one. */
+static inline const struct object *named_object(const struct named *named)
+{
+    return named->status == NFS3_OK ? &named->object : NULL;
+}
+
+/* A procedure of NFS 3 as struct rpc_procedure has it: no result but a READ's and a listing's has more than some 5000
+ * bytes. */
+#define NFS3_ANSWER(name) enum accept_stat name(struct rpc_call *call, struct words *args, uint8_t **result)
 
 /* attributes.c */
-NFSD_HANDLER(nfs3_null);
-NFSD_HANDLER(nfs3_getattr);
-NFSD_HANDLER(nfs3_access);
-NFSD_HANDLER(nfs3_fsstat);
-NFSD_HANDLER(nfs3_fsinfo);
-NFSD_HANDLER(nfs3_pathconf);
+NFS3_ANSWER(nfs3_null);
+NFS3_ANSWER(nfs3_getattr);
+NFS3_ANSWER(nfs3_access);
+NFS3_ANSWER(nfs3_fsstat);
+NFS3_ANSWER(nfs3_fsinfo);
+NFS3_ANSWER(nfs3_pathconf);
 /* acl.c */
-NFSD_HANDLER(nfsacl_getacl);
-NFSD_HANDLER(nfsacl_setacl);
+NFS3_ANSWER(nfsacl_getacl);
+NFS3_ANSWER(nfsacl_setacl);
 /* lookup.c */
-NFSD_HANDLER(nfs3_lookup);
+NFS3_ANSWER(nfs3_lookup);
 /* read.c */
-NFSD_HANDLER(nfs3_readlink);
-NFSD_HANDLER(nfs3_read);
+NFS3_ANSWER(nfs3_readlink);
+NFS3_ANSWER(nfs3_read);
 /* readdir.c */
-NFSD_HANDLER(nfs3_readdir);
-NFSD_HANDLER(nfs3_readdirplus);
+NFS3_ANSWER(nfs3_readdir);
+NFS3_ANSWER(nfs3_readdirplus);
 /* readonly.c */
-NFSD_HANDLER(nfs3_refuse_change);
-NFSD_HANDLER(nfs3_refuse_rename);
-NFSD_HANDLER(nfs3_refuse_link);
+NFS3_ANSWER(nfs3_refuse_change);
+NFS3_ANSWER(nfs3_refuse_rename);
+NFS3_ANSWER(nfs3_refuse_link);
+
+/* A handler of NLM 4 as struct rpc_procedure has it. */
+#define NLM_HANDLER(name) enum accept_stat name(struct rpc_call *call, const void *args, void *result)
+
 /* nlm.c */
-NFSD_HANDLER(nlm_null);
-NFSD_HANDLER(nlm_test);
-NFSD_HANDLER(nlm_lock);
-NFSD_HANDLER(nlm_cancel);
-NFSD_HANDLER(nlm_unlock);
-NFSD_HANDLER(nlm_granted);
-NFSD_HANDLER(nlm_share_file);
-NFSD_HANDLER(nlm_unshare);
-NFSD_HANDLER(nlm_free_all);
-
-/* A READ's result: the data follow from memory or, when `data` is NULL, from the file given to rpc_call_send_file(). */
-struct read_result {
-    nfsstat3 status;
-    post_op_attr attributes;
-    uint32_t count;
-    bool eof;
-    char *data;
-};
-
-bool_t read_result_encode(XDR *xdrs, struct read_result *result);
-
-/* A READDIR's or READDIRPLUS's result: what to list. Encoding it walks the directory. */
-struct readdir_result {
-    nfsstat3 status;
-    post_op_attr attributes;
-    struct nfsd_worker *worker;
-    struct object directory;
-    uint64_t cookie;
-    uint32_t size_max;  /* bytes of READDIR3resok or READDIRPLUS3resok */
-    uint32_t names_max; /* bytes of fileids, names and cookies: READDIRPLUS's dircount */
-    bool plus;          /* the form of READDIRPLUS */
-    bool attached;      /* with attributes and handles */
-};
-
-bool_t readdir_result_encode(XDR *xdrs, struct readdir_result *result);
+NLM_HANDLER(nlm_null);
+NLM_HANDLER(nlm_test);
+NLM_HANDLER(nlm_lock);
+NLM_HANDLER(nlm_cancel);
+NLM_HANDLER(nlm_unlock);
+NLM_HANDLER(nlm_granted);
+NLM_HANDLER(nlm_share_file);
+NLM_HANDLER(nlm_unshare);
+NLM_HANDLER(nlm_free_all);
 
 #endif

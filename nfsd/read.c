@@ -1,10 +1,8 @@
 /* read.c - READ and READLINK: contents.
  *
- * Small contents are rows and are copied into the reply. Large ones are files: small pieces of them are copied too, so
- * that the replies of one wake-up leave in one write, and large pieces go from the page cache by sendfile. A frame as
- * received is unpacked, as much of it as is asked for.
+ * Data that are in memory (small contents in the cache of the trees, large ones mapped) are sent from there. A frame as
+ * received is unpacked into the reply, as much of it as is asked for, and renderings are read into it.
  */
-#include "db/blob.h"
 #include "nfsd/permission.h"
 #include "nfsd/procedures.h"
 
@@ -13,39 +11,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Bytes up to which a piece of a file is copied. Eight READs in flight cost 2.5 us each at 16 KiB and 7 at 64 KiB when
- * copied, 6.5 and 10 when sent; at 128 KiB both are alike (server's CPU, loopback, 2 cores). */
-#define COPY_MAX 65536u
+/* Bytes up to which data are copied into the reply: below that one piece more costs sendmsg(2) more than copying. */
+#define COPY_MAX 2048u
+
+/* Before a READ's data: status, attributes, count, eof, and the count again. */
+enum { READ_HEAD_SIZE = WORD_SIZE + POST_OP_SIZE + 3 * WORD_SIZE };
 
 /* Request: a symbolic link's handle (RFC 1813, 3.3.5).
  * Reply: its target; ACCES when the target was not captured.
  * Bound: one descent in a tree, one copy of at most 4095 bytes. */
-enum accept_stat nfs3_readlink(struct rpc_call *call, const void *args, void *result)
+enum accept_stat nfs3_readlink(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    const GETATTR3args *in = args;
-    READLINK3res *out = result;
-    struct object link;
-    post_op_attr attributes;
+    struct named link;
 
-    out->status = nfs3_object(&link, &attributes, call, &in->object);
-    if (out->status == NFS3_OK && !S_ISLNK(object_mode(&link)))
-        out->status = NFS3ERR_INVAL;
-    else if (out->status == NFS3_OK && object_is_absent(&link))
-        out->status = NFS3ERR_ACCES;
-    if (out->status != NFS3_OK) {
-        out->READLINK3res_u.resfail.symlink_attributes = attributes;
-        return SUCCESS;
-    }
-    const struct entry *entry = link.place.entry;
-    char *target = rpc_call_alloc(call, entry->target_size);
-    if (!target)
-        return SYSTEM_ERR;
-    memcpy(target, entry->target, entry->target_size);
-    out->READLINK3res_u.resok = (READLINK3resok){
-        .symlink_attributes = attributes,
-        .data.nfspath3_val = target,
-        .data.nfspath3_len = entry->target_size,
-    };
+    if (!nfs3_take_object(&link, call, args))
+        return GARBAGE_ARGS;
+    const struct object *object = named_object(&link);
+    if (object && !S_ISLNK(object_mode(object)))
+        link.status = NFS3ERR_INVAL;
+    else if (object && object_is_absent(object))
+        link.status = NFS3ERR_ACCES;
+    *result = put_post_op_attr(put_word(*result, link.status), object);
+    if (link.status == NFS3_OK)
+        *result = put_opaque(*result, object->place.entry->target, object->place.entry->target_size);
     return SUCCESS;
 }
 
@@ -72,53 +60,41 @@ static uint32_t clip(bool *eof, uint64_t size, uint64_t offset, uint32_t count)
     return *eof ? (uint32_t)left : count;
 }
 
-static int copy_file(struct read_result *out, const struct content *content, uint64_t offset)
+/* A READ while it is answered. */
+struct reading {
+    uint64_t offset;
+    uint32_t count;
+    bool eof;
+    uint8_t *data, *end; /* where data go if they are no piece of their own, and how far they went */
+};
+
+static int copy(struct reading *reading, struct nfsd_worker *worker, const struct content *content)
 {
-    for (uint32_t done = 0; done < out->count;) {
-        ssize_t n = pread(content->fd, out->data + done, out->count - done, (off_t)(offset + done));
+    ssize_t n = reading->count;
 
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n == 0)
-            return -ENOENT; /* shorter than its row says: this is not the blob any more */
-        done += n > 0 ? (uint32_t)n : 0;
-    }
-    return 0;
-}
-
-static int read_content(struct read_result *out, struct rpc_call *call, const struct content *content, uint64_t offset,
-                        uint32_t count)
-{
-    out->count = clip(&out->eof, content->size, offset, count);
-    if (content->fd >= 0 && out->count > COPY_MAX && call->stream) {
-        int sent = rpc_call_send_file(call, content->fd, offset, out->count);
-
-        if (sent != -EMFILE && sent != -ENFILE)
-            return sent; /* else no descriptor is left for it, and it is copied */
-    }
-    out->data = rpc_call_alloc(call, out->count);
-    if (!out->data)
-        return -ENOMEM;
-    if (content->fd >= 0)
-        return copy_file(out, content, offset);
-    if (out->count == 0)
-        return 0;
-    ssize_t n = content->read(out->data, call->worker, content, offset, out->count);
+    if (content->bytes)
+        memcpy(reading->data, content->bytes, reading->count);
+    else if (n > 0)
+        n = content->read(reading->data, worker, content, reading->offset, reading->count);
     if (n < 0)
         return (int)n;
-    return (uint32_t)n == out->count ? 0 : -ENOENT;
+    reading->end = put_padding(reading->data + n, reading->count);
+    return (uint32_t)n == reading->count ? 0 : -ENOENT; /* shorter than its row says: this is not the blob any more */
 }
 
-static int read_object(struct read_result *out, struct rpc_call *call, const struct object *file, uint64_t offset,
-                       uint32_t count)
+static int read_object(struct reading *reading, struct rpc_call *call, const struct object *file, uint32_t count)
 {
     struct content content;
-    int result = object_open(&content, call->worker, file);
+    int result = object_open(&content, call->worker, file, reading->offset);
 
     if (result < 0)
         return result;
-    result = read_content(out, call, &content, offset, count);
-    if (content.close_fd)
+    reading->count = clip(&reading->eof, content.size, reading->offset, count);
+    if (content.bytes && (reading->count > COPY_MAX || content.hold))
+        result = rpc_call_send(call, content.bytes, reading->count, content.hold);
+    else
+        result = copy(reading, call->worker, &content);
+    if (content.fd >= 0)
         close(content.fd);
     return result;
 }
@@ -136,35 +112,28 @@ static nfsstat3 why_unreadable(struct nfsd_worker *worker, const struct object *
 
 /* Request: a regular file's handle, an offset and a count (RFC 1813, 3.3.6).
  * Reply: the bytes, at most READ_SIZE_MAX, and whether they are the last; ACCES when they were not captured.
- * Bound: one descent in a tree; one query for what is no open file; one copy of at most 64 KiB, or sendfile; of a
- *   frame, unpacking at most READ_SIZE_MAX and two chunks. */
-enum accept_stat nfs3_read(struct rpc_call *call, const void *args, void *result)
+ * Bound: one descent in a tree; two queries, or a mapping made, for what is not in memory; of a frame, unpacking at
+ *   most READ_SIZE_MAX and two chunks. */
+enum accept_stat nfs3_read(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    const READ3args *in = args;
-    struct read_result *out = result;
-    struct object file;
-    int error;
+    uint8_t *p = *result;
+    struct reading reading = {.data = p + READ_HEAD_SIZE, .end = p + READ_HEAD_SIZE};
+    struct named file;
+    uint32_t count;
 
-    out->status = nfs3_object(&file, &out->attributes, call, &in->file);
-    if (out->status == NFS3_OK)
-        out->status = check(&file, &call->credential);
-    if (out->status != NFS3_OK)
-        return SUCCESS;
-    error = read_object(out, call, &file, in->offset, in->count);
+    if (!nfs3_take_object(&file, call, args) || !words_take64(&reading.offset, args) || !words_take(&count, args))
+        return GARBAGE_ARGS;
+    const struct object *object = named_object(&file);
+    if (object)
+        file.status = check(object, &call->credential);
+    int error = file.status == NFS3_OK ? read_object(&reading, call, object, count) : 0;
     if (error < 0)
-        out->status = why_unreadable(call->worker, &file, error);
+        file.status = why_unreadable(call->worker, object, error);
+    p = put_post_op_attr(put_word(p, file.status), object);
+    if (file.status == NFS3_OK) {
+        put_word(put_word(put_word(p, reading.count), reading.eof), reading.count);
+        p = reading.end;
+    }
+    *result = p;
     return SUCCESS;
-}
-
-/* RFC 1813, 3.3.6: READ3res. */
-bool_t read_result_encode(XDR *xdrs, struct read_result *result)
-{
-    bool_t eof = result->eof;
-
-    if (!xdr_nfsstat3(xdrs, &result->status) || !xdr_post_op_attr(xdrs, &result->attributes))
-        return FALSE;
-    if (result->status != NFS3_OK)
-        return TRUE;
-    return xdr_u_int(xdrs, &result->count) && xdr_bool(xdrs, &eof) && xdr_u_int(xdrs, &result->count) &&
-           (!result->data || xdr_opaque(xdrs, result->data, result->count));
 }

@@ -3,7 +3,6 @@
  * Cookies are positions that never move (export.h), the same for both procedures, since Linux mixes them in one
  * listing.
  */
-#include "base/bytes.h"
 #include "nfsd/permission.h"
 #include "nfsd/procedures.h"
 
@@ -13,38 +12,64 @@
 
 /* Sizes on the wire, in bytes. */
 enum {
-    WORD = 4,
-    FATTR3_SIZE = 84,
-    ENTRY_NAMES_MAX = WORD + 8 + WORD + ENTRY_NAME_MAX + 1 + 8, /* "one follows", fileid, name, cookie */
-    ENTRY_SIZE_MAX = ENTRY_NAMES_MAX + WORD + FATTR3_SIZE + WORD + WORD + HANDLE_SIZE_MAX,
-    LIST_END_SIZE = 2 * WORD, /* "none follows", eof */
+    VERIFIER_SIZE = 8,
+    /* "one follows", fileid, name, cookie */
+    ENTRY_NAMES_MAX = WORD_SIZE + 8 + WORD_SIZE + ENTRY_NAME_MAX + 1 + 8,
+    ENTRY_SIZE_MAX = ENTRY_NAMES_MAX + POST_OP_SIZE + WORD_SIZE + WORD_SIZE + HANDLE_SIZE_MAX,
+    LIST_END_SIZE = 2 * WORD_SIZE, /* "none follows", eof */
 };
 
 /* Nothing here is ever renumbered, so one verifier serves for ever. Zeros, which a first call has and which Solaris
  * always sends, are taken too. */
-static const char no_verifier[NFS3_COOKIEVERFSIZE];
-static const char our_verifier[NFS3_COOKIEVERFSIZE] = {'c', 'o', 'n', 'f', 'u', 's', 'e', '1'};
+static const uint8_t no_verifier[VERIFIER_SIZE];
+static const uint8_t our_verifier[VERIFIER_SIZE] = {'c', 'o', 'n', 'f', 'u', 's', 'e', '1'};
 
-static bool known_verifier(const char *verifier)
+static bool known_verifier(const uint8_t *verifier)
 {
     return memcmp(verifier, no_verifier, sizeof no_verifier) == 0 ||
            memcmp(verifier, our_verifier, sizeof our_verifier) == 0;
 }
 
-static void begin(struct readdir_result *out, struct rpc_call *call, const nfs_fh3 *handle, uint64_t cookie,
-                  const char *verifier)
+/* What is asked for, and the reply while it is being made. */
+struct listing {
+    struct nfsd_worker *worker;
+    struct named directory;
+    nfsstat3 status;
+    uint64_t cookie;
+    uint32_t size_max;  /* bytes of READDIR3resok or READDIRPLUS3resok */
+    uint32_t names_max; /* bytes of fileids, names and cookies: READDIRPLUS's dircount */
+    bool plus;          /* the form of READDIRPLUS */
+    bool attached;      /* with attributes and handles */
+    uint8_t *at;
+    uint32_t size, names; /* bytes so far, of all and of the names */
+    bool any;
+};
+
+static nfsstat3 check(const struct named *directory, const uint8_t *verifier, const struct rpc_credential *who)
 {
-    out->worker = call->worker;
-    out->cookie = cookie;
-    out->status = nfs3_object(&out->directory, &out->attributes, call, handle);
-    if (out->status != NFS3_OK)
-        return;
-    if (!S_ISDIR(object_mode(&out->directory)))
-        out->status = NFS3ERR_NOTDIR;
-    else if (!(object_permits(&out->directory, &call->credential) & PERMIT_READ))
-        out->status = NFS3ERR_ACCES;
-    else if (!known_verifier(verifier))
-        out->status = NFS3ERR_BAD_COOKIE;
+    if (directory->status != NFS3_OK)
+        return directory->status;
+    if (!S_ISDIR(object_mode(&directory->object)))
+        return NFS3ERR_NOTDIR;
+    if (!(object_permits(&directory->object, who) & PERMIT_READ))
+        return NFS3ERR_ACCES;
+    return known_verifier(verifier) ? NFS3_OK : NFS3ERR_BAD_COOKIE;
+}
+
+/* The arguments that both have. */
+static bool begin(struct listing *listing, struct rpc_call *call, struct words *args)
+{
+    const uint8_t *verifier;
+
+    listing->worker = call->worker;
+    if (!nfs3_take_object(&listing->directory, call, args) || !words_take64(&listing->cookie, args))
+        return false;
+    verifier = args->at;
+    if (args->end - args->at < VERIFIER_SIZE)
+        return false;
+    args->at += VERIFIER_SIZE;
+    listing->status = check(&listing->directory, verifier, &call->credential);
+    return true;
 }
 
 static uint32_t at_most(uint32_t size, uint32_t limit)
@@ -52,17 +77,84 @@ static uint32_t at_most(uint32_t size, uint32_t limit)
     return size < limit ? size : limit;
 }
 
+/* name_attributes and name_handle of an entryplus3. */
+static uint8_t *put_object(uint8_t *p, const struct listing *listing, const struct object *object)
+{
+    uint8_t handle[HANDLE_SIZE_MAX];
+
+    if (!object || !listing->attached)
+        return put_word(put_word(p, FALSE), FALSE);
+    p = put_word(put_post_op_attr(p, object), TRUE);
+    return put_opaque(p, handle, (uint32_t)object_handle(handle, listing->worker, object));
+}
+
+/* A listing_visit: 1 when the reply is full. A first entry goes in whatever dircount says: it is the client's wish for
+ * the size of names, and a listing must go on. One that does not fit is written too, into room that a reply has beyond
+ * READDIR_SIZE_MAX, and overwritten. */
+static int put_entry(void *arg, const struct listing_entry *entry)
+{
+    struct listing *listing = arg;
+    uint8_t *p = put_word64(put_word(listing->at, TRUE), entry->fileid);
+
+    p = put_word64(put_opaque(p, entry->name, (uint32_t)entry->size), entry->cookie);
+    uint32_t names = (uint32_t)(p - listing->at);
+    if (listing->any && listing->names + names > listing->names_max)
+        return 1;
+    if (listing->plus)
+        p = put_object(p, listing, entry->object);
+    uint32_t size = (uint32_t)(p - listing->at);
+    if (size > listing->size_max - listing->size)
+        return 1;
+    listing->at = p;
+    listing->size += size;
+    listing->names += names;
+    listing->any = true;
+    return 0;
+}
+
+_Static_assert(READDIR_SIZE_MAX + ENTRY_SIZE_MAX < READ_SIZE_MAX, "an entry too much has room in a reply");
+
+/* The list behind the status: NFS3_OK, or why it cannot be. */
+static nfsstat3 put_list(struct listing *listing, uint8_t *p)
+{
+    listing->at = put_post_op_attr(p, &listing->directory.object);
+    memcpy(listing->at, our_verifier, VERIFIER_SIZE);
+    listing->at += VERIFIER_SIZE;
+    listing->size = (uint32_t)(listing->at - p) + LIST_END_SIZE;
+    if (listing->size > listing->size_max)
+        return NFS3ERR_TOOSMALL;
+    int ended = object_list(listing->worker, &listing->directory.object, listing->cookie, put_entry, listing);
+    if (ended < 0)
+        return ended == -ENOENT ? NFS3ERR_STALE : nfs3_status(listing->worker, ended);
+    if (ended > 0 && !listing->any)
+        return NFS3ERR_TOOSMALL;
+    listing->at = put_word(put_word(listing->at, FALSE), ended == 0);
+    return NFS3_OK;
+}
+
+/* RFC 1813, 3.3.16 and 3.3.17: READDIR3res, READDIRPLUS3res. */
+static uint8_t *put_result(uint8_t *p, struct listing *listing)
+{
+    if (listing->status == NFS3_OK)
+        listing->status = put_list(listing, p + WORD_SIZE);
+    put_word(p, listing->status);
+    if (listing->status == NFS3_OK)
+        return listing->at;
+    return put_post_op_attr(p + WORD_SIZE, named_object(&listing->directory));
+}
+
 /* Request: a directory, a cookie to go on from, and how many bytes the reply may have (RFC 1813, 3.3.16).
  * Reply: fileids, names and cookies of as many entries as fit; TOOSMALL if not even one does.
  * Bound: READDIR_SIZE_MAX bytes of reply, one descent or one query to its start. */
-enum accept_stat nfs3_readdir(struct rpc_call *call, const void *args, void *result)
+enum accept_stat nfs3_readdir(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    const READDIR3args *in = args;
-    struct readdir_result *out = result;
+    struct listing listing = {.names_max = UINT32_MAX};
+    uint32_t count;
 
-    begin(out, call, &in->dir, in->cookie, in->cookieverf);
-    out->size_max = at_most(in->count, READDIR_SIZE_MAX);
-    out->names_max = UINT32_MAX;
+    if (!begin(&listing, call, args) || !words_take(&count, args))
+        return GARBAGE_ARGS;
+    listing.size_max = at_most(count, READDIR_SIZE_MAX);
+    *result = put_result(*result, &listing);
     return SUCCESS;
 }
 
@@ -70,144 +162,16 @@ enum accept_stat nfs3_readdir(struct rpc_call *call, const void *args, void *res
  * Reply: as READDIR, with attributes and handles; without them to those who may list but not search the directory, and
  *   for entries of another file system (whose roots' attributes would be a query each).
  * Bound: READDIR_SIZE_MAX bytes of reply, one descent or one query to its start. */
-enum accept_stat nfs3_readdirplus(struct rpc_call *call, const void *args, void *result)
+enum accept_stat nfs3_readdirplus(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    const READDIRPLUS3args *in = args;
-    struct readdir_result *out = result;
+    struct listing listing = {.plus = true};
+    uint32_t count;
 
-    begin(out, call, &in->dir, in->cookie, in->cookieverf);
-    out->size_max = at_most(in->maxcount, READDIR_SIZE_MAX);
-    out->names_max = in->dircount;
-    out->plus = true;
-    out->attached =
-        out->status == NFS3_OK && (object_permits(&out->directory, &call->credential) & PERMIT_EXECUTE) != 0;
+    if (!begin(&listing, call, args) || !words_take(&listing.names_max, args) || !words_take(&count, args))
+        return GARBAGE_ARGS;
+    listing.size_max = at_most(count, READDIR_SIZE_MAX);
+    listing.attached = listing.status == NFS3_OK &&
+                       (object_permits(&listing.directory.object, &call->credential) & PERMIT_EXECUTE) != 0;
+    *result = put_result(*result, &listing);
     return SUCCESS;
-}
-
-/* One reply while it is being made. */
-struct listing {
-    XDR *xdrs;
-    const struct readdir_result *result;
-    uint32_t size, names; /* bytes so far, of all and of the names */
-    bool any;
-};
-
-static uint8_t *put32(uint8_t *p, uint32_t value)
-{
-    put_be32(p, value);
-    return p + 4;
-}
-
-static uint8_t *put64(uint8_t *p, uint64_t value)
-{
-    put_be64(p, value);
-    return p + 8;
-}
-
-static uint8_t *put_opaque(uint8_t *p, const void *bytes, uint32_t size)
-{
-    uint32_t padded = (size + 3) & ~3u;
-
-    p = put32(p, size);
-    memcpy(p, bytes, size);
-    memset(p + size, 0, padded - size);
-    return p + padded;
-}
-
-/* struct fattr3; by hand since XDR takes five times as long, and a listing has hundreds of them. */
-static uint8_t *put_fattr3(uint8_t *p, const fattr3 *a)
-{
-    p = put32(p, a->type);
-    p = put32(p, a->mode);
-    p = put32(p, a->nlink);
-    p = put32(p, a->uid);
-    p = put32(p, a->gid);
-    p = put64(p, a->size);
-    p = put64(p, a->used);
-    p = put32(p, a->rdev.specdata1);
-    p = put32(p, a->rdev.specdata2);
-    p = put64(p, a->fsid);
-    p = put64(p, a->fileid);
-    p = put32(p, a->atime.seconds);
-    p = put32(p, a->atime.nseconds);
-    p = put32(p, a->mtime.seconds);
-    p = put32(p, a->mtime.nseconds);
-    p = put32(p, a->ctime.seconds);
-    return put32(p, a->ctime.nseconds);
-}
-
-/* name_attributes and name_handle of an entryplus3. */
-static uint8_t *put_object(uint8_t *p, const struct readdir_result *result, const struct object *object)
-{
-    uint8_t handle[HANDLE_SIZE_MAX];
-    fattr3 attributes;
-
-    if (!object || !result->attached)
-        return put32(put32(p, FALSE), FALSE);
-    fattr3_fill(&attributes, object);
-    p = put_fattr3(put32(p, TRUE), &attributes);
-    return put_opaque(put32(p, TRUE), handle, (uint32_t)object_handle(handle, result->worker, object));
-}
-
-/* A listing_visit: 1 when the reply is full. A first entry goes in whatever dircount says: it is the client's wish for
- * the size of names, and a listing must go on. */
-static int put_entry(void *arg, const struct listing_entry *entry)
-{
-    struct listing *listing = arg;
-    uint8_t bytes[ENTRY_SIZE_MAX], *p = bytes;
-
-    p = put64(put32(p, TRUE), entry->fileid);
-    p = put64(put_opaque(p, entry->name, (uint32_t)entry->size), entry->cookie);
-    uint32_t names = (uint32_t)(p - bytes);
-    if (listing->any && listing->names + names > listing->result->names_max)
-        return 1;
-    if (listing->result->plus)
-        p = put_object(p, listing->result, entry->object);
-    uint32_t size = (uint32_t)(p - bytes);
-    if (size > listing->result->size_max - listing->size || !XDR_PUTBYTES(listing->xdrs, (char *)bytes, size))
-        return 1;
-    listing->size += size;
-    listing->names += names;
-    listing->any = true;
-    return 0;
-}
-
-static bool_t encode_head(XDR *xdrs, nfsstat3 status, struct readdir_result *result)
-{
-    return xdr_nfsstat3(xdrs, &status) && xdr_post_op_attr(xdrs, &result->attributes);
-}
-
-/* The list: NFS3_OK and all is encoded, or why not. */
-static nfsstat3 encode_list(XDR *xdrs, struct readdir_result *result)
-{
-    uint32_t start = xdr_getpos(xdrs);
-    struct listing listing = {.xdrs = xdrs, .result = result};
-    bool_t none = FALSE, eof;
-
-    if (!encode_head(xdrs, NFS3_OK, result) || !XDR_PUTBYTES(xdrs, our_verifier, sizeof our_verifier))
-        return NFS3ERR_TOOSMALL;
-    listing.size = xdr_getpos(xdrs) - start - WORD + LIST_END_SIZE; /* counts do not include the status */
-    if (listing.size > result->size_max)
-        return NFS3ERR_TOOSMALL;
-    int ended = object_list(result->worker, &result->directory, result->cookie, put_entry, &listing);
-    if (ended < 0)
-        return ended == -ENOENT ? NFS3ERR_STALE : nfs3_status(result->worker, ended);
-    if (ended > 0 && !listing.any)
-        return NFS3ERR_TOOSMALL;
-    eof = ended == 0;
-    return xdr_bool(xdrs, &none) && xdr_bool(xdrs, &eof) ? NFS3_OK : NFS3ERR_TOOSMALL;
-}
-
-/* RFC 1813, 3.3.16 and 3.3.17: READDIR3res, READDIRPLUS3res. */
-bool_t readdir_result_encode(XDR *xdrs, struct readdir_result *result)
-{
-    uint32_t start = xdr_getpos(xdrs);
-
-    if (xdrs->x_op != XDR_ENCODE)
-        return TRUE; /* nothing in it was allocated */
-    if (result->status == NFS3_OK)
-        result->status = encode_list(xdrs, result);
-    if (result->status == NFS3_OK)
-        return TRUE;
-    return xdr_setpos(xdrs, start) && encode_head(xdrs, result->status, result);
 }

@@ -14,10 +14,10 @@ libnfsd_a_SOURCES = \
     nfsd/attributes.c \
     nfsd/blobs.c nfsd/blobs.h \
     nfsd/export.c nfsd/export.h \
-    nfsd/files.c nfsd/files.h \
     nfsd/handle.c nfsd/handle.h \
     nfsd/kind.h \
     nfsd/lookup.c \
+    nfsd/mappings.c nfsd/mappings.h \
     nfsd/meta.c nfsd/meta.h \
     nfsd/nlm.c \
     nfsd/permission.c nfsd/permission.h \

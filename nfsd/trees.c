@@ -86,11 +86,11 @@ static int tree_list(struct nfsd_worker *worker, const struct object *directory,
     return result;
 }
 
-static int tree_open(struct content *content, struct nfsd_worker *worker, const struct object *file)
+static int tree_open(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset)
 {
     int64_t id = file->place.entry->content;
 
-    return id ? content_of_blob(content, worker, id) : -EACCES;
+    return id ? content_of_blob(content, worker, id, offset) : -EACCES;
 }
 
 const struct export_kind kind_tree = {

@@ -50,6 +50,7 @@ void nfsd_worker_rest(void *worker_of_config)
 {
     struct nfsd_worker *worker = worker_of_config;
 
+    worker->awake = false;
     blob_rest(worker->store);
     tree_reader_rest(worker->reader);
 }
@@ -58,7 +59,7 @@ void nfsd_worker_end(void *worker_of_config)
 {
     struct nfsd_worker *worker = worker_of_config;
 
-    files_close(&worker->files);
+    mappings_drop(&worker->mappings);
     feature_types_free(&worker->types);
     if (worker->reader)
         tree_reader_free(worker->reader);
@@ -70,16 +71,19 @@ void nfsd_worker_end(void *worker_of_config)
 void nfsd_worker_forget(struct nfsd_worker *worker)
 {
     served_trees_forget(&worker->trees);
-    files_close(&worker->files);
+    mappings_drop(&worker->mappings);
     for (size_t i = 0; i < VIRTUAL_COUNT; i++)
         worker->virtual_mtime[i] = UINT64_MAX;
 }
 
 void nfsd_worker_look(struct nfsd_worker *worker)
 {
-    uint64_t now = now_ms();
     bool changed = false;
 
+    if (worker->awake)
+        return;
+    worker->awake = true;
+    uint64_t now = now_ms();
     if (now - worker->looked < WORKER_LOOK_MS)
         return;
     worker->looked = now;

@@ -7,7 +7,7 @@
 #define NFSD_WORKER_H
 
 #include "base/error.h"
-#include "nfsd/files.h"
+#include "nfsd/mappings.h"
 #include "nfsd/renderings.h"
 #include "nfsd/served_trees.h"
 #include "rpc/server.h"
@@ -47,12 +47,13 @@ struct nfsd_worker {
     struct store *store; /* read only */
     struct tree_reader *reader;
     struct served_table trees;
-    struct open_files files;
+    struct mappings mappings;
     uint64_t virtual_fsid;                 /* of "/" and what is no tree below it */
     uint64_t virtual_mtime[VIRTUAL_COUNT]; /* ns; UINT64_MAX: not asked yet */
     uint64_t looked, reported;             /* ms on the monotonic clock */
     uint64_t mounts_second;                /* s on the monotonic clock, in which mounts_logged were logged */
     unsigned mounts_logged;
+    bool awake;                 /* it has looked at the clock since it rested */
     unsigned options;           /* of the rule for the peer of the call at hand */
     struct feature_types types; /* of the features that were listed last */
     struct error err;           /* of the call at hand; here since 4.6 KiB need not be on every stack */
@@ -63,7 +64,8 @@ int nfsd_worker_begin(void **worker, void *app, struct error *err);
 void nfsd_worker_rest(void *worker);
 void nfsd_worker_end(void *worker);
 
-/* Forget what may have changed, if another connection has committed and the last look is WORKER_LOOK_MS ago. */
+/* Forget what may have changed, if another connection has committed and the last look is WORKER_LOOK_MS ago; once a
+ * wake-up, which is shorter than that. */
 void nfsd_worker_look(struct nfsd_worker *worker);
 
 /* The same, but at once: something that should be there is not. */

@@ -1,7 +1,8 @@
 /* call.c - from a record to its reply (RFC 5531, sections 8 to 10).
  *
  * The header is read here, bounded by the record, because xdr_callmsg() fails alike on another RPC version, on a long
- * credential and on a short record, which want three different answers. Arguments, results and reply headers are XDR's.
+ * credential and on a short record, which want three different answers. So is the header of a reply of success written;
+ * others are XDR's, and so are arguments and results where a procedure does not say otherwise.
  */
 #include "rpc/call.h"
 
@@ -11,10 +12,11 @@
 #include "rpc/words.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+
+/* xid, REPLY, MSG_ACCEPTED, the verifier's flavour and size, accept_stat. */
+enum { REPLY_HEAD_SIZE = 24 };
 
 struct header {
     uint32_t xid, program, version, procedure;
@@ -159,14 +161,6 @@ static ssize_t mismatch(uint8_t *reply, size_t room, struct rpc_transport *trans
     return encode(reply, room, &message);
 }
 
-static void drop_file(struct rpc_transport *transport)
-{
-    if (transport->file.fd >= 0)
-        close(transport->file.fd);
-    transport->file.fd = -1;
-    transport->file.length = 0;
-}
-
 /* Zeroed memory for XDR to work on; a size of 0 is a type without fields. */
 static void *zeroed(struct rpc_call *call, size_t size)
 {
@@ -191,46 +185,58 @@ static enum accept_stat run(void *result, void *args, struct rpc_call *call, con
     return procedure->handler(call, args, result);
 }
 
-/* xdr_void() lacks the parameters that an xdrproc_t has. */
-static bool_t encode_void(XDR *xdr, ...)
+static enum accept_stat encode_result(uint8_t **at, void *result, const struct rpc_procedure *procedure)
 {
-    (void)xdr;
-    return TRUE;
+    XDR xdr;
+
+    if (!procedure->encode)
+        return SUCCESS;
+    xdrmem_create(&xdr, (char *)*at, RPC_RECORD_MAX - REPLY_HEAD_SIZE, XDR_ENCODE);
+    if (!procedure->encode(&xdr, result))
+        return SYSTEM_ERR;
+    *at += xdr_getpos(&xdr);
+    return SUCCESS;
 }
 
-/* Run the handler and encode what it made of it. */
-static ssize_t answer(uint8_t *reply, size_t room, void *result, void *args, struct rpc_call *call,
-                      const struct rpc_procedure *procedure, struct words *words)
-{
-    struct rpc_transport *transport = call->transport;
-    struct rpc_msg message = accepted(call->xid, SUCCESS);
-    enum accept_stat stat = run(result, args, call, procedure, words);
-
-    if (stat == SUCCESS) {
-        message.acpted_rply.ar_results.where = result;
-        message.acpted_rply.ar_results.proc = procedure->encode ? procedure->encode : encode_void;
-        ssize_t size = encode(reply, room, &message);
-        if (size && (size_t)size + transport->file.length <= RPC_RECORD_MAX)
-            return size;
-        stat = SYSTEM_ERR;
-    }
-    drop_file(transport);
-    return fail(reply, room, call->xid, stat);
-}
-
-static ssize_t perform(uint8_t *reply, size_t room, struct rpc_call *call, const struct rpc_procedure *procedure,
-                       struct words *words)
+/* As an rpc_answer does: decode, run the handler, encode what it made. */
+static enum accept_stat answer_by_xdr(struct rpc_call *call, const struct rpc_procedure *procedure, struct words *words,
+                                      uint8_t **at)
 {
     void *args = zeroed(call, procedure->args_size);
     void *result = zeroed(call, procedure->result_size);
 
     if (!args || !result)
-        return fail(reply, room, call->xid, SYSTEM_ERR);
-    ssize_t size = answer(reply, room, result, args, call, procedure, words);
+        return SYSTEM_ERR;
+    enum accept_stat stat = run(result, args, call, procedure, words);
+    if (stat == SUCCESS)
+        stat = encode_result(at, result, procedure);
     /* Only now: the result may point into the arguments. */
     if (procedure->decode && !procedure->prepare)
         xdr_free(procedure->decode, args);
-    return size;
+    return stat;
+}
+
+/* What every reply of success begins with: the verifier is AUTH_NONE, all zero. */
+static void put_success(uint8_t *p, uint32_t xid)
+{
+    p = put_word(put_word(put_word(p, xid), REPLY), MSG_ACCEPTED);
+    put_word(put_word64(p, AUTH_NONE), SUCCESS);
+}
+
+static ssize_t perform(uint8_t *reply, size_t room, struct rpc_call *call, const struct rpc_procedure *procedure,
+                       struct words *words)
+{
+    struct rpc_transport *transport = call->transport;
+    uint8_t *end = reply + REPLY_HEAD_SIZE;
+    enum accept_stat stat =
+        procedure->answer ? procedure->answer(call, words, &end) : answer_by_xdr(call, procedure, words, &end);
+
+    if (stat == SUCCESS && (size_t)(end - reply) + transport->tail.size <= RPC_RECORD_MAX) {
+        put_success(reply, call->xid);
+        return end - reply;
+    }
+    transport->tail = (struct rpc_tail){0};
+    return fail(reply, room, call->xid, stat == SUCCESS ? SYSTEM_ERR : stat);
 }
 
 static ssize_t dispatch(uint8_t *reply, size_t room, struct rpc_transport *transport, const struct header *header,
@@ -257,9 +263,11 @@ static ssize_t dispatch(uint8_t *reply, size_t room, struct rpc_transport *trans
     const struct rpc_version *version = find_version(program, header->version);
     if (!version)
         return mismatch(reply, room, transport, program, header);
-    if (header->procedure >= version->count || !version->procedures[header->procedure].handler)
+    const struct rpc_procedure *procedure =
+        header->procedure < version->count ? &version->procedures[header->procedure] : NULL;
+    if (!procedure || (!procedure->handler && !procedure->answer))
         return fail(reply, room, header->xid, PROC_UNAVAIL);
-    return perform(reply, room, &call, &version->procedures[header->procedure], words);
+    return perform(reply, room, &call, procedure, words);
 }
 
 ssize_t call_answer(uint8_t *reply, size_t room, struct rpc_transport *transport, const uint8_t *record, size_t size)
@@ -268,8 +276,7 @@ ssize_t call_answer(uint8_t *reply, size_t room, struct rpc_transport *transport
     struct header header;
     ssize_t answered;
 
-    transport->file.fd = -1;
-    transport->file.length = 0;
+    transport->tail = (struct rpc_tail){0};
     switch (read_header(&header, &words)) {
     case HEADER_GOOD:
         answered = dispatch(reply, room, transport, &header, &words);
@@ -292,21 +299,15 @@ void *rpc_call_alloc(struct rpc_call *call, size_t size)
     return region_alloc(call->transport->arena, size);
 }
 
-int rpc_call_send_file(struct rpc_call *call, int fd, uint64_t offset, uint32_t length)
+int rpc_call_send(struct rpc_call *call, const void *bytes, uint32_t size, struct rpc_hold *hold)
 {
     struct rpc_transport *transport = call->transport;
 
-    if (!transport->stream || transport->file.fd >= 0)
+    if (!transport->stream || transport->tail.size)
         return -ENOTSUP;
-    if (length > RPC_RECORD_MAX)
+    if (size > RPC_RECORD_MAX)
         return -EMSGSIZE;
-    if (length == 0)
-        return 0;
-    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (own < 0)
-        return -errno;
-    transport->file.fd = own;
-    transport->file.offset = offset;
-    transport->file.length = length;
+    if (size)
+        transport->tail = (struct rpc_tail){bytes, size, hold};
     return 0;
 }

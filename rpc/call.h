@@ -19,16 +19,16 @@ struct rpc_transport {
     void *worker;
     struct region *arena; /* empty between calls */
     bool *version_logged; /* one "version" event a connection; NULL: none at all */
-    /* What rpc_call_send_file() asked for; fd is -1 when nothing. Whoever takes the reply takes it over. */
-    struct {
-        int fd;
-        uint64_t offset;
-        uint32_t length;
-    } file;
+    /* What rpc_call_send() asked for, behind the reply; no bytes: nothing. */
+    struct rpc_tail {
+        const uint8_t *bytes;
+        uint32_t size;
+        struct rpc_hold *hold;
+    } tail;
 };
 
 /* Answer the call in `record`. Returns the size of the reply written at `reply` (room: at least RPC_RECORD_MAX bytes;
- * transport->file follows it), or -EBADMSG when this is no call that can be answered. */
+ * transport->tail follows it), or -EBADMSG when this is no call that can be answered. */
 ssize_t call_answer(uint8_t *reply, size_t room, struct rpc_transport *transport, const uint8_t *record, size_t size);
 
 #endif

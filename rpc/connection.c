@@ -88,7 +88,7 @@ void connection_adopt(struct worker *worker, struct connection *connection)
 static int count_held(struct worker *worker, struct connection *connection)
 {
     size_t before = connection->held;
-    size_t now = connection->input.room + (connection->unsent ? connection->unsent->size : 0);
+    size_t now = connection->input.room + (connection->unsent ? output_held(connection->unsent) : 0);
 
     if (now == before)
         return 0;
@@ -153,11 +153,10 @@ static int answer(struct worker *worker, struct rpc_transport *transport, const 
 
     if (n < 0)
         return (int)n;
-    uint32_t length = transport->file.length;
-    put_be32(mark, LAST_FRAGMENT | ((uint32_t)n + ((length + 3) & ~3u)));
+    put_be32(mark, LAST_FRAGMENT | ((uint32_t)n + ((transport->tail.size + 3) & ~3u)));
     output->size += RECORD_MARK_SIZE + (size_t)n;
-    if (transport->file.fd >= 0)
-        output_add_file(output, transport->file.fd, transport->file.offset, length);
+    if (transport->tail.size)
+        output_add_piece(output, &transport->tail);
     return 0;
 }
 

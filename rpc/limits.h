@@ -18,8 +18,8 @@
  * of them wait for a peer that does not read, nothing more is read from that peer. */
 #define RPC_OUTPUT_MAX 2097152u
 
-/* File tails in those replies, each of which holds a descriptor. */
-#define RPC_FILES_MAX 16u
+/* Pieces of other memory in those replies: as many as calls, and what sendmsg(2) takes in one go is far above. */
+#define RPC_PIECES_MAX 64u
 
 /* Calls that one wake-up of a connection answers before its neighbours have their turn: some milliseconds at most. */
 #define RPC_CALLS_PER_WAKE 64u

@@ -1,106 +1,163 @@
-/* output.c - sending replies and the pieces of files in them. */
+/* output.c - sending replies and the pieces of other memory in them. */
 #include "rpc/output.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <unistd.h>
+#include <sys/uio.h>
+
+/* Bytes, a piece, bytes, a piece, …, bytes. */
+#define PARTS_MAX (2 * RPC_PIECES_MAX + 1)
 
 size_t output_waiting(const struct output *output)
 {
-    return output->size - output->sent + output->file_bytes;
+    return output->size - output->sent + output->piece_bytes;
 }
 
 bool output_is_full(const struct output *output)
 {
-    return output_waiting(output) >= RPC_OUTPUT_MAX || output->file_count == RPC_FILES_MAX;
+    return output_waiting(output) >= RPC_OUTPUT_MAX || output->piece_count == RPC_PIECES_MAX;
 }
 
-void output_add_file(struct output *output, int fd, uint64_t offset, uint32_t length)
+void output_add_piece(struct output *output, const struct rpc_tail *tail)
 {
-    size_t pad = (4 - length % 4) % 4;
+    size_t pad = -(size_t)tail->size & 3;
 
-    output->files[output->file_count++] =
-        (struct output_file){.at = output->size, .fd = fd, .offset = (off_t)offset, .left = length};
-    output->file_bytes += length;
+    output->pieces[output->piece_count++] = (struct output_piece){output->size, tail->bytes, tail->size, tail->hold};
+    output->piece_bytes += tail->size;
+    if (tail->hold)
+        tail->hold->users++;
     memset(output->bytes + output->size, 0, pad);
     output->size += pad;
 }
 
-static int send_bytes(struct output *output, int socket, size_t until, bool more)
-{
-    ssize_t n = send(socket, output->bytes + output->sent, until - output->sent, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+/* --- Sending ------------------------------------------------------------------------------------------------------ */
 
-    if (n < 0)
-        return -errno;
-    output->sent += (size_t)n;
-    return 0;
+/* All that is to be sent, in order. A part of the byte string that is behind the last piece is there too when empty. */
+static size_t gather(struct iovec parts[PARTS_MAX], const struct output *output)
+{
+    size_t at = output->sent, count = 0;
+
+    for (unsigned i = output->piece_first; i < output->piece_count; i++) {
+        const struct output_piece *piece = &output->pieces[i];
+
+        if (at < piece->at)
+            parts[count++] = (struct iovec){output->bytes + at, piece->at - at};
+        at = piece->at;
+        parts[count++] = (struct iovec){(void *)(uintptr_t)piece->bytes, piece->left}; /* sendmsg(2) only reads it */
+    }
+    if (at < output->size)
+        parts[count++] = (struct iovec){output->bytes + at, output->size - at};
+    return count;
 }
 
-/* sendfile(2) has no MSG_NOSIGNAL: rpc_server_run() has SIGPIPE ignored. */
-static int send_file(struct output *output, int socket, struct output_file *file)
+static void let_go(struct rpc_hold *hold)
 {
-    ssize_t n = sendfile(socket, file->fd, &file->offset, file->left);
+    if (hold && --hold->users == 0)
+        hold->unused(hold);
+}
 
-    if (n < 0)
-        return -errno;
-    if (n == 0)
-        return -EIO; /* the file is shorter than the reply says: this record cannot be finished */
-    file->left -= (uint32_t)n;
-    output->file_bytes -= (size_t)n;
-    if (file->left == 0) {
-        close(file->fd);
-        output->file_first++;
+/* `size` bytes have gone. */
+static void advance(struct output *output, size_t size)
+{
+    while (size) {
+        struct output_piece *piece =
+            output->piece_first < output->piece_count ? &output->pieces[output->piece_first] : NULL;
+        size_t before = (piece ? piece->at : output->size) - output->sent;
+        size_t part = size < before ? size : before;
+
+        output->sent += part;
+        size -= part;
+        if (!piece || !size)
+            return;
+        part = size < piece->left ? size : piece->left;
+        piece->bytes += part;
+        piece->left -= part;
+        output->piece_bytes -= part;
+        size -= part;
+        if (piece->left == 0) {
+            output->piece_first++;
+            let_go(piece->hold);
+        }
     }
-    return 0;
 }
 
 int output_send(struct output *output, int socket)
 {
-    for (;;) {
-        struct output_file *file = output->file_first < output->file_count ? &output->files[output->file_first] : NULL;
-        size_t until = file ? file->at : output->size;
-        int r;
+    struct iovec parts[PARTS_MAX];
 
-        if (output->sent < until)
-            r = send_bytes(output, socket, until, file != NULL);
-        else if (file)
-            r = send_file(output, socket, file);
-        else
-            return 1;
-        if (r == -EAGAIN || r == -EWOULDBLOCK)
+    while (output_waiting(output)) {
+        const struct msghdr message = {.msg_iov = parts, .msg_iovlen = gather(parts, output)};
+        ssize_t n = sendmsg(socket, &message, MSG_NOSIGNAL);
+
+        if (n >= 0)
+            advance(output, (size_t)n);
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
             return 0;
-        if (r < 0 && r != -EINTR)
-            return r;
+        else if (errno != EINTR)
+            return -errno; /* EFAULT: a mapped file is shorter than it was */
     }
+    return 1;
+}
+
+/* --- What is not sent --------------------------------------------------------------------------------------------- */
+
+static size_t loose_bytes(const struct output *output)
+{
+    size_t sum = 0;
+
+    for (unsigned i = output->piece_first; i < output->piece_count; i++)
+        sum += output->pieces[i].hold ? 0 : output->pieces[i].left;
+    return sum;
+}
+
+/* Copy the byte string up to `until`. */
+static void copy_bytes(struct output *kept, struct output *output, size_t until)
+{
+    memcpy(kept->bytes + kept->size, output->bytes + output->sent, until - output->sent);
+    kept->size += until - output->sent;
+    output->sent = until;
 }
 
 struct output *output_keep(struct output *output)
 {
-    size_t size = output->size - output->sent;
+    size_t size = output->size - output->sent + loose_bytes(output);
     struct output *kept = malloc(sizeof *kept + size);
 
     if (!kept)
         return NULL;
-    *kept = (struct output){.bytes = (uint8_t *)(kept + 1), .size = size, .file_bytes = output->file_bytes};
-    memcpy(kept->bytes, output->bytes + output->sent, size);
-    for (unsigned i = output->file_first; i < output->file_count; i++) {
-        kept->files[kept->file_count] = output->files[i];
-        kept->files[kept->file_count++].at -= output->sent;
+    *kept = (struct output){.bytes = (uint8_t *)(kept + 1)};
+    for (unsigned i = output->piece_first; i < output->piece_count; i++) {
+        struct output_piece piece = output->pieces[i];
+
+        copy_bytes(kept, output, piece.at);
+        piece.at = kept->size;
+        if (piece.hold) {
+            kept->pieces[kept->piece_count++] = piece;
+            kept->piece_bytes += piece.left;
+        } else {
+            memcpy(kept->bytes + kept->size, piece.bytes, piece.left);
+            kept->size += piece.left;
+        }
     }
-    output->file_first = output->file_count; /* their descriptors moved */
+    copy_bytes(kept, output, output->size);
+    output->piece_first = output->piece_count; /* their holds moved */
     output_clear(output);
     return kept;
 }
 
+size_t output_held(const struct output *output)
+{
+    return output->size;
+}
+
 void output_clear(struct output *output)
 {
-    for (unsigned i = output->file_first; i < output->file_count; i++)
-        close(output->files[i].fd);
-    output->sent = output->size = output->file_bytes = 0;
-    output->file_first = output->file_count = 0;
+    for (unsigned i = output->piece_first; i < output->piece_count; i++)
+        let_go(output->pieces[i].hold);
+    output->sent = output->size = output->piece_bytes = 0;
+    output->piece_first = output->piece_count = 0;
 }
 
 void output_free(struct output *output)

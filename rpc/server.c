@@ -164,7 +164,7 @@ int rpc_server_run(struct rpc_server *server, struct error *err)
 
     if (r < 0)
         return error_system(err, -r, "watching the listeners");
-    signal(SIGPIPE, SIG_IGN); /* sendfile(2) to a closed peer raises it, and takes no flag against that */
+    signal(SIGPIPE, SIG_IGN); /* a log that goes to a pipe may lose its reader */
     begin(own);
     unsigned started = own->begun < 0 ? 1 : start_threads(server);
     wait_until_begun(server, started);

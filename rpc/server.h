@@ -41,22 +41,34 @@ struct rpc_call {
  * NULL when the arena's limit (RPC_ARENA_MAX) is reached. Not zeroed. */
 void *rpc_call_alloc(struct rpc_call *call, size_t size);
 
-/* Bytes of an open file that follow the encoded result on the wire (padded to four): the tail of a READ reply. The fd
- * is duplicated or kept referenced as long as it is needed; the caller keeps its own. Only for stream calls; at most
- * one a call. Returns 0 or a negative errno. */
-int rpc_call_send_file(struct rpc_call *call, int fd, uint64_t offset, uint32_t length);
+/* What keeps memory that replies are sent from. The transport counts in `users` the replies that are not sent yet, in
+ * the worker's own thread; whoever made it frees it when that comes back to 0. */
+struct rpc_hold {
+    unsigned users;
+    void (*unused)(struct rpc_hold *hold); /* `users` is 0 again */
+};
+
+/* Memory that follows the encoded result on the wire (padded to four), and is not copied: the data of a READ reply. It
+ * stays as it is until worker_rest(), or, with a hold, until that is unused. Only for stream calls; at most one a call.
+ * It may be a mapped file: where that has become shorter, the connection is closed. Returns 0 or a negative errno. */
+int rpc_call_send(struct rpc_call *call, const void *bytes, uint32_t size, struct rpc_hold *hold);
 
 /* Answers a call: fills *result (zeroed, result_size bytes) from *args and returns SUCCESS, or another accept_stat of
  * RFC 5531 (GARBAGE_ARGS, SYSTEM_ERR), in which case the result is not sent. The result is never freed: what it points
  * to is in *args, in memory of rpc_call_alloc(), or the handler's own business. */
 typedef enum accept_stat (*rpc_handler)(struct rpc_call *call, const void *args, void *result);
 
+/* The same without XDR, by hand: takes its arguments and puts its result, behind which *result is left when it returns
+ * SUCCESS. There is room for RPC_RECORD_MAX bytes of reply. */
+struct words;
+typedef enum accept_stat (*rpc_answer)(struct rpc_call *call, struct words *args, uint8_t **result);
+
 /* Before decoding: set pointers in *args (zeroed, args_size bytes) to memory for what the caller's opaque and string
  * fields hold, so that XDR allocates nothing; *args is not freed then. NULL: XDR allocates, and *args is freed by
  * xdr_free() once the reply is encoded. */
 typedef void (*rpc_prepare)(struct rpc_call *call, void *args);
 
-/* A procedure; an entry without a handler is PROC_UNAVAIL. */
+/* A procedure; an entry without a handler or an answer is PROC_UNAVAIL. */
 struct rpc_procedure {
     const char *name;
     rpc_handler handler;
@@ -65,6 +77,7 @@ struct rpc_procedure {
     xdrproc_t encode; /* NULL: void result */
     size_t result_size;
     rpc_prepare prepare;
+    rpc_answer answer; /* instead of all these */
 };
 
 struct rpc_version {

@@ -200,12 +200,20 @@ static struct cached *find_in_bucket(struct cache *cache, int64_t id)
     return object;
 }
 
+/* An object is taken out of the table before the epoch ends that it is retired in. So whoever announced an epoch, and
+ * then sees that it is still the one of long ago, stands in or before the one of any object's eviction. */
+uint64_t cache_look(struct cache_user *user)
+{
+    if (!atomic_load_explicit(&user->epoch, memory_order_relaxed))
+        user->epoch = user->cache->epoch;
+    return user->cache->epoch;
+}
+
 struct cached *cache_find(struct cache_user *user, int64_t id)
 {
     struct cache *cache = user->cache;
 
-    if (!atomic_load_explicit(&user->epoch, memory_order_relaxed))
-        user->epoch = cache->epoch;
+    cache_look(user);
     struct cached *object = find_in_bucket(cache, id);
     if (object && !atomic_load_explicit(&object->used, memory_order_relaxed))
         atomic_store_explicit(&object->used, true, memory_order_relaxed);

@@ -22,6 +22,10 @@ struct cached {
     size_t size; /* bytes that it counts for */
 };
 
+/* Ids of nodes are rows' and lie between 0 and this bit; a content's is its row's with it; tables of links have
+ * negative ones. */
+#define CACHE_ID_CONTENT ((int64_t)1 << 62)
+
 struct cache;
 struct cache_user; /* one thread */
 
@@ -34,6 +38,11 @@ void cache_leave(struct cache_user *user);
 
 /* The object, valid until this user rests, or NULL. */
 struct cached *cache_find(struct cache_user *user, int64_t id);
+
+/* Begin to look, if this user rests. As long as this returns the same number nothing was evicted, and what was found
+ * when it did so before is still there: a pointer to it is as good as finding it again, which is asked of every one of
+ * them when the number has changed. That is also what says that it is in use. */
+uint64_t cache_look(struct cache_user *user);
 
 /* Put an object in (it is the cache's from now on) and evict others if need be. Returns the one that is in the table:
  * this one, or the one that another thread put there first. */

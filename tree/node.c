@@ -156,7 +156,7 @@ static int load(struct node **node, struct store *store, int64_t id, struct erro
 
 int node_get(const struct node **node, struct cache_user *user, struct store *store, int64_t id, struct error *err)
 {
-    if (id <= 0) /* no node has such an id, but tables of links have (links.h) */
+    if (id <= 0 || id >= CACHE_ID_CONTENT) /* no node has such an id, but what else is in the cache has */
         return error_system(err, EIO, "node %lld of %s is damaged", (long long)id, store_directory(store));
     struct cached *found = cache_find(user, id);
 

@@ -2,21 +2,67 @@
 #include "tree/reader.h"
 
 #include "db/blob.h"
+#include "tree/contents.h"
 #include "tree/links.h"
 #include "tree/node.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct tree_cache {
     struct cache *nodes;
+};
+
+/* Where a rank was found before. Trees never change and ids are never used twice, so it is so for ever; only the leaf
+ * may have left memory. A cache line. */
+struct found {
+    struct tree tree;
+    int64_t leaf; /* 0: nothing was found here yet */
+    const struct entry *entry;
+    uint64_t looked; /* cache_look() when the entry was seen there */
+    uint32_t rank, parent, file, nlink;
+    uint32_t item; /* in the leaf */
+};
+
+/* Which rank a name was found to have, counted from its directory's. A hint: the place tells whether it is that name.
+ */
+struct heard {
+    int64_t subtree;
+    uint32_t hash; /* of the name */
+    uint32_t rank;
+};
+
+/* Where a blob is, as long as nothing was evicted. */
+struct seen {
+    int64_t id;
+    const struct content_row *row;
+    uint64_t looked; /* cache_look() when it was there */
+    const uint8_t *bytes;
+    uint64_t size;
+};
+
+/* A reader's places, names and blobs found last, powers of two: some image whole. Ranks are dense, so those of one tree
+ * push each other out only where it has more. 2 MB, where they are touched. */
+#define FOUND_PLACES 16384
+#define HEARD_NAMES 16384
+#define SEEN_BLOBS 16384
+#define CACHE_LINE 64
+
+_Static_assert(sizeof(struct found) <= CACHE_LINE, "a place is one line");
+
+struct memory {
+    _Alignas(CACHE_LINE) struct found places[FOUND_PLACES];
+    struct heard names[HEARD_NAMES];
+    struct seen blobs[SEEN_BLOBS];
 };
 
 struct tree_reader {
     struct store *store;
     struct cache_user *user;
     uint64_t rests; /* so far: what was borrowed before the last one is gone */
+    struct memory *memory;
 };
 
 int tree_cache_new(struct tree_cache **out, size_t limit, struct error *err)
@@ -41,6 +87,25 @@ void tree_cache_free(struct tree_cache *cache)
     free(cache);
 }
 
+void tree_reader_free(struct tree_reader *reader)
+{
+    if (!reader)
+        return;
+    cache_leave(reader->user);
+    if (reader->memory)
+        munmap(reader->memory, sizeof *reader->memory);
+    free(reader);
+}
+
+/* Zeros, of which only what is touched takes room. */
+static struct memory *memory_new(void)
+{
+    void *memory =
+        mmap(NULL, sizeof(struct memory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
 int tree_reader_new(struct tree_reader **out, struct store *store, struct tree_cache *cache, struct error *err)
 {
     struct tree_reader *reader = calloc(1, sizeof *reader);
@@ -48,21 +113,14 @@ int tree_reader_new(struct tree_reader **out, struct store *store, struct tree_c
     if (reader) {
         reader->store = store;
         reader->user = cache_join(cache->nodes);
+        reader->memory = memory_new();
     }
-    if (!reader || !reader->user) {
-        free(reader);
+    if (!reader || !reader->user || !reader->memory) {
+        tree_reader_free(reader);
         return error_system(err, ENOMEM, "cannot read trees");
     }
     *out = reader;
     return 0;
-}
-
-void tree_reader_free(struct tree_reader *reader)
-{
-    if (!reader)
-        return;
-    cache_leave(reader->user);
-    free(reader);
 }
 
 struct store *tree_reader_store(struct tree_reader *reader)
@@ -127,7 +185,8 @@ static int join_others(struct tree_place *place, struct tree_reader *reader, str
 
 /* --- By rank ------------------------------------------------------------------------------------------------------ */
 
-int tree_find(struct tree_place *place, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err)
+/* Go down to a rank, adding counts. */
+static int descend(struct found *found, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err)
 {
     uint32_t left = rank, parent = 0; /* nodes still to pass; rank of the directory being looked into */
     int64_t id = tree.root;
@@ -146,33 +205,107 @@ int tree_find(struct tree_place *place, struct tree_reader *reader, struct tree 
             continue;
         }
         left -= node->leaf[i].nodes_before;
-        const struct entry *entry = &node->leaf[i].entry;
         if (left == 0) {
-            *place = place_of(tree, rank, parent, entry);
-            return join_others(place, reader, err);
+            *found = (struct found){.tree = tree, .leaf = id, .rank = rank, .parent = parent, .item = i};
+            return 0;
         }
         parent = rank - left;
         left--;
-        id = entry->subtree;
+        id = node->leaf[i].entry.subtree;
     }
+}
+
+static struct found *found_slot(struct tree_reader *reader, struct tree tree, uint32_t rank)
+{
+    uint64_t hash = (uint64_t)tree.root * 0x9e3779b97f4a7c15ULL;
+
+    return &reader->memory->places[((hash >> 32) + rank) % FOUND_PLACES];
+}
+
+static bool is_found(const struct found *found, struct tree tree, uint32_t rank)
+{
+    return found->rank == rank && found->tree.root == tree.root && found->tree.links == tree.links && found->leaf;
+}
+
+/* Where the entry is now. */
+static int see(struct found *found, struct tree_reader *reader, struct error *err)
+{
+    uint64_t looked = cache_look(reader->user);
+    const struct node *leaf;
+    int result = get(&leaf, reader, found->leaf, err);
+
+    if (result < 0)
+        return result;
+    if (leaf->level || found->item >= leaf->count) /* it had left the cache, and is not what it was */
+        return error_system(err, EIO, "node %lld of %s is damaged", (long long)found->leaf,
+                            store_directory(reader->store));
+    found->entry = &leaf->leaf[found->item].entry;
+    found->looked = looked;
+    return 0;
+}
+
+static struct tree_place place_of_found(const struct found *found)
+{
+    return (struct tree_place){
+        .tree = found->tree,
+        .rank = found->rank,
+        .parent = found->parent,
+        .file = found->file,
+        .nlink = found->nlink,
+        .entry = found->entry,
+    };
+}
+
+static int find(struct found *found, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err)
+{
+    struct found now;
+    int result = descend(&now, reader, tree, rank, err);
+
+    if (result == 0)
+        result = see(&now, reader, err);
+    if (result < 0)
+        return result;
+    struct tree_place place = place_of(tree, rank, now.parent, now.entry);
+    result = join_others(&place, reader, err);
+    if (result < 0)
+        return result;
+    now.file = place.file;
+    now.nlink = place.nlink;
+    *found = now;
+    return 0;
+}
+
+int tree_find(struct tree_place *place, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err)
+{
+    struct found *found = found_slot(reader, tree, rank);
+    int result = 0;
+
+    if (!is_found(found, tree, rank))
+        result = find(found, reader, tree, rank, err);
+    else if (found->looked != cache_look(reader->user))
+        result = see(found, reader, err);
+    if (result == 0)
+        *place = place_of_found(found);
+    return result;
 }
 
 /* --- By name ------------------------------------------------------------------------------------------------------ */
 
-static int find_name(struct tree_place *place, struct tree_reader *reader, const struct tree_place *directory,
-                     const char *name, size_t size, struct error *err)
+/* The place that a name has, and its rank counted from its directory's. */
+static int descend_to_name(struct tree_place *place, uint32_t *rank, struct tree_reader *reader,
+                           const struct tree_place *directory, const char *name, size_t size, struct error *err)
 {
-    uint32_t rank = directory->rank + 1;
     int64_t id = directory->entry->subtree;
     const struct node *node;
 
+    *rank = 1;
     for (;;) {
         int result = get(&node, reader, id, err);
         if (result < 0)
             return result;
         unsigned i = node_item_of_name(node, name, size);
         if (node->level) {
-            rank += node->list[i].nodes_before;
+            *rank += node->list[i].nodes_before;
             id = node->list[i].node;
             continue;
         }
@@ -181,9 +314,56 @@ static int find_name(struct tree_place *place, struct tree_reader *reader, const
         const struct node_leaf_item *item = &node->leaf[i];
         if (name_compare(item->entry.name, item->entry.name_size, name, size) != 0)
             return -ENOENT;
-        *place = place_of(directory->tree, rank + item->nodes_before, directory->rank, &item->entry);
+        *rank += item->nodes_before;
+        *place = place_of(directory->tree, directory->rank + *rank, directory->rank, &item->entry);
         return join_others(place, reader, err);
     }
+}
+
+/* Whoever makes names fall on one slot makes them slow, and nothing else. */
+static uint64_t hash_name(int64_t subtree, const char *name, size_t size)
+{
+    uint64_t hash = (uint64_t)subtree ^ (uint64_t)size << 56, word;
+
+    for (; size >= sizeof word; name += sizeof word, size -= sizeof word) {
+        memcpy(&word, name, sizeof word);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+        hash ^= hash >> 32;
+    }
+    word = 0;
+    memcpy(&word, name, size);
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+    return hash ^ hash >> 32;
+}
+
+static bool has_name(const struct tree_place *place, const struct tree_place *directory, const char *name, size_t size)
+{
+    return place->parent == directory->rank && place->rank != 0 && place->entry->name_size == size &&
+           memcmp(place->entry->name, name, size) == 0;
+}
+
+/* `place` may be `directory`; who knows of that no more than its entry gets no more of the place. */
+static int find_name(struct tree_place *place, struct tree_reader *reader, const struct tree_place *directory,
+                     const char *name, size_t size, struct error *err)
+{
+    int64_t subtree = directory->entry->subtree;
+    uint64_t hash = hash_name(subtree, name, size);
+    struct heard *heard = &reader->memory->names[hash % HEARD_NAMES];
+    struct heard now = {.subtree = subtree, .hash = (uint32_t)(hash >> 32)};
+    struct tree_place child;
+
+    if (directory->tree.root && heard->rank && heard->subtree == subtree && heard->hash == now.hash &&
+        tree_find(&child, reader, directory->tree, directory->rank + heard->rank, err) == 0 &&
+        has_name(&child, directory, name, size)) {
+        *place = child;
+        return 0;
+    }
+    int result = descend_to_name(&child, &now.rank, reader, directory, name, size, err);
+    if (result < 0)
+        return result;
+    *heard = now;
+    *place = child;
+    return 0;
 }
 
 int tree_lookup(struct tree_place *place, struct tree_reader *reader, const struct tree_place *directory,
@@ -301,6 +481,23 @@ int tree_listing_next(struct tree_place *place, struct tree_listing *listing, st
 }
 
 /* --- Facts of an entry -------------------------------------------------------------------------------------------- */
+
+int tree_blob(struct tree_blob *out, struct tree_reader *reader, int64_t id, struct error *err)
+{
+    struct seen *seen = &reader->memory->blobs[(uint64_t)id % SEEN_BLOBS];
+    uint64_t looked = cache_look(reader->user);
+
+    if (seen->id != id || seen->looked != looked || !seen->row) {
+        const struct content_row *row;
+        int result = content_get(&row, reader->user, reader->store, id, err);
+
+        if (result < 0)
+            return result;
+        *seen = (struct seen){id, row, looked, row->blob.in_file ? NULL : row->bytes, row->blob.size};
+    }
+    *out = (struct tree_blob){.size = seen->size, .bytes = seen->bytes, .blob = &seen->row->blob};
+    return 0;
+}
 
 int tree_content(struct blob *blob, struct tree_reader *reader, const struct entry *entry, struct error *err)
 {

@@ -96,6 +96,16 @@ void tree_listing_begin(struct tree_listing *listing, struct tree_reader *reader
 /* The next entry: 1, or 0 at the end, or a negative errno. */
 int tree_listing_next(struct tree_place *place, struct tree_listing *listing, struct error *err);
 
+/* A blob in memory, until tree_reader_rest(). */
+struct tree_blob {
+    uint64_t size;           /* of the content, bytes */
+    const uint8_t *bytes;    /* all of them; NULL: it is too large to be a row, and in a file */
+    const struct blob *blob; /* what else is known of it */
+};
+
+/* By its id. -ENOENT (err not filled): it is not in the store. */
+int tree_blob(struct tree_blob *out, struct tree_reader *reader, int64_t id, struct error *err);
+
 /* The blob that holds the content of a regular file. -EACCES (err not filled): it is absent; -ENOENT (err not filled):
  * the blob is not in the store any more. */
 int tree_content(struct blob *blob, struct tree_reader *reader, const struct entry *entry, struct error *err);

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libtree.a
 libtree_a_SOURCES = \
     tree/cache.c tree/cache.h \
+    tree/contents.c tree/contents.h \
     tree/features.c tree/features.h \
     tree/follow.c tree/follow.h \
     tree/known.c tree/known.h \

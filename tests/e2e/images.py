@@ -229,11 +229,13 @@ def sparse(form):
     many = 6_000_000, [(i * 100_000 + 7, b"%d" % i * 50) for i in range(60)]
     to_the_end = 1_000_000, [(900_000, b"e" * 100_000)]
     named = {b"some": some, b"many": many, b"hole": (5_000_000, []), b"to-the-end": to_the_end, b"p" * 200: some}
-    return [f(name, form=form, sparse=pieces, mtime=i * SECOND) for i, (name, pieces) in enumerate(named.items(), 1)] + [h(b"linked", b"some")]
+    files = [f(name, form=form, sparse=pieces, mtime=i * SECOND) for i, (name, pieces) in enumerate(named.items(), 1)]
+    return files + [h(b"linked", b"some")]
 
 
 def strange():
-    yield "global-header", Image([Entry(b"pax_global_header", b"g", pax_record(b"comment", b"unknown"), uid=0, gid=0, mtime=0), f(b"a")], twin=[[w(b"none"), f(b"a")]])
+    header = Entry(b"pax_global_header", b"g", pax_record(b"comment", b"unknown"), uid=0, gid=0, mtime=0)
+    yield "global-header", Image([header, f(b"a")], twin=[[w(b"none"), f(b"a")]])
     yield "contiguous", Image([Entry(b"a", b"7", b"x"), f(b"b")], twin=[[f(b"a"), f(b"b")]])
     yield "empty-layer", Image([])
     yield "empty-layers", Image([f(b"a/x")], [], [f(b"a/y")], [], [])
@@ -290,7 +292,8 @@ class Chance:
     def target(self, path):
         """Of a symbolic link: from the root, or climbing some of the way to it, and beyond."""
         up = self.rng.choice((path.count(b"/"), path.count(b"/"), 0, 1, 5))
-        return (b"/" if self.rng.random() < 0.3 else b"../" * up) + self.form(self.rng.choice((self.rng.choice(self.seen["directory"]), self.path("directory"))))
+        start = b"/" if self.rng.random() < 0.3 else b"../" * up
+        return start + self.form(self.rng.choice((self.rng.choice(self.seen["directory"]), self.path("directory"))))
 
     def make(self, kind, path):
         if kind == "file":
@@ -321,4 +324,5 @@ class Chance:
 def random_image(seed):
     """3 to 6 layers over so few names that everything meets everything; what umoci refuses is found by asking it."""
     chance = Chance(seed)
-    return Image(*[[chance.entry() for _ in range(chance.rng.randrange(1, 40))] for _ in range(chance.rng.randrange(3, 7))], refused=None)
+    layers = [[chance.entry() for _ in range(chance.rng.randrange(1, 40))] for _ in range(chance.rng.randrange(3, 7))]
+    return Image(*layers, refused=None)

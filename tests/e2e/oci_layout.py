@@ -201,6 +201,15 @@ def tar_of(layer):
     return tar + bytes(2 * BLOCK)
 
 
+def chain_ids(layers):
+    """The name of the image after each of its layers: of the lowest its own, then of the one below and the layer's."""
+    chains = []
+    for layer in layers:
+        digest = hashlib.sha256(tar_of(layer)).hexdigest()
+        chains.append(hashlib.sha256(f"sha256:{chains[-1]} sha256:{digest}".encode()).hexdigest() if chains else digest)
+    return chains
+
+
 def write_layout(layout, layers, compressions=("+gzip",), tag="latest"):
     """A new layout with one image; `layers` are lists of entries, bottom first; compressions are taken in turn."""
     shutil.rmtree(layout, ignore_errors=True)

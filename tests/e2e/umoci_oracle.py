@@ -5,7 +5,8 @@
     umoci_oracle.py seeds FROM TO               random images, TO is not among them
     umoci_oracle.py one NAME|SEED [DIRECTORY]   one of them in every form, leaving what was made in DIRECTORY
 
-Each image is imported as an OCI layout in a directory, and in one other form (FORMS, by turns). Prints what differs and a last line `N images, N wrong`; exit 1 if any is.
+Each image is imported as an OCI layout in a directory, and in one other form (FORMS, by turns); and what is served of it
+after each of its layers is compared too. Prints what differs and a last line `N images, N wrong`; exit 1 if any is.
 
 umoci 0.4.7 is followed in all but this:
 - It refuses an image for an entry that cannot be made (below a file, a link to nothing, a loop of links, the root as a
@@ -26,7 +27,7 @@ import tarfile
 import tempfile
 
 import images
-from oci_layout import write_layout
+from oci_layout import chain_ids, write_layout
 from served import CONFUSE, Server, coarse_now, compare, folders, import_source, must, run
 
 REFUSED_MAX = 200  # entries of one image that umoci is asked to do without
@@ -115,7 +116,8 @@ def docker_archive(oracle, image):
     archive = oracle.path("docker.tar")
     if os.path.exists(archive):
         os.unlink(archive)
-    must("skopeo", "--insecure-policy", "copy", f"oci:{layout_of(oracle, image)}:latest", f"docker-archive:{archive}:example/image:1")
+    must("skopeo", "--insecure-policy", "copy", f"oci:{layout_of(oracle, image)}:latest",
+         f"docker-archive:{archive}:example/image:1")
     return archive
 
 
@@ -140,13 +142,14 @@ FORMS = {"directory": form_directory, "tar": form_tar, "stream": form_stream, "d
          "docker-stream": form_docker_stream, "docker-back": form_docker_back}
 
 
-# --- ------------------------------------------------------------------------------------------------------------------
+# --- The comparison ---------------------------------------------------------------------------------------------------
 
 class Oracle:
     def __init__(self, work):
         self.work, self.images, self.wrong = work, 0, 0
         self.store = os.path.join(work, "store")
-        self.server = None
+        run(CONFUSE, "--store", self.store, "import", work)  # so that there is a store
+        self.server = Server(self.store, self.path("server.log"))
 
     def path(self, name):
         return os.path.join(self.work, name)
@@ -173,6 +176,8 @@ class Oracle:
         for form in forms:
             argument, stdin = FORMS[form](self, image)
             self.compare(f"{name} ({form})", argument, stdin, len(left_out))
+        if image.twin is image.layers:
+            self.check_chains(name, image.layers, left_out)
 
     def compare(self, name, argument, stdin, left_out):
         done = import_source(self.store, argument, "--namespace", "image", stdin=stdin)
@@ -181,10 +186,20 @@ class Oracle:
             return
         snapshot = done.stdout.split()[0]
         self.check_notes(name, snapshot, done.stderr, left_out)
-        self.server = self.server or Server(self.store, self.path("server.log"))
         different = compare(self.server, "/snap/" + snapshot, self.path("bundle/rootfs"))
         if different:
             self.say(name, "differs", different)
+
+    def check_chains(self, name, layers, left_out):
+        """The image after each of its layers but the last."""
+        for count, chain in enumerate(chain_ids(layers)[:-1], 1):
+            since = coarse_now()
+            write_layout(self.path("umoci"), without(layers[:count], left_out), ("",))
+            _, why = unpack(self.path("umoci"), self.path("bundle"))
+            settle(self.path("bundle/rootfs"), since)
+            different = why or compare(self.server, "/chain/" + chain, self.path("bundle/rootfs"))
+            if different:
+                self.say(name, f"differs after {count} of {len(layers)} layers", different)
 
     def check_notes(self, name, snapshot, said, left_out):
         """It counts what it leaves out when it merges a layer, which it does once; the manifest always has them."""
@@ -218,11 +233,10 @@ def main():
         others = list(FORMS)[1:]
         for i, (name, image) in enumerate(chosen(sys.argv[1:])):
             oracle.check(name, image, FORMS if sys.argv[1] == "one" else ("directory", others[i % len(others)]))
-        if oracle.server and oracle.server.stop() != 0:
+        if oracle.server.stop() != 0:
             oracle.say("serve", "did not end well", "")
     finally:
-        if oracle.server:
-            oracle.server.kill()
+        oracle.server.kill()
         if not keep:
             shutil.rmtree(work, ignore_errors=True)
     print(f"{oracle.images} images, {oracle.wrong} wrong")

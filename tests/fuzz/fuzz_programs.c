@@ -73,10 +73,8 @@ static void answer(const uint8_t *record, size_t size, bool stream, const struct
                                       .version_logged = &version_logged};
     ssize_t n = call_answer(reply, sizeof reply, &transport, record, size);
 
-    must(n < 0 || (n >= 20 && n % 4 == 0 && (size_t)n + transport.file.length <= RPC_RECORD_MAX));
-    must(stream || transport.file.fd < 0);
-    if (transport.file.fd >= 0)
-        close(transport.file.fd);
+    must(n < 0 || (n >= 20 && n % 4 == 0 && (size_t)n + transport.tail.size <= RPC_RECORD_MAX));
+    must(stream || !transport.tail.size);
     nfsd_worker_rest(worker);
 }
 

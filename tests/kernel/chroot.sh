@@ -19,7 +19,8 @@ check_mount_system() {
     mkdir /upper/files /upper/work
     mount -t overlay system /system -o lowerdir=/mnt,upperdir=/upper/files,workdir=/upper/work 2>/tmp/mount.log ||
         fail "overlay: $(cat /tmp/mount.log; dmesg | tail -n 1)"
-    mount -t proc proc /system/proc && mount -t devtmpfs dev /system/dev || fail "no proc, or no dev"
+    mount -t proc proc /system/proc || fail "no proc"
+    mount -t devtmpfs dev /system/dev || fail "no dev"
 }
 
 check_root() { inside 'test "$(stat -c "%d %i" /)" = "$(stat -c "%d %i" /..)" && grep -q bookworm /etc/os-release'; }
@@ -37,7 +38,8 @@ inside() { chroot /system /usr/bin/env -i PATH=/usr/sbin:/usr/bin LC_ALL=C HOME=
 answers() {
     command=$(sed -n "s/^$1$tab//p" /test/answers/COMMANDS)
     start=$(now)
-    { inside "$command" && echo "exit 0" || echo "exit $?"; } >/tmp/seen
+    inside "$command" >/tmp/seen
+    echo "exit $?" >>/tmp/seen
     echo "# $command: $((($(now) - start) / 100)) s, $(wc -l </tmp/seen) lines" >>/tmp/notes
     same "/test/answers/$1" /tmp/seen
 }

@@ -193,11 +193,36 @@ static void trees_are_found_again(void **state)
     store_close(store);
 }
 
+/* A group is one value in the store: of so many paths that it has 64 MiB it is refused, before memory is. */
+static void groups_have_a_limit(void **state)
+{
+    struct store *store = scratch_store(STORE_CREATE);
+    struct builder *b = builder_new(BUILDER_ARCHIVE, scratch_make());
+    struct node_ref root, links;
+    char path[4096];
+    (void)state;
+
+    for (size_t i = 0; i < 4000; i++)
+        path[i] = i % 250 ? 'x' : '/';
+    ok(builder_add(b, "/a", 2, &(struct entry){.mode = S_IFREG | 0644}, NULL, 0, &err));
+    for (int i = 0; i < 17000; i++) {
+        int size = 4000 + sprintf(path + 4000, "/%d", i);
+        ok(builder_link(b, path, (size_t)size, "/a", 2, 0, &err));
+    }
+    ok(builder_settle(b, NULL, NULL, &err));
+    assert_int_equal(builder_write(&root, &links, b, store, &err), -EBADMSG);
+    assert_string_equal(err.text, "a group of hard links whose paths have more than 64 MiB");
+    store_rollback(store);
+    builder_free(b);
+    store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conflicts_are_settled),
         cmocka_unit_test(links_are_followed),
+        cmocka_unit_test(groups_have_a_limit),
         cmocka_unit_test(trees_are_found_again),
     };
 

@@ -325,6 +325,48 @@ static void there_is_an_end_of_manifests(void **state)
     buffer_free(&text);
 }
 
+/* Each value is some 300 bytes of memory; and one document can be named thousands of times. */
+static void documents_cost_no_more_than_they_may(void **state)
+{
+    struct buffer text = {0};
+    struct members *members;
+    json_t *document;
+    (void)state;
+
+    buffer_add_text(&text, "{\"manifests\":[],\"more\":[{}");
+    for (unsigned i = 0; i < DOCUMENT_VALUES_MAX / 2; i++)
+        buffer_add_text(&text, ",{}");
+    buffer_add_text(&text, "]}");
+    put("lay/index.json", text.bytes, text.size);
+    expect_refused("index.json: more than 131072 values, which no such document has");
+    buffer_free(&text);
+
+    assert_int_equal(members_open_dir(&members, "lay", &err), 0);
+    assert_int_equal(document_read(&document, NULL, members, "oci-layout", &err), 0);
+    json_decref(document);
+    members_count_bytes(members, DOCUMENTS_SIZE_MAX);
+    assert_int_equal(document_read(&document, NULL, members, "oci-layout", &err), -EBADMSG);
+    assert_string_equal(err.text, "lay: oci-layout: with it more than 1024 MiB of documents were read");
+    members_close(members);
+}
+
+/* docker's manifest.json beside an index: that one of the images is missing matters to who takes that one. */
+static void names_of_a_missing_image_are_not_needed(void **state)
+{
+    static const char missing[] = "{\"mediaType\":\"" MANIFEST "\",\"size\":1,\"digest\":\"" DIFFID "\"}";
+    struct image_content content = {0};
+    const char *config = blob(CONFIG, "{\"os\":\"linux\",\"architecture\":\"amd64\"}");
+    const char *manifest = blob(MANIFEST, format("{\"schemaVersion\":2,\"config\":%s,\"layers\":[]}", config));
+    (void)state;
+
+    put_index(format("%s,%s", manifest, missing));
+    put_text("lay/manifest.json", "[]");
+    if (load(&content) < 0)
+        fail_msg("%s", err.text);
+    image_content_free(&content);
+    assert_int_equal(unlink("lay/manifest.json"), 0);
+}
+
 static void what_is_no_image_is_told(void **state)
 {
     (void)state;
@@ -370,6 +412,8 @@ int main(void)
         cmocka_unit_test(what_lies_is_refused),
         cmocka_unit_test(indexes_end),
         cmocka_unit_test(there_is_an_end_of_manifests),
+        cmocka_unit_test(documents_cost_no_more_than_they_may),
+        cmocka_unit_test(names_of_a_missing_image_are_not_needed),
         cmocka_unit_test(what_is_no_image_is_told),
         cmocka_unit_test(layouts_have_a_version),
     };

@@ -3,6 +3,8 @@
 #include "tests/unit/scratch.h"
 
 #include "import/detect.h"
+#include "import/notes.h"
+#include "import/tar.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -391,6 +393,34 @@ static enum source_format detected(const void *bytes, size_t size)
     return format;
 }
 
+/* What costs much memory for few bytes. */
+static void limits_are_kept(void **state)
+{
+    struct spool *values = spool_new("/tmp");
+    struct record_set notes = {.values = values, .size_max = 1 << 20, .source = "some.tar"};
+    char name[6 + 4090] = "path=";
+    int rc = 0;
+    (void)state;
+
+    for (int i = 0; i < 4090; i++)
+        name[5 + i] = i % 2 ? '/' : 'a';
+    name[5 + 4089] = '\0';
+    for (int i = 0; i < 600; i++) {
+        memcpy(name + 5, (const char[]){(char)('0' + i % 64), '/', (char)('0' + i / 64)}, 3);
+        pax_text(name);
+        member('0', "short", NULL, NULL);
+    }
+    end();
+    refused((struct import_options){0}, "some.tar: more than 1048576 directories that no entry tells of");
+
+    for (int i = 0; i < 1000 && rc == 0; i++)
+        rc = note_left_out(&notes, (struct noted){name, strlen(name)}, TAR_ENTRY, "it is so", &err);
+    assert_int_equal(rc, -EBADMSG);
+    assert_string_equal(err.text, "some.tar: what there is to say of its entries fills more than 1 MiB");
+    record_set_free(&notes);
+    spool_free(values);
+}
+
 static void formats_are_told_by_content(void **state)
 {
     char text[1024];
@@ -438,6 +468,7 @@ int main(void)
         cmocka_unit_test(holes_are_not_written_without_end),
         cmocka_unit_test(the_source_is_all_bytes),
         cmocka_unit_test(bad_ones_are_refused),
+        cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(formats_are_told_by_content),
     };
 

@@ -27,7 +27,7 @@ uint64_t __wrap_clock_milliseconds(void)
     return __real_clock_milliseconds() + clock_offset;
 }
 
-/* Counts what leaves through send(2), the tests' own bytes included. */
+/* Counts what leaves through send(2) and sendmsg(2), the tests' own bytes included. */
 static atomic_uint sends;
 ssize_t __real_send(int fd, const void *bytes, size_t size, int flags);
 ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags);
@@ -36,6 +36,15 @@ ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags)
 {
     sends++;
     return __real_send(fd, bytes, size, flags);
+}
+
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    sends++;
+    return __real_sendmsg(fd, message, flags);
 }
 
 static struct harness harness;
@@ -378,7 +387,7 @@ static void test_closed_peers(void **state)
     struct buffer stream = {0}, record = {0};
 
     (void)state;
-    call_begin(&record, 1, ECHO_PROGRAM, 3, ECHO_FILE); /* by sendfile(2), which knows no MSG_NOSIGNAL */
+    call_begin(&record, 1, ECHO_PROGRAM, 3, ECHO_FILE); /* in pieces */
     buffer_add_be32(&record, 1048576);
     for (uint32_t i = 0; i < 8; i++) {
         buffer_add_be32(&stream, 0x80000000u | (uint32_t)record.size);
