@@ -81,14 +81,19 @@ static int find_snapshot(struct run *r, const char *snap, struct error *err)
     return result;
 }
 
-/* Before there is another process: the mask is inherited. */
+/* Before there is another process: the mask is inherited. What the caller has ignored (nohup, a job in the background
+ * of a script) stays so. */
 static void block_signals(struct run *r)
 {
-    static const int SIGNALS[] = {SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+    static const int ENDING[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+    struct sigaction action;
 
+    signal(SIGCHLD, SIG_DFL);
     sigemptyset(&r->signals);
-    for (size_t i = 0; i < sizeof SIGNALS / sizeof *SIGNALS; i++)
-        sigaddset(&r->signals, SIGNALS[i]);
+    sigaddset(&r->signals, SIGCHLD);
+    for (size_t i = 0; i < sizeof ENDING / sizeof *ENDING; i++)
+        if (sigaction(ENDING[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&r->signals, ENDING[i]);
     sigprocmask(SIG_BLOCK, &r->signals, NULL);
 }
 

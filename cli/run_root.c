@@ -40,7 +40,13 @@ static const char *const DEVICES[] = {"null", "zero", "full", "random", "urandom
 /* Of /proc: what tells about who asks. */
 static const struct {
     const char *name, *target;
-} PROC_LINKS[] = {{"self", ".confuse/self"}, {"thread-self", ".confuse/thread-self"}};
+    bool captured_wins;
+} PROC_LINKS[] = {
+    {"self", ".confuse/self", false},
+    {"thread-self", ".confuse/thread-self", false},
+    {"mounts", "self/mounts", true}, /* df and mount end without it */
+};
+#define PROC_LINK_COUNT (sizeof PROC_LINKS / sizeof *PROC_LINKS)
 
 /* --- The snapshot below ------------------------------------------------------------------------------------------- */
 
@@ -135,8 +141,10 @@ static int make_proc(struct run_root *root, struct error *err)
         return result;
     if (mkdir(UPPER RUN_PROC_ASIDE, 0555) < 0)
         return error_system(err, errno, RUN_PROC_ASIDE);
-    for (size_t i = 0; i < sizeof PROC_LINKS / sizeof *PROC_LINKS; i++) {
+    for (size_t i = 0; i < PROC_LINK_COUNT; i++) {
         char path[64];
+        if (PROC_LINKS[i].captured_wins && faccessat(lower, PROC_LINKS[i].name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            continue;
         snprintf(path, sizeof path, UPPER "/proc/%s", PROC_LINKS[i].name);
         if (symlink(PROC_LINKS[i].target, path) < 0)
             return error_system(err, errno, "/proc/%s", PROC_LINKS[i].name);

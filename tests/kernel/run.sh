@@ -7,7 +7,7 @@ set -u
 
 . /test/checks.sh
 checks="prepare status killed_command messages writes proc overlay devices network tools private together
-    interrupt interrupt_remote terminate kill_confuse kill_server nothing_left"
+    interrupt interrupt_remote terminate hangup kill_confuse kill_server nothing_left"
 
 # An emulated processor; each run starts a server or mounts through a virtual network.
 limit_of() { echo 120; }
@@ -111,31 +111,38 @@ check_tools() {
 
 # --- others, and ends ---
 
+# running REGEX: what runs with such arguments, a line each that begins with its number.
+running() {
+    ps -o pid,args >/tmp/running
+    grep -- "$1" /tmp/running
+}
+
 # begin WAY...: a run that goes on, in a process group of its own; $! is its leader.
 begin() {
     rm -f /tmp/status
     setsid /sbin/sh -c 'CONFUSE_STORE=/test/store chroot /real /bin/confuse run "$@" >/tmp/said 2>&1; echo $? >/tmp/status' \
         sh "$@" -- sh -c '/bin/sleep 98127 & /bin/sleep 98127' &
     for _ in $(seq 100); do
-        [ "$(pgrep -f '^/bin/sleep 98127' | wc -l)" -ge 2 ] && return
+        [ "$(running '/bin/sleep 98127$' | wc -l)" -ge 2 ] && return
         sleep 0.2
     done
     fail "it does not start: $(cat /tmp/said)"
 }
 
-of_run() { pgrep -f '^/bin/confuse run' | head -n 1; }
+number_of() { running "$1" | awk '{ print $1; exit }'; }
+of_run() { number_of '^ *[0-9]* /bin/confuse run'; }
 
 # ended STATUS: with that exit status (none: it could not tell), and nothing of it is there any more.
 ended() {
     for _ in $(seq 50); do
-        if ! pgrep -f '^/bin/sleep 98127' >/dev/null && ! pgrep -f confuse >/dev/null; then
+        if ! running '98127\|confuse' >/dev/null; then
             [ -z "$1" ] || [ "$(cat /tmp/status)" = "$1" ] || fail "exit $(cat /tmp/status): $(cat /tmp/said)"
             same /tmp/mounts /proc/mounts
             return
         fi
         sleep 0.2
     done
-    fail "still there: $(pgrep -fl 'confuse|98127' | tr '\n' ';')"
+    fail "still there: $(running 'confuse\|98127' | tr '\n' ';')"
 }
 
 # Its own server is for nobody else on the machine.
@@ -153,12 +160,11 @@ check_together() {
     ended 143
 }
 
-# As Ctrl-C does it, to all of the group; the shell that takes the status ignores it by waiting.
+# To all of the group, as Ctrl-C does it. A job in the background would ignore it.
 interrupt() {
-    begin "$@"
-    leader=$(of_run)
-    group=$(awk '{ print $5 }' "/proc/$leader/stat")
-    kill -INT -- "-$group"
+    timeout -s INT 10 chroot /real /bin/confuse --store /test/store run "$@" -- \
+        sh -c 'echo begun; /bin/sleep 98127 & /bin/sleep 98127' >/tmp/said 2>&1
+    [ $? = 124 ] && grep -q begun /tmp/said || fail "said $(cat /tmp/said)"
     ended ''
 }
 
@@ -169,9 +175,20 @@ check_interrupt_remote() { interrupt $remote; }
 check_terminate() { begin $remote; kill -TERM "$(of_run)"; ended 143; }
 check_kill_confuse() { begin "$own"; kill -KILL "$(of_run)"; ended 137; }
 
+# A caller that ignores SIGHUP has a run that does.
+check_hangup() {
+    trap '' HUP
+    begin "$own"
+    kill -HUP "$(of_run)"
+    sleep 1
+    [ "$(running '/bin/sleep 98127$' | wc -l)" = 2 ] || fail "it has ended"
+    kill -TERM "$(of_run)"
+    ended 143
+}
+
 check_kill_server() {
     begin "$own"
-    kill -KILL "$(pgrep -f 'confuse --store .* serve')"
+    kill -KILL "$(number_of 'confuse --store .* serve')"
     ended 4
     grep -q 'the server has ended' /tmp/said || fail "said $(cat /tmp/said)"
 }

@@ -216,6 +216,7 @@ static void captured_processes_are_shown(void **state)
     (void)state;
     expect(0, "captured-init\ncaptured-server\n", (char[]){"cat /proc/1/comm /proc/4321/comm"});
     expect(0, "", (char[]){"test $$ -gt 4321 && grep -qx sh /proc/$$/comm && grep -qx grep /proc/self/comm"});
+    expect(0, "overlay\n", (char[]){"awk '$2 == \"/\" { print $3 }' /proc/mounts"});
     expect(0, "1\n", (char[]){"cut -d ' ' -f 1 /proc/.confuse/1/stat"});
 }
 
