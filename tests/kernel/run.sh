@@ -123,7 +123,7 @@ begin() {
     setsid /sbin/sh -c 'CONFUSE_STORE=/test/store chroot /real /bin/confuse run "$@" >/tmp/said 2>&1; echo $? >/tmp/status' \
         sh "$@" -- sh -c '/bin/sleep 98127 & /bin/sleep 98127' &
     for _ in $(seq 100); do
-        [ "$(running '/bin/sleep 98127$' | wc -l)" -ge 2 ] && return
+        [ "$(running '^ *[0-9]* /bin/sleep 98127$' | wc -l)" -ge 2 ] && return
         sleep 0.2
     done
     fail "it does not start: $(cat /tmp/said)"
@@ -132,17 +132,19 @@ begin() {
 number_of() { running "$1" | awk '{ print $1; exit }'; }
 of_run() { number_of '^ *[0-9]* /bin/confuse run'; }
 
+traces='98127\|confuse run\|confuse --store'
+
 # ended STATUS: with that exit status (none: it could not tell), and nothing of it is there any more.
 ended() {
     for _ in $(seq 50); do
-        if ! running '98127\|confuse' >/dev/null; then
+        if ! running "$traces" >/dev/null; then
             [ -z "$1" ] || [ "$(cat /tmp/status)" = "$1" ] || fail "exit $(cat /tmp/status): $(cat /tmp/said)"
             same /tmp/mounts /proc/mounts
             return
         fi
         sleep 0.2
     done
-    fail "still there: $(running 'confuse\|98127' | tr '\n' ';')"
+    fail "still there: $(running "$traces" | tr '\n' ';')"
 }
 
 # Its own server is for nobody else on the machine.
@@ -181,7 +183,7 @@ check_hangup() {
     begin "$own"
     kill -HUP "$(of_run)"
     sleep 1
-    [ "$(running '/bin/sleep 98127$' | wc -l)" = 2 ] || fail "it has ended"
+    [ "$(running '^ *[0-9]* /bin/sleep 98127$' | wc -l)" = 2 ] || fail "it has ended"
     kill -TERM "$(of_run)"
     ended 143
 }
