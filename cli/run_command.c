@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,8 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define KEEP_PAUSE_NS (20 * 1000000L) /* how often links for new processes are made: RUN_PIDS_AHEAD suffices for that  \
-                                       */
+#define KEEP_PAUSE_NS                                                                                                  \
+    (20 * 1000000L) /* how often links for new processes are made: RUN_PIDS_AHEAD suffices for that                    \
+                     */
 #define FOLDERS "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define FOLDERS_OF_TOOLS                                                                                               \
     RUN_TOOLS "/usr/local/sbin:" RUN_TOOLS "/usr/local/bin:" RUN_TOOLS "/usr/sbin:" RUN_TOOLS "/usr/bin:" RUN_TOOLS    \
@@ -27,6 +29,28 @@ static const int CAPABILITIES[] = {
     CAP_SETPCAP, CAP_SETFCAP,      CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_AUDIT_WRITE, CAP_MKNOD,
 };
 #define CAPABILITY_COUNT (sizeof CAPABILITIES / sizeof *CAPABILITIES)
+
+/* What programs take from where they were built to be, and so not from among the tools: folders for a variable each, as
+ * Debian has them. */
+static const char *const PERL_FOLDERS[] = {
+    RUN_TOOLS "/etc/perl",
+    RUN_TOOLS "/usr/local/share/perl/*",
+    RUN_TOOLS "/usr/lib/*/perl5/*",
+    RUN_TOOLS "/usr/share/perl5",
+    RUN_TOOLS "/usr/lib/*/perl-base",
+    RUN_TOOLS "/usr/lib/*/perl/*",
+    RUN_TOOLS "/usr/share/perl/*",
+    NULL,
+};
+static const char *const TERMINAL_FOLDERS[] = {
+    "/etc/terminfo",
+    "/lib/terminfo",
+    "/usr/share/terminfo",
+    RUN_TOOLS "/lib/terminfo",
+    RUN_TOOLS "/usr/share/terminfo",
+    NULL,
+};
+#define FOLDER_LIST_MAX 4096 /* bytes; what does not fit is left out */
 
 /* Nothing else of the caller's environment is for what may be hostile. */
 static const char *const PASSED[] = {"TERM", "LANG", "LC_ALL", "TZ", "COLUMNS", "LINES", "NO_COLOR"};
@@ -49,7 +73,24 @@ static int drop_capabilities(struct error *err)
     return 0;
 }
 
-static void set_environment(bool tools)
+/* Those that exist, with ":" between them. */
+static void set_folders(const char *variable, const char *const *patterns)
+{
+    char list[FOLDER_LIST_MAX] = "";
+    size_t used = 0;
+
+    for (; *patterns; patterns++) {
+        glob_t found = {0};
+        if (glob(*patterns, 0, NULL, &found) == 0)
+            for (size_t i = 0; i < found.gl_pathc && used + strlen(found.gl_pathv[i]) + 2 < sizeof list; i++)
+                used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ":" : "", found.gl_pathv[i]);
+        globfree(&found);
+    }
+    if (used)
+        setenv(variable, list, 1);
+}
+
+static void set_environment(const struct run_command *command)
 {
     char *values[PASSED_COUNT];
 
@@ -61,8 +102,13 @@ static void set_environment(bool tools)
     for (size_t i = 0; i < PASSED_COUNT; i++)
         if (values[i])
             setenv(PASSED[i], values[i], 1);
-    setenv("PATH", tools ? FOLDERS ":" FOLDERS_OF_TOOLS : FOLDERS, 1);
+    setenv("PATH", command->tools ? FOLDERS ":" FOLDERS_OF_TOOLS : FOLDERS, 1);
     setenv("HOME", "/root", 1);
+    setenv("TERM", "dumb", 0);
+    if (command->tools)
+        set_folders("TERMINFO_DIRS", TERMINAL_FOLDERS);
+    if (command->tool && command->tool->count)
+        set_folders("PERL5LIB", PERL_FOLDERS);
 }
 
 static int execute(const struct run_command *command, struct error *err)
@@ -93,7 +139,7 @@ static void become(const struct run_command *command)
     int result = drop_capabilities(&err);
 
     if (result == 0) {
-        set_environment(command->tools);
+        set_environment(command);
         close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);

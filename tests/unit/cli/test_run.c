@@ -286,7 +286,7 @@ static void tools_with_a_loader(void **state)
     assert_non_null(strstr(output, "  /etc/hostname\n"));
     if (run(tools, script) != 0)
         fail_msg("%s", output);
-    assert_string_equal(output, "hello you\n");
+    assert_string_equal(output, "hello you " RUN_TOOLS "/usr/share/perl5\n");
 }
 
 /* --- Addresses ---------------------------------------------------------------------------------------------------- */
@@ -339,13 +339,15 @@ static int make_trees(void **state)
         "mknod dev/null c 1 3 && echo captured-init >proc/1/comm && echo captured-server >proc/4321/comm",
         base);
     /* Libraries as Debian has them: the loader behind an absolute link. */
-    shell("cd %s && mkdir -p loaded/usr/bin loaded/usr/lib64 loaded/lib/deep && ln -s usr/lib64 loaded/lib64 && "
-          "cp $(command -v sha256sum) $(command -v dash) loaded/usr/bin/ && "
-          "for l in $(ldd $(command -v sha256sum) $(command -v dash) | grep -o '/[^ ]*' | grep -v : | sort -u); do "
-          "cp -L $l loaded/lib/deep/; done && "
-          "for l in loaded/lib/deep/ld-*; do ln -s /lib/deep/${l##*/} loaded/usr/lib64/; done && "
-          "printf '#!/usr/bin/dash\\necho hello $1\\n' >loaded/usr/bin/hello && chmod +x loaded/usr/bin/hello",
-          base);
+    shell(
+        "cd %s && mkdir -p loaded/usr/bin loaded/usr/share/perl5 loaded/usr/lib64 loaded/lib/deep && ln -s usr/lib64 "
+        "loaded/lib64 && "
+        "cp $(command -v sha256sum) $(command -v dash) loaded/usr/bin/ && "
+        "for l in $(ldd $(command -v sha256sum) $(command -v dash) | grep -o '/[^ ]*' | grep -v : | sort -u); do "
+        "cp -L $l loaded/lib/deep/; done && "
+        "for l in loaded/lib/deep/ld-*; do ln -s /lib/deep/${l##*/} loaded/usr/lib64/; done && "
+        "printf '#!/usr/bin/dash\\necho hello $1 $PERL5LIB\\n' >loaded/usr/bin/hello && chmod +x loaded/usr/bin/hello",
+        base);
     return 0;
 }
 
