@@ -77,4 +77,9 @@ bool image_is_layout(const char *path);
  * not be read, and those of the store. */
 int import_dir(const struct import_options *options, const char *path, struct error *err);
 
+/* Import what runs: the root of a process (its number in this program's PID namespace) as import_dir() does, and as
+ * features what a crawler inside would have told of the container. Without a namespace it is HOST/CONTAINER. Errors:
+ * there is no such process, or it may not be looked at, and those of the store. */
+int import_live(const struct import_options *options, const char *pid, struct error *err);
+
 #endif
