@@ -14,6 +14,7 @@
 #define VENEER_PID_MAX 4194304u     /* PID_MAX_LIMIT of 64-bit kernels */
 #define VENEER_PATH_MAX 512         /* bytes of a made path that is put together, with NUL */
 #define VENEER_FILES_MAX (1u << 22) /* made files of a frame, some 40 for each of the most processes that are taken */
+#define VENEER_SIZE_MAX (64u << 20) /* bytes of a made file */
 #define VENEER_FROM_MAX 5           /* types of records that one renderer reads, and the end */
 #define VENEER_COMM_MAX 15          /* TASK_COMM_LEN without its NUL */
 
@@ -31,6 +32,7 @@ struct veneer {
     uint64_t boot; /* ns; 0 where it is not told */
     double uptime; /* s, at the capture */
     uint32_t files;
+    uint64_t files_left_out; /* beyond these limits */
 };
 
 /* What is to stand at a path. A regular file's content is veneer->text, which is empty again afterwards. */

@@ -89,11 +89,13 @@ int veneer_put(struct veneer *v, const struct made *made, struct error *err)
 
     if (rc >= 0)
         rc = builder_find(&there, v->frame->builder, path, strlen(path), err);
-    if (rc == -ENOENT && v->files < VENEER_FILES_MAX) {
+    bool fills = rc == 0 && S_ISREG(there.mode) && there.flags & ENTRY_ABSENT && S_ISREG(made->mode);
+    bool fits = v->files < VENEER_FILES_MAX && v->text.size <= VENEER_SIZE_MAX;
+    if (!fits)
+        v->files_left_out += fills || rc == -ENOENT;
+    if (fits && (fills || rc == -ENOENT)) {
         v->files++;
-        rc = put(v, made, path, NULL, err);
-    } else if (rc == 0 && S_ISREG(there.mode) && there.flags & ENTRY_ABSENT && S_ISREG(made->mode)) {
-        rc = put(v, made, path, &there, err);
+        rc = put(v, made, path, fills ? &there : NULL, err);
     } else if (rc == -ELOOP || rc == -ENOTDIR || rc == -ENAMETOOLONG || rc == -ENOENT) {
         rc = 0; /* what was captured leaves no place for it */
     }
@@ -225,6 +227,8 @@ int veneer_make(struct journal *journal, struct frame *frame, struct error *err)
         choose_from(&v, renderers[i].from);
         rc = renderers[i].render(&v, err);
     }
+    if (rc == 0)
+        rc = veneer_left_out(&v, "made", "there are too many made files, or it is too large", v.files_left_out, err);
     if (rc == 0)
         rc = note_veneer(&frame->features, VENEER_VERSION, err);
     sha256_free(v.sha);
