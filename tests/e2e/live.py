@@ -90,6 +90,8 @@ def make_root(root):
     os.symlink("../proc/self/mounts", f"{root}/etc/mtab")
     os.symlink("/etc/outside", f"{root}/etc/fstab")          # below the root, whoever reads it
     os.symlink("/" + "../" * 20 + "etc/shadow", f"{root}/etc/sudoers")
+    os.symlink("/proc/version", f"{root}/to-proc")
+    os.symlink("/mnt x/hidden", f"{root}/to-mount")
     os.mkfifo(f"{root}/etc/aliases")                         # nobody writes to it
     os.mknod(f"{root}/dev/null", 0o20666, os.makedev(1, 3))
     with open(f"{root}/etc/hosts", "w") as out:
@@ -253,7 +255,8 @@ def check_files(root, records):
         if path not in records["file"]:
             wrong(f"{path} is missing")
     configs = {key: value[0]["content"] for key, value in records["config"].items()}
-    equal("configs", sorted(configs), ["/etc/fstab", "/etc/group", "/etc/hostname", "/etc/mtab", "/etc/passwd"])
+    equal("configs", sorted(configs), ["/etc/fstab", "/etc/group", "/etc/hostname", "/etc/mtab", "/etc/passwd", "/to-mount"])
+    equal("a file behind a mount", configs.get("/to-mount"), "hidden\n")
     equal("a link below the root", configs.get("/etc/fstab"), "ours\n")
     for path in ("/etc/hosts", "/etc/aliases", "/etc/sudoers"):
         if path in configs:
@@ -350,7 +353,7 @@ def main():
         make_root(root)
         holder, pid = start(root)
         captured = f"{scratch}/frame"
-        done = run(CONFUSE, "capture", "-o", captured, "--namespace", "c", pid)
+        done = run(CONFUSE, "capture", "-o", captured, "--namespace", "c", "--config", "/to-proc", "--config", "/to-mount", pid)
         equal("capture", (done.returncode, done.stdout), (0, b""))
         with open(captured, "rb") as data:
             records = frame(data.read())
