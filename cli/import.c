@@ -18,7 +18,7 @@
 static struct {
     const char *namespace, *time, *format, *strip_prefix, *max_size, *ref, *platform;
     struct text_list excluded;
-    bool partial, strict, cross_mounts, no_veneer;
+    bool partial, strict, cross_mounts, no_veneer, render;
 } given;
 
 static const struct option_spec OPTIONS[] = {
@@ -34,6 +34,7 @@ static const struct option_spec OPTIONS[] = {
     {"strict", 0, OPTION_FLAG, &given.strict, NULL, "what a tree cannot hold is an error, not a note"},
     {"cross-mounts", 0, OPTION_FLAG, &given.cross_mounts, NULL, "what is mounted inside a directory belongs to it"},
     {"no-veneer", 0, OPTION_FLAG, &given.no_veneer, NULL, "make no files from features"},
+    {"render", 0, OPTION_FLAG, &given.render, NULL, "make them anew where an older confuse made them"},
     {0},
 };
 
@@ -114,6 +115,8 @@ static int check_options(struct import_options *options, struct error *err)
     options->strip_prefix = given.strip_prefix;
     options->partial = given.partial;
     options->strict = given.strict;
+    options->veneer = !given.no_veneer;
+    options->render = given.render;
     options->cross_mounts = given.cross_mounts;
     options->excluded = given.excluded.texts;
     options->excluded_count = given.excluded.count;

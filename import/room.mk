@@ -47,4 +47,11 @@ libimport_a_SOURCES = \
     import/spool.c import/spool.h \
     import/tar.c import/tar.h import/tar_entry.c \
     import/unpack.c import/unpack.h \
+    import/veneer/accounts.c import/veneer/accounts.h \
+    import/veneer/devices.c import/veneer/kernel.c import/veneer/load.c import/veneer/mounts.c import/veneer/net.c \
+    import/veneer/packages.c import/veneer/process.c import/veneer/system.c \
+    import/veneer/facts.c import/veneer/facts.h \
+    import/veneer/lay.c \
+    import/veneer/numbered.c import/veneer/numbered.h \
+    import/veneer/render.h import/veneer/veneer.c import/veneer/veneer.h \
     import/xattrs.c import/xattrs.h

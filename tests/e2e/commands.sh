@@ -54,7 +54,7 @@ same()
 
 # --- Help, and what makes no sense ---------------------------------------------------------------------------------
 
-commands='import serve log ls show cat manifest fsck'
+commands='import serve log ls show cat manifest fsck run'
 try 0 '^Usage: confuse ' --help
 for command in $commands; do
     try 0 "^Usage: confuse $command " "$command" --help
@@ -76,6 +76,9 @@ done
 for option in listen allow exports portmap threads cache key-file log; do
     "$CONFUSE" serve --help | grep -q -e "--$option" || wrong "serve --help does not name --$option"
 done
+for option in net server tools; do
+    "$CONFUSE" run --help | grep -q -e "--$option" || wrong "run --help does not name --$option"
+done
 "$CONFUSE" ls --help | grep -q -e '-l.*--long' || wrong 'ls --help does not name -l'
 "$CONFUSE" ls --help | grep -q -e '-R.*--recursive' || wrong 'ls --help does not name -R'
 try 0 '^confuse [0-9]' --version
@@ -96,6 +99,8 @@ try 2 'absolute' import --strip-prefix etc /dev/null
 try 2 'one namespace' log a b
 try 2 'nothing to name' fsck x
 try 2 'nothing to name' serve x
+try 2 'a snapshot and a command' run
+try 2 'a snapshot and a command' run x
 try 2 'threads' serve --threads 0
 try 2 'threads' serve --threads 65
 try 2 'threads' serve --threads two
