@@ -120,6 +120,8 @@ static int write_all(struct snapshot *snapshot, bool *is_new, struct dir *dir, s
         result = builder_settle(dir->builder, note_conflict, dir, err);
     if (result == 0)
         result = builder_write(&snapshot->root, &snapshot->links, dir->builder, store, err);
+    if (result == 0 && dir->source->lay)
+        result = dir->source->lay(dir->source->arg, dir, snapshot, err);
     if (result == 0)
         result = record_set_write(&snapshot->features, &dir->features, store, err);
     if (result == 0)

@@ -73,6 +73,8 @@ struct dir_source {
     bool has_mounts; /* that some are inside is the rule: each has its note, but nobody is warned */
     /* Adds to dir->features, before the walk; NULL: nothing. */
     int (*produce)(void *arg, struct dir *dir, struct error *err);
+    /* Lays over the tree that was written; NULL: nothing. */
+    int (*lay)(void *arg, struct dir *dir, struct snapshot *snapshot, struct error *err);
     /* Whose a file is, where that is not who lstat(2) says; NULL: it is. */
     void (*own)(void *arg, struct stat *st);
     void *arg;

@@ -2,15 +2,14 @@
 #include "import/dir.h"
 
 #include "base/cleanup.h"
+#include "import/kernel_fs.h"
 #include "import/notes.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 
 /* Directories that are open at once; what is deeper is opened name by name, from the last of these on. */
 #define OPEN_MAX 64
@@ -97,24 +96,6 @@ static const char *boundary(const struct dir *dir, const struct stat *st)
     return st->st_dev != dir->mount && !dir->options->cross_mounts ? OTHER_MOUNT : NULL;
 }
 
-/* What the kernel makes up is no file of anybody, and reading it can do things. */
-static bool is_of_kernel(int fd)
-{
-    static const unsigned long types[] = {
-        PROC_SUPER_MAGIC,   SYSFS_MAGIC,      CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,
-        TRACEFS_MAGIC,      SECURITYFS_MAGIC, BPF_FS_MAGIC,       PSTOREFS_MAGIC,      EFIVARFS_MAGIC,
-        DEVPTS_SUPER_MAGIC, NSFS_MAGIC,       SELINUX_MAGIC,      BINFMTFS_MAGIC,      AUTOFS_SUPER_MAGIC,
-    };
-    struct statfs st;
-
-    if (fstatfs(fd, &st) < 0)
-        return false;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if ((unsigned long)st.f_type == types[i])
-            return true;
-    return false;
-}
-
 /* The directory at dir->path, `name` in the one around it. *fd is -1 where it cannot be listed, or is not to be; then
  * all is said about it. */
 static int open_directory(int *fd, struct dir *dir, int parent, const char *name, struct error *err)
@@ -134,7 +115,7 @@ static int open_directory(int *fd, struct dir *dir, int parent, const char *name
         return dir_add_failed(dir, &st, errno, err);
     int result = fstat(*fd, &st) < 0 ? error_system(err, errno, "%s", dir->path) : 0;
     why = result == 0 ? boundary(dir, &st) : NULL;
-    if (result == 0 && !why && st.st_dev != dir->mount && is_of_kernel(*fd))
+    if (result == 0 && !why && st.st_dev != dir->mount && kernel_fs_is(*fd))
         why = "a file system of the kernel";
     if (result == 0)
         result =

@@ -31,7 +31,7 @@ struct import_options {
     size_t excluded_count;
     bool partial;         /* take what is complete of a source that is cut short */
     bool cross_mounts;    /* of a directory: what is mounted inside belongs to it */
-    bool veneer;          /* of frames: make the files that their features tell of */
+    bool veneer;          /* of frames and what runs: make the files that their features tell of */
     bool render;          /* do so again where an earlier version of the veneer was there */
     bool strict;          /* what a tree cannot hold is an error */
     uint64_t size_max;    /* bytes of a stream when it is uncompressed; 0: IMPORT_SIZE_MAX */

@@ -3,9 +3,11 @@
 
 #include "base/cleanup.h"
 #include "import/dir.h"
+#include "import/frame.h"
 #include "import/json.h"
 #include "import/live.h"
 #include "import/notes.h"
+#include "import/veneer/veneer.h"
 
 #include <errno.h>
 
@@ -55,6 +57,24 @@ static int produce(void *arg, struct dir *dir, struct error *err)
     return live_produce(to->live, to->namespace, LIVE_FEATURES, err);
 }
 
+/* The veneer is made from a frame: a live capture is one that was never written down. */
+static int lay_veneer(void *arg, struct dir *dir, struct snapshot *snapshot, struct error *err)
+{
+    struct frame frame = {
+        .options = dir->options, .builder = dir->builder, .features = dir->features, .time = snapshot->time};
+    (void)arg;
+
+    if (!dir->options->veneer)
+        return 0;
+    struct journal *made = journal_new(store_directory(dir->options->store));
+    int result = made ? veneer_make(made, &frame, err) : error_system(err, ENOMEM, "the veneer");
+    if (result == 0)
+        result = veneer_lay(&snapshot->root, &snapshot->links, made, dir->options->store, err);
+    dir->features = frame.features; /* with the notes on what was made */
+    journal_free(made);
+    return result;
+}
+
 static void own(void *arg, struct stat *st)
 {
     const struct features *to = arg;
@@ -66,7 +86,7 @@ int import_live(const struct import_options *options, const char *pid, struct er
 {
     struct features features = {0};
     const struct live_sink sink = {add_record, add_note, &features};
-    const struct dir_source source = {"live", true, produce, own, &features};
+    const struct dir_source source = {"live", true, produce, lay_veneer, own, &features};
     cleanup_free char *name = NULL;
 
     if (!live_is_pid(pid))

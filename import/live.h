@@ -126,8 +126,9 @@ int live_configs(struct live *live, const char *const *more, size_t count, struc
  * first are there; or a negative errno. */
 int live_read(struct buffer *out, int at, const char *name, size_t max);
 
-/* The same of a regular file of the container: links are followed inside its root. Not through other mounts; only the
- * file itself may be one, if its file system is the kernel's own. -EFBIG instead of 1, and nothing is appended. */
+/* The same of a regular file of the container: links are followed inside its root, but not to what the kernel
+ * makes up. Where any mount is remote, not through mounts; only the file itself may be one that is not. -EFBIG instead
+ * of 1, and nothing is appended. */
 int live_read_inside(struct buffer *out, const struct live *live, const char *path, size_t max);
 
 /* 0, or a negative errno: is there anything, were it a link to nowhere? */

@@ -2,6 +2,7 @@
 #include "import/live.h"
 
 #include "base/cleanup.h"
+#include "import/kernel_fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -98,11 +99,25 @@ static int open_mounted_file(const struct live *live, const char *path)
     int fd = open_inside(at, slash + 1, O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
     if (fd < 0)
         return -errno;
-    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) == 0 &&
-        !is_remote_mount(live, st.stx_mnt_id))
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &st) == 0 &&
+        S_ISREG(st.stx_mode) && !is_remote_mount(live, st.stx_mnt_id))
         return fd;
     close(fd);
     return -EXDEV;
+}
+
+/* Nobody waits in mounts whose answers come from the kernel: all may be crossed, if all are such. */
+static int open_across(const struct live *live, const char *path)
+{
+    const char *text = (const char *)live->mountinfo.bytes;
+    struct live_span line;
+    struct live_mount mount;
+
+    for (size_t at = 0; live_next_line(&line, &at, text, live->mountinfo.size);)
+        if (!live_parse_mount(&mount, line.text, line.size) || live_is_remote(&mount.type))
+            return -EXDEV;
+    int fd = live->process < 0 ? -1 : open_inside(live->root, path, 0, RESOLVE_IN_ROOT);
+    return fd < 0 ? -EXDEV : fd;
 }
 
 /* Opening for reading can do things, to a tape for instance: only what was seen to be a regular file is. */
@@ -114,7 +129,7 @@ static int read_regular(struct buffer *out, int found, size_t max)
 
     if (statx(found, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0)
         return -errno;
-    if (!S_ISREG(st.stx_mode))
+    if (!S_ISREG(st.stx_mode) || kernel_fs_is(found))
         return -EINVAL;
     snprintf(link, sizeof link, "/proc/self/fd/%d", found);
     cleanup_close int fd = open(link, READ_FLAGS);
@@ -132,6 +147,8 @@ int live_read_inside(struct buffer *out, const struct live *live, const char *pa
 
     if (found < 0)
         found = errno == EXDEV ? open_mounted_file(live, path) : -errno;
+    if (found == -EXDEV)
+        found = open_across(live, path);
     if (found < 0)
         return found;
     int result = read_regular(out, found, max);

@@ -125,7 +125,7 @@ static uint64_t memory(const struct live *live, const char *name)
     return live_find_number(&value, name, (const char *)live->text.bytes, live->text.size) ? value * KIB : 0;
 }
 
-/* What free(1) inside shows: all of the machine. */
+/* All of the machine, as free(1) inside shows it; used is what is not free, as crawlers have it. */
 static int produce_memory(struct live *live, struct error *err)
 {
     buffer_clear(&live->text);
@@ -137,8 +137,6 @@ static int produce_memory(struct live *live, struct error *err)
 
     live->memory_total = memory(live, "MemTotal:");
     used = live->memory_total - available;
-    if (used > buffered + cached)
-        used -= buffered + cached;
     live_begin(live);
     jsonl_number(&live->value, "memory_used", used);
     jsonl_number(&live->value, "memory_buffered", buffered);

@@ -29,6 +29,7 @@ libimport_a_SOURCES = \
     import/join.c import/join.h \
     import/journal.c import/journal.h \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
+    import/kernel_fs.c import/kernel_fs.h \
     import/layer.c import/layer.h \
     import/live.c import/live.h import/live_command.c import/live_files.c import/live_network.c import/live_packages.c \
     import/live_parse.c import/live_parse.h import/live_process.c import/live_rates.c import/live_read.c \
