@@ -1,6 +1,7 @@
 bin_PROGRAMS += confuse
 confuse_SOURCES = \
     cli/address.c cli/address.h \
+    cli/capture.c \
     cli/cat.c \
     cli/command.h \
     cli/fsck.c \
