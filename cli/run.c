@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -171,6 +172,7 @@ static void first_process(const struct run *r)
     if (read(r->alive, &byte, 1) != 1)
         _exit(EXIT_SYSTEM);
     close(r->alive);
+    umask(022); /* a system's own, whatever the caller's */
     int result = run_in_namespace(r, &err);
     if (result < 0)
         fprintf(stderr, "confuse run: %s\n", err.text);

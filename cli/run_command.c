@@ -99,9 +99,11 @@ static void set_environment(const struct run_command *command)
         values[i] = value ? strdup(value) : NULL;
     }
     clearenv();
-    for (size_t i = 0; i < PASSED_COUNT; i++)
+    for (size_t i = 0; i < PASSED_COUNT; i++) {
         if (values[i])
             setenv(PASSED[i], values[i], 1);
+        free(values[i]);
+    }
     setenv("PATH", command->tools ? FOLDERS ":" FOLDERS_OF_TOOLS : FOLDERS, 1);
     setenv("HOME", "/root", 1);
     setenv("TERM", "dumb", 0);

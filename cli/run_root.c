@@ -54,7 +54,7 @@ int run_root_separate(struct error *err)
 {
     if (unshare(CLONE_NEWNS | CLONE_NEWIPC) < 0)
         return error_system(err, errno, "cannot make a mount namespace");
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+    if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0)
         return error_system(err, errno, "cannot make mounts private");
     return 0;
 }
@@ -92,7 +92,7 @@ int run_root_mount(const struct run_server *server, const char *id, struct error
 
 int run_root_bind(const char *directory, struct error *err)
 {
-    if (mount(directory, LOWER, NULL, MS_BIND, NULL) < 0)
+    if (mount(directory, LOWER, "none", MS_BIND, NULL) < 0)
         return error_system(err, errno, "cannot bind %s", directory);
     return 0;
 }
@@ -179,7 +179,7 @@ static int bind_devices(struct error *err)
         char from[64], to[64];
         snprintf(from, sizeof from, "/dev/%s", DEVICES[i]);
         snprintf(to, sizeof to, MERGED "/dev/%s", DEVICES[i]);
-        if (mount(from, to, NULL, MS_BIND, NULL) < 0)
+        if (mount(from, to, "none", MS_BIND, NULL) < 0)
             return error_system(err, errno, "cannot bind %s", from);
     }
     return 0;
@@ -192,8 +192,8 @@ static int bind_tools(int tools, struct error *err)
     if (tools < 0)
         return 0;
     snprintf(from, sizeof from, "/proc/self/fd/%d", tools);
-    if (mount(from, MERGED RUN_TOOLS, NULL, MS_BIND, NULL) < 0 ||
-        mount(NULL, MERGED RUN_TOOLS, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | UNTRUSTED, NULL) < 0)
+    if (mount(from, MERGED RUN_TOOLS, "none", MS_BIND, NULL) < 0 ||
+        mount("none", MERGED RUN_TOOLS, "none", MS_BIND | MS_REMOUNT | MS_RDONLY | UNTRUSTED, NULL) < 0)
         return error_system(err, errno, "cannot bind the directory of tools");
     return 0;
 }

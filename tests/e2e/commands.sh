@@ -249,6 +249,27 @@ lines 1 'snapshots images layers chains blobs nodes frames bytes bad' fsck
 try 0 '^ID ' log
 try 0 '^[0-9a-f]{32} .* web/one$' log web/one
 
+# --- A command in a snapshot: as far as it goes without an NFS client --------------------------------------------------
+
+# The run itself, then its refusals, which come before anything is made.
+if [ "$(id -u)" -eq 0 ] && unshare --net --mount --pid --fork true 2>/dev/null; then
+    mkdir tools
+    "$CONFUSE" run --tools tools "$id" -- no-such-command >out 2>err
+    case $? in
+    4) grep -q '^confuse run: this kernel has no NFS client' err ;;
+    127) grep -q '^confuse run: no-such-command: No such file' err ;;
+    *) false ;;
+    esac || wrong 'confuse run does not say why it did not'
+    [ "$(wc -l <err)" -eq 1 ] || wrong 'confuse run: not one line of error'
+    pgrep -f -- "--store $CONFUSE_STORE serve" >out && wrong 'confuse run leaves its server'
+    try 4 '^confuse run: nowhere: No such file' run --tools nowhere "$id" -- true
+    try 3 'is no snapshot' run --server 127.0.0.1 nothing -- true
+    try 3 'a full id of 32 digits' --store none run --server 127.0.0.1 web/one@latest -- true
+    try 2 'no ADDR or ADDR:PORT' run --server 127.0.0.1:x "$id" -- true
+else
+    try 4 'only root' run "$id" -- true
+fi
+
 # --- Output that does not arrive -------------------------------------------------------------------------------------
 
 for command in --version --help 'help ls' 'ls --help' log '--json log' "ls -R $id" "--json ls -R $id" "show $id" \
