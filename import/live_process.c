@@ -16,6 +16,11 @@
 
 #define PROCESS_FLAGS (O_PATH | O_DIRECTORY | O_CLOEXEC)
 #define PERCENT 100.0
+#define KIB 1024u
+
+struct memory {
+    uint64_t rss, vms; /* bytes: what is in memory, and the address space */
+};
 
 static struct live_process *processes_of(const struct live *live)
 {
@@ -293,17 +298,18 @@ static double cpu_percent(const struct live *live, const struct live_process *pr
     return lived > 0 ? PERCENT * (double)process->stat.ticks / (double)sysconf(_SC_CLK_TCK) / lived : 0;
 }
 
-/* Pages: of the address space, and those in memory. */
-static bool read_memory(uint64_t pages[2], struct live *live, int at)
+/* Bytes; the sums of status are exact where those of statm lag behind. The kernel's own threads have none. */
+static bool read_memory(struct memory *memory, struct live *live, int at)
 {
-    struct live_span word;
-
+    *memory = (struct memory){0};
     buffer_clear(&live->text);
-    if (live_read(&live->text, at, "statm", LIVE_PROC_MAX) != 0)
+    if (live_read(&live->text, at, "status", LIVE_PROC_MAX) != 0)
         return false;
-    struct live_span rest = {(const char *)live->text.bytes, live->text.size};
-    return live_next_word(&word, &rest) && live_number(&pages[0], &word) && live_next_word(&word, &rest) &&
-           live_number(&pages[1], &word);
+    live_find_number(&memory->rss, "VmRSS:", (const char *)live->text.bytes, live->text.size);
+    live_find_number(&memory->vms, "VmSize:", (const char *)live->text.bytes, live->text.size);
+    memory->rss *= KIB;
+    memory->vms *= KIB;
+    return true;
 }
 
 static void add_transfer(struct live *live, const char *member, const char *name)
@@ -317,23 +323,23 @@ static void add_transfer(struct live *live, const char *member, const char *name
 static int produce_metric(struct live *live, int at, const struct live_process *process, struct error *err)
 {
     struct live_span comm = {process->stat.comm, process->stat.comm_size};
-    uint64_t pages[2], page = (uint64_t)sysconf(_SC_PAGESIZE);
+    struct memory memory;
 
-    if (process->stat.state == 'Z' || !read_memory(pages, live, at))
+    if (process->stat.state == 'Z' || !read_memory(&memory, live, at))
         return 0;
     live_begin(live);
     live_decimal(live, "cpupct", cpu_percent(live, process), 2);
     if (live->memory_total)
-        live_decimal(live, "mempct", PERCENT * (double)(pages[1] * page) / (double)live->memory_total, 2);
+        live_decimal(live, "mempct", PERCENT * (double)memory.rss / (double)live->memory_total, 2);
     live_span(live, "pname", &comm);
     jsonl_number(&live->value, "pid", process->pid);
     buffer_clear(&live->text);
     int result = live_read(&live->text, at, "io", LIVE_PROC_MAX);
     add_transfer(live, "read", "read_bytes:");
-    jsonl_number(&live->value, "rss", pages[1] * page);
+    jsonl_number(&live->value, "rss", memory.rss);
     jsonl_string(&live->value, "status", state_name(process->stat.state));
     live_user(live, "user", process->uid);
-    jsonl_number(&live->value, "vms", pages[0] * page);
+    jsonl_number(&live->value, "vms", memory.vms);
     add_transfer(live, "write", "write_bytes:");
     if (result < 0 && result != -ESRCH)
         result = note_process(live, process, "io", "unreadable", strerror(-result), err);
