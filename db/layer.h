@@ -9,6 +9,8 @@
 #include "db/node.h"
 #include "db/store.h"
 
+#include <stdbool.h>
+
 enum layer_kind {
     LAYER_ALONE, /* digest: diffID, SHA-256 of its uncompressed tar; whiteouts are entries, named as in the tar */
     LAYER_CHAIN, /* digest: chainID (OCI image specification) */
@@ -32,7 +34,7 @@ int layer_find_number(struct layer *layer, struct store *store, enum layer_kind 
 int layer_visit(struct store *store, enum layer_kind kind, int64_t after,
                 int (*visit)(void *arg, const struct layer *layer), void *arg, struct error *err);
 
-/* The chainID of a layer on top of a chain (NULL: of nothing, and the chainID is the diffID). */
-void layer_chain_id(struct digest *chain, const struct digest *below, const struct digest *diffid);
+/* The chainID of a layer on top of a chain (NULL: of nothing, and the chainID is the diffID). False: out of memory. */
+bool layer_chain_id(struct digest *chain, const struct digest *below, const struct digest *diffid);
 
 #endif

@@ -55,8 +55,8 @@ static int read_diffids(struct image_content *content, const struct members *mem
 
         rc = document_digest(&layer->diffid, json_string_value(json_array_get(list, i)), "a diffID", members, where,
                              err);
-        if (rc == 0)
-            layer_chain_id(&layer->chain, i > 0 ? &layer[-1].chain : NULL, &layer->diffid);
+        if (rc == 0 && !layer_chain_id(&layer->chain, i > 0 ? &layer[-1].chain : NULL, &layer->diffid))
+            rc = error_system(err, ENOMEM, "%s", members_name(members));
     }
     return rc;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -142,6 +143,17 @@ static size_t count_values(const struct buffer *bytes)
     return count;
 }
 
+/* Some of what jansson does without memory looks like another document, or a broken one. */
+static _Thread_local bool lacks_memory;
+
+static void *json_memory(size_t size)
+{
+    void *memory = malloc(size);
+
+    lacks_memory |= !memory;
+    return memory;
+}
+
 /* jansson's own words, with what it read in them. */
 static int parse(json_t **document, const struct buffer *bytes, const struct members *members, const char *name,
                  struct error *err)
@@ -152,11 +164,16 @@ static int parse(json_t **document, const struct buffer *bytes, const struct mem
     if (count_values(bytes) > DOCUMENT_VALUES_MAX)
         return members_refuse(err, members, name, "more than %u values, which no such document has",
                               DOCUMENT_VALUES_MAX);
+    json_set_alloc_funcs(json_memory, free);
+    lacks_memory = false;
     *document = json_loadb(bytes->size ? (const char *)bytes->bytes : "", bytes->size, JSON_REJECT_DUPLICATES, &why);
+    if (lacks_memory) {
+        json_decref(*document);
+        *document = NULL;
+        return error_system(err, ENOMEM, "%s", members_name(members));
+    }
     if (*document)
         return 0;
-    if (json_error_code(&why) == json_error_out_of_memory)
-        return error_system(err, ENOMEM, "%s", members_name(members));
     quote_text(&text, why.text, strlen(why.text));
     buffer_add_byte(&text, '\0');
     return members_refuse(err, members, name, "broken JSON in line %d: %s", why.line,

@@ -127,7 +127,8 @@ int layer_import(struct layer *alone, struct layer *chain, struct layer_report *
         options.size_max = IMPORT_SIZE_MAX;
     *alone = (struct layer){.digest = *diffid};
     *chain = (struct layer){0};
-    layer_chain_id(&chain->digest, below ? &below->digest : NULL, diffid);
+    if (!layer_chain_id(&chain->digest, below ? &below->digest : NULL, diffid))
+        return error_system(err, ENOMEM, "%s", input_name(input));
     int rc = tar_new(&l.tar, &options, input, err);
     if (rc < 0)
         return rc;
