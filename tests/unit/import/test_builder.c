@@ -224,8 +224,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conflicts_are_settled),
         cmocka_unit_test(links_are_followed),
-        cmocka_unit_test(groups_have_a_limit),
         cmocka_unit_test(trees_are_found_again),
+        cmocka_unit_test(groups_have_a_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, scratch_tear_down);
