@@ -6,13 +6,17 @@
  *
  *     null getattr lookup access readlink    calls of one kind on random nodes
  *     read64k read1m                         the largest file, from beginning to end and again
- *     small whole                            each file up to --small bytes, or each but the largest, whole, in random
- * order walk nulls                             one call at a time: the tree by READDIRPLUS, and as many NULLs list one
- * call at a time: the export's own directory; time to the first entry touch                                  one call
- * at a time: MNT, GETATTR, and LOOKUPs along --path
+ *     small                                  each file up to --small bytes whole, in random order
+ *     whole                                  the same of each file but the largest
+ *     walk nulls                             one call at a time: the tree by READDIRPLUS, and as many NULLs
+ *     list                                   one call at a time: the export's own directory
+ *     touch                                  one call at a time: MNT, GETATTR, LOOKUPs along --path
+ *     hold                                   connections (--silent) that ask for READs and take no reply
+ *
+ * For walk and list, EXPORT can be @FILE: a list of exports, one a line. --wait: until the server is there.
  */
-#include "bench/pipeline.h"
 #include "bench/process.h"
+#include "bench/workloads.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -33,300 +37,6 @@ static struct {
     pid_t pid;
     bool verify, latencies, wait;
 } given = {.connections = 4, .depth = 16, .seconds = 0.5, .small = 65536, .seed = 1, .label = "", .path = ""};
-
-/* What a workload chooses from, and how far it is. */
-struct choice {
-    const struct tree *tree;
-    const struct node **nodes;
-    size_t count, at;
-    uint32_t read_size;
-    uint64_t offset;
-    uint64_t state; /* of the generator */
-    uint64_t hash;  /* --verify: of all data, in any order */
-    bool whole;     /* each node to its end, then the next one in a new random order */
-    bool exact;     /* the tree was learned from this very server */
-};
-
-/* SplitMix64: reproducible everywhere. */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-    return z ^ z >> 31;
-}
-
-/* --- Making calls ------------------------------------------------------------------------------------------------- */
-
-static const struct node *choose(struct choice *choice)
-{
-    return choice->nodes[(next_random(&choice->state) >> 32) * choice->count >> 32];
-}
-
-static uint8_t *put_handle(uint8_t *p, const struct handle *handle)
-{
-    return put_opaque(p, handle->bytes, handle->size);
-}
-
-static uint8_t *make_null(uint8_t *p, struct about *about, void *arg)
-{
-    (void)about;
-    (void)arg;
-    return p;
-}
-
-static uint8_t *make_of_node(uint8_t *p, struct about *about, void *arg)
-{
-    about->node = choose(arg);
-    return put_handle(p, &about->node->handle);
-}
-
-static uint8_t *make_access(uint8_t *p, struct about *about, void *arg)
-{
-    return put32(make_of_node(p, about, arg), 0x3f);
-}
-
-static uint8_t *make_lookup(uint8_t *p, struct about *about, void *arg)
-{
-    struct choice *choice = arg;
-    const struct tree *tree = choice->tree;
-
-    about->node = choose(choice);
-    p = put_handle(p, &tree->nodes[about->node->parent].handle);
-    return put_opaque(p, tree->names + about->node->name, about->node->name_size);
-}
-
-static void shuffle(struct choice *choice)
-{
-    for (size_t i = choice->count; i > 1; i--) {
-        size_t j = (next_random(&choice->state) >> 32) * i >> 32;
-        const struct node *node = choice->nodes[i - 1];
-
-        choice->nodes[i - 1] = choice->nodes[j];
-        choice->nodes[j] = node;
-    }
-}
-
-/* On to the next file, or the next round; false at the end of a --verify. */
-static bool advance(struct choice *choice)
-{
-    choice->offset = 0;
-    if (++choice->at < choice->count)
-        return true;
-    if (given.verify)
-        return false;
-    choice->at = 0;
-    if (choice->whole)
-        shuffle(choice);
-    return true;
-}
-
-/* A READ asks for what there is, so that a server that looks nothing up can answer it. */
-static uint8_t *make_read(uint8_t *p, struct about *about, void *arg)
-{
-    struct choice *choice = arg;
-
-    if (choice->at == choice->count)
-        return NULL;
-    about->node = choice->nodes[choice->at];
-    about->offset = choice->offset;
-    uint64_t left = node_size(about->node) - choice->offset;
-    about->count = left < choice->read_size ? (uint32_t)left : choice->read_size;
-    choice->offset += about->count;
-    if (choice->offset == node_size(about->node) && !advance(choice))
-        choice->at = choice->count;
-    return put32(put64(put_handle(p, &about->node->handle), about->offset), about->count);
-}
-
-/* --- Checking replies --------------------------------------------------------------------------------------------- */
-
-static void need(bool right, const char *what)
-{
-    if (!right)
-        die("%s: a wrong reply", what);
-}
-
-/* All attributes but nlink, used and times: a server on a live file system may answer other ones in a listing. */
-static void check_attributes(const uint8_t *attributes, const struct node *node, const struct choice *choice)
-{
-    if (choice->exact)
-        need(get32(attributes) == node_type(node) && get64(attributes + 20) == node_size(node) &&
-                 memcmp(attributes + 52, node->attributes + 52, 8) == 0,
-             "attributes");
-}
-
-static uint64_t check_null(const uint8_t *result, size_t size, const struct about *about, void *arg)
-{
-    (void)result;
-    (void)about;
-    (void)arg;
-    need(size == 0, "NULL");
-    return 0;
-}
-
-static uint64_t check_getattr(const uint8_t *result, size_t size, const struct about *about, void *arg)
-{
-    need(size == 4 + FATTR_SIZE && get32(result) == 0, "GETATTR");
-    check_attributes(result + 4, about->node, arg);
-    return 0;
-}
-
-static uint64_t check_access(const uint8_t *result, size_t size, const struct about *about, void *arg)
-{
-    need(size == 12 + FATTR_SIZE && get32(result) == 0 && get32(result + 4) == 1, "ACCESS");
-    check_attributes(result + 8, about->node, arg);
-    return 0;
-}
-
-static uint64_t check_lookup(const uint8_t *result, size_t size, const struct about *about, void *arg)
-{
-    const struct choice *choice = arg;
-    uint32_t handle = size < 8 ? HANDLE_MAX : get32(result + 4);
-
-    need(size == 16 + padded(handle) + 2 * FATTR_SIZE && get32(result) == 0, "LOOKUP");
-    need(!choice->exact ||
-             (handle == about->node->handle.size && memcmp(result + 8, about->node->handle.bytes, handle) == 0),
-         "LOOKUP");
-    check_attributes(result + 12 + padded(handle), about->node, choice);
-    return 0;
-}
-
-static uint64_t check_readlink(const uint8_t *result, size_t size, const struct about *about, void *arg)
-{
-    const struct choice *choice = arg;
-
-    need(size >= 12 + FATTR_SIZE && get32(result) == 0 && get32(result + 4) == 1, "READLINK");
-    uint32_t target = get32(result + 8 + FATTR_SIZE);
-    need(size == 12 + FATTR_SIZE + padded(target) && (!choice->exact || target == node_size(about->node)), "READLINK");
-    return target;
-}
-
-static uint64_t check_read(const uint8_t *result, size_t size, const struct about *about, void *arg)
-{
-    struct choice *choice = arg;
-    const uint8_t *p = result + 8 + FATTR_SIZE;
-
-    need(size >= 20 + FATTR_SIZE && get32(result) == 0 && get32(result + 4) == 1, "READ");
-    need(get32(p) == about->count && get32(p + 8) == about->count && size == 20 + FATTR_SIZE + padded(about->count),
-         "READ");
-    need(!choice->exact || get32(p + 4) == (about->offset + about->count == node_size(about->node)), "READ");
-    if (given.verify)
-        choice->hash += hash_more(about->node->path_hash + about->offset, p + 12, about->count);
-    return about->count;
-}
-
-/* --- Workloads ---------------------------------------------------------------------------------------------------- */
-
-static bool is_any(const struct node *node)
-{
-    (void)node;
-    return true;
-}
-
-static bool is_link(const struct node *node)
-{
-    return node_type(node) == TYPE_LINK;
-}
-
-static bool is_file(const struct node *node)
-{
-    return node_type(node) == TYPE_FILE && node_size(node) > 0;
-}
-
-static bool is_small(const struct node *node)
-{
-    return is_file(node) && node_size(node) <= given.small;
-}
-
-static const struct workload {
-    const char *name;
-    uint32_t procedure;
-    bool (*takes)(const struct node *node);
-    uint8_t *(*make)(uint8_t *p, struct about *about, void *arg);
-    uint64_t (*check)(const uint8_t *result, size_t size, const struct about *about, void *arg);
-    uint32_t read_size;
-    enum { NOT_LARGEST = 1, LARGEST_ALONE, LOOKED_UP } which;
-    bool whole;
-} workloads[] = {
-    {.name = "null", .procedure = NFS_NULL, .takes = is_any, .make = make_null, .check = check_null},
-    {.name = "getattr", .procedure = NFS_GETATTR, .takes = is_any, .make = make_of_node, .check = check_getattr},
-    {.name = "lookup",
-     .procedure = NFS_LOOKUP,
-     .takes = is_any,
-     .make = make_lookup,
-     .check = check_lookup,
-     .which = LOOKED_UP},
-    {.name = "access", .procedure = NFS_ACCESS, .takes = is_any, .make = make_access, .check = check_access},
-    {.name = "readlink", .procedure = NFS_READLINK, .takes = is_link, .make = make_of_node, .check = check_readlink},
-    {.name = "read64k",
-     .procedure = NFS_READ,
-     .takes = is_file,
-     .make = make_read,
-     .check = check_read,
-     .read_size = 65536,
-     .which = LARGEST_ALONE},
-    {.name = "read1m",
-     .procedure = NFS_READ,
-     .takes = is_file,
-     .make = make_read,
-     .check = check_read,
-     .read_size = READ_MAX,
-     .which = LARGEST_ALONE},
-    {.name = "small",
-     .procedure = NFS_READ,
-     .takes = is_small,
-     .make = make_read,
-     .check = check_read,
-     .read_size = READ_MAX,
-     .whole = true},
-    {.name = "whole",
-     .procedure = NFS_READ,
-     .takes = is_file,
-     .make = make_read,
-     .check = check_read,
-     .read_size = READ_MAX,
-     .which = NOT_LARGEST,
-     .whole = true},
-};
-
-static const struct workload *find_workload(const char *name)
-{
-    for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++)
-        if (strcmp(workloads[i].name, name) == 0)
-            return &workloads[i];
-    die("there is no workload %s", name);
-}
-
-static const struct node *largest_file(const struct tree *tree)
-{
-    const struct node *largest = NULL;
-
-    for (size_t i = 0; i < tree->count; i++)
-        if (is_file(&tree->nodes[i]) && (!largest || node_size(&tree->nodes[i]) > node_size(largest)))
-            largest = &tree->nodes[i];
-    return largest;
-}
-
-static void gather(struct choice *choice, const struct workload *workload)
-{
-    const struct tree *tree = choice->tree;
-    const struct node *largest = largest_file(tree);
-
-    choice->nodes = calloc(tree->count, sizeof *choice->nodes);
-    if (!choice->nodes)
-        die("out of memory");
-    for (size_t i = workload->which == LOOKED_UP; i < tree->count; i++) {
-        const struct node *node = &tree->nodes[i];
-        bool wanted =
-            workload->which == LARGEST_ALONE ? node == largest : workload->which != NOT_LARGEST || node != largest;
-
-        if (wanted && workload->takes(node))
-            choice->nodes[choice->count++] = node;
-    }
-    if (choice->count == 0)
-        die("%s: the export has nothing for it", workload->name);
-}
 
 /* Since a time, what the server was on a processor, and this program. */
 struct meter {
@@ -372,23 +82,29 @@ static void print_end(struct meter before)
     fflush(stdout);
 }
 
+static struct choice begin(const struct workload *workload, const struct tree *tree)
+{
+    struct choice choice = {
+        .tree = tree, .state = given.seed, .small = given.small, .exact = !given.learn_port, .verify = given.verify};
+
+    workload_begin(&choice, workload);
+    return choice;
+}
+
 static void run_pipelined(const struct workload *workload, const struct tree *tree)
 {
-    struct choice choice = {.tree = tree,
-                            .state = given.seed,
-                            .read_size = workload->read_size,
-                            .whole = workload->whole,
-                            .exact = !given.learn_port};
+    struct choice choice = begin(workload, tree);
     const struct traffic traffic = {workload->procedure, workload->make, workload->check, &choice};
-    const struct pipeline_options options = {
-        given.port, given.connections, given.depth, given.silent, given.verify ? 1e6 : given.seconds, given.latencies};
-
-    gather(&choice, workload);
-    if (workload->whole)
-        shuffle(&choice);
+    const struct pipeline_options options = {.port = given.port,
+                                             .connections = given.connections,
+                                             .depth = given.depth,
+                                             .silent = given.silent,
+                                             .seconds = given.verify ? 1e6 : given.seconds,
+                                             .latencies = given.latencies};
     struct pipeline *pipeline = pipeline_open(&options);
     struct meter before = meter_read();
     struct pipeline_result result = pipeline_run(pipeline, &traffic);
+
     print_begin(workload->name);
     print_number("calls", result.calls);
     print_number("data", result.data);
@@ -408,13 +124,13 @@ static void run_pipelined(const struct workload *workload, const struct tree *tr
 /* Nobody reads what those that are silent have asked for. */
 static void hold(const struct tree *tree)
 {
-    struct choice choice = {.tree = tree, .state = given.seed, .read_size = READ_MAX};
-    const struct traffic traffic = {NFS_READ, make_read, check_read, &choice};
+    const struct workload *workload = workload_find("read1m");
+    struct choice choice = begin(workload, tree);
+    const struct traffic traffic = {workload->procedure, workload->make, workload->check, &choice};
     const struct pipeline_options options = {
         .port = given.port, .depth = given.depth, .silent = given.silent, .seconds = given.seconds};
-
-    gather(&choice, find_workload("read1m"));
     struct pipeline *pipeline = pipeline_open(&options);
+
     pipeline_run(pipeline, &traffic);
     pipeline_close(pipeline);
     free(choice.nodes);
@@ -596,7 +312,7 @@ static void run(const char *name)
     if (strcmp(name, "hold") == 0)
         hold(learned());
     else if (!run_serial(name))
-        run_pipelined(find_workload(name), learned());
+        run_pipelined(workload_find(name), learned());
 }
 
 static void usage(void)

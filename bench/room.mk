@@ -8,7 +8,8 @@ bench_load_SOURCES = \
     bench/process.c bench/process.h \
     bench/rpc.h \
     bench/serial.c bench/serial.h \
-    bench/tree.c bench/tree.h
+    bench/tree.c bench/tree.h \
+    bench/workloads.c bench/workloads.h
 bench_load_LDADD =
 bench_make_frame_LDADD =
 bench_make_store_LDADD = $(confuse_LDADD)

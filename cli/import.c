@@ -18,13 +18,13 @@
 static struct {
     const char *namespace, *time, *format, *strip_prefix, *max_size, *ref, *platform;
     struct text_list excluded;
-    bool partial, strict, cross_mounts, no_veneer;
+    bool partial, strict, cross_mounts, no_veneer, render;
 } given;
 
 static const struct option_spec OPTIONS[] = {
     {"namespace", 0, OPTION_TEXT, &given.namespace, "NS", "name of the history, instead of the source's own"},
     {"time", 0, OPTION_TEXT, &given.time, "T", "when it was captured (RFC 3339), instead of the source's own"},
-    {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content), frame, oci, docker, tar or dir"},
+    {"format", 0, OPTION_TEXT, &given.format, "F", "auto (told by content), frame, oci, docker, tar, dir or live"},
     {"strip-prefix", 0, OPTION_TEXT, &given.strip_prefix, "P", "the directory P becomes the root"},
     {"excluded", 0, OPTION_TEXTS, &given.excluded, "P", "the crawler left out P, too: there a frame is as its image"},
     {"ref", 0, OPTION_TEXT, &given.ref, "NAME", "of several images those of this name or tag"},
@@ -34,6 +34,7 @@ static const struct option_spec OPTIONS[] = {
     {"strict", 0, OPTION_FLAG, &given.strict, NULL, "what a tree cannot hold is an error, not a note"},
     {"cross-mounts", 0, OPTION_FLAG, &given.cross_mounts, NULL, "what is mounted inside a directory belongs to it"},
     {"no-veneer", 0, OPTION_FLAG, &given.no_veneer, NULL, "make no files from features"},
+    {"render", 0, OPTION_FLAG, &given.render, NULL, "make them anew where an older confuse made them"},
     {0},
 };
 
@@ -114,6 +115,8 @@ static int check_options(struct import_options *options, struct error *err)
     options->strip_prefix = given.strip_prefix;
     options->partial = given.partial;
     options->strict = given.strict;
+    options->veneer = !given.no_veneer;
+    options->render = given.render;
     options->cross_mounts = given.cross_mounts;
     options->excluded = given.excluded.texts;
     options->excluded_count = given.excluded.count;
@@ -174,6 +177,13 @@ static int from_dir(const struct import_options *options, const char *name, stru
     return import_dir(options, name, err);
 }
 
+static int from_live(const struct import_options *options, const char *name, struct error *err)
+{
+    if (options->strip_prefix || options->partial)
+        return error_usage(err, "%s: --strip-prefix and --partial are not for what runs", name);
+    return import_live(options, name, err);
+}
+
 static int from_oci_dir(const struct import_options *options, const char *name, struct error *err)
 {
     return import_image_dir(options, IMAGE_OCI, name, err);
@@ -197,6 +207,7 @@ static const struct {
     [SOURCE_DIR] = {"dir", "files", false, NULL, from_dir},
     [SOURCE_OCI] = {"oci", "entries", true, from_oci, from_oci_dir},
     [SOURCE_DOCKER] = {"docker", "entries", true, from_docker, from_docker_dir},
+    [SOURCE_LIVE] = {"live", "files", false, NULL, from_live},
 };
 #define FORMAT_COUNT (sizeof FORMATS / sizeof *FORMATS)
 
@@ -208,7 +219,9 @@ static int check_format(struct importing *i, struct error *err)
             i->format = (enum source_format)f;
             return 0;
         }
-    return i->detects ? 0 : error_usage(err, "--format is auto, frame, oci, docker, tar or dir, not %s", given.format);
+    return i->detects
+               ? 0
+               : error_usage(err, "--format is auto, frame, oci, docker, tar, dir or live, not %s", given.format);
 }
 
 static bool is_directory(const char *name)
@@ -296,7 +309,8 @@ const struct command command_import = {
     .help =
         "A SOURCE is a frame of agentless-system-crawler: csv, json, logstash or fluentd form, plain or gzip, one or\n"
         "more of them; images: an OCI image layout (a directory, or a tar of one) or what docker save writes; a tar;\n"
-        "or a directory. They are told apart by content; tars may be compressed; - is standard input. Prints\n"
+        "or a directory. They are told apart by content; tars may be compressed; - is standard input. With --format\n"
+        "live it is the number of a process: what runs in its container, and the files there. Prints\n"
         "`ID NAMESPACE TIME` for each, once it is durable. The same source again gives the same id and adds nothing.\n"
         "Content that a frame does not hold is its image's, where the file agrees with the image; an image that comes\n"
         "later completes the frames before it. Else it is known to be absent, never made up. Of a directory all is\n"
@@ -304,6 +318,7 @@ const struct command command_import = {
         "platform if there are several; layers that are in the store are not read again.\n\n"
         "    confuse import frame.csv.gz\n"
         "    confuse import --namespace web-1 /srv/web-1/rootfs\n"
+        "    confuse import --format live 4711\n"
         "    zcat crawl/*.gz | confuse import -\n"
         "    docker save nginx:1.25 | confuse import -\n"
         "    confuse import --ref v2 --platform linux/arm64 layout/\n"

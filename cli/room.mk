@@ -1,5 +1,7 @@
 bin_PROGRAMS += confuse
 confuse_SOURCES = \
+    cli/address.c cli/address.h \
+    cli/capture.c \
     cli/cat.c \
     cli/command.h \
     cli/fsck.c \
@@ -9,6 +11,12 @@ confuse_SOURCES = \
     cli/main.c \
     cli/manifest.c \
     cli/options.c cli/options.h \
+    cli/run.c \
+    cli/run_command.c cli/run_command.h \
+    cli/run_pids.c cli/run_pids.h \
+    cli/run_root.c cli/run_root.h \
+    cli/run_server.c cli/run_server.h \
+    cli/run_tools.c cli/run_tools.h \
     cli/serve.c \
     cli/show.c \
     cli/terminal.c cli/terminal.h \

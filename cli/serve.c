@@ -4,6 +4,7 @@
  */
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cli/address.h"
 #include "cli/command.h"
 #include "mountd/program.h"
 #include "nfsd/export.h"
@@ -21,7 +22,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define NFS_PORT 2049
 #define PORTMAP_PORT 111
 #define PORTMAP_PROGRAM 100000
 #define THREADS_MAX 64
@@ -113,33 +113,13 @@ static int load_access(struct access_list **out, struct error *err)
 
 /* --- Listening ---------------------------------------------------------------------------------------------------- */
 
-/* Digits alone: no sign, no white space. */
-static bool parse_port(uint16_t *port, const char *text)
+/* Without a host: everywhere. */
+static int parse_listen(struct address *at, const char *text, struct error *err)
 {
-    size_t size = strspn(text, "0123456789");
-    unsigned long number = strtoul(text, NULL, 10);
-
-    *port = (uint16_t)number;
-    return size > 0 && size <= strlen("65535") && text[size] == '\0' && number <= UINT16_MAX;
-}
-
-/* "127.0.0.1:2049", "[::1]:2049", "[::1]", "::1", ":2049", "10.0.0.7" */
-static int parse_listen(char address[64], uint16_t *port, const char *text, struct error *err)
-{
-    bool brackets = text[0] == '[';
-    const char *host = text + brackets;
-    size_t size = strcspn(host, brackets ? "]" : ":");
-    const char *rest = host + size + (brackets && host[size]);
-
-    if (!brackets && *rest == ':' && strchr(rest + 1, ':')) { /* IPv6 without a port */
-        size = strlen(host);
-        rest = host + size;
-    }
-    *port = NFS_PORT;
-    if (size >= 64 || (brackets && (size == 0 || host[size] != ']')) ||
-        (*rest && (*rest != ':' || !parse_port(port, rest + 1))))
+    if (!address_parse(at, text))
         return error_usage(err, "--listen %s is no ADDR:PORT such as 0.0.0.0:2049 or [::]:2049", text);
-    snprintf(address, 64, "%.*s", size ? (int)size : 1, size ? host : "*");
+    if (!*at->host)
+        snprintf(at->host, sizeof at->host, "*");
     return 0;
 }
 
@@ -153,16 +133,16 @@ static void log_listening(const char *what, const char *address, uint16_t port)
 
 static int listen_at(struct serving *s, const char *text, struct error *err)
 {
-    char address[64];
-    uint16_t port, bound;
-    int result = parse_listen(address, &port, text, err);
+    struct address at;
+    uint16_t bound;
+    int result = parse_listen(&at, text, err);
 
     if (result == 0)
-        result = rpc_server_listen(&bound, s->server, address, port, RPC_LISTEN_TCP | RPC_LISTEN_UDP, 0, err);
+        result = rpc_server_listen(&bound, s->server, at.host, at.port, RPC_LISTEN_TCP | RPC_LISTEN_UDP, 0, err);
     if (result < 0)
         return result;
     s->app.served.tcp_port = s->app.served.udp_port = bound;
-    log_listening("nfs", address, bound);
+    log_listening("nfs", at.host, bound);
     return 0;
 }
 
@@ -196,16 +176,16 @@ static void serve_portmap(struct serving *s)
     struct error err;
 
     for (size_t i = 0; i < count; i++) {
-        char address[64];
+        struct address at;
         uint16_t port;
 
-        if (given.listen.count && parse_listen(address, &port, given.listen.texts[i], &err) < 0)
+        if (given.listen.count && parse_listen(&at, given.listen.texts[i], &err) < 0)
             continue;
         if (!given.listen.count)
-            snprintf(address, sizeof address, "%s", everywhere ? all[i] : local[i]);
-        if (rpc_server_listen(&port, s->server, address, PORTMAP_PORT, RPC_LISTEN_TCP | RPC_LISTEN_UDP, PORTMAP_PROGRAM,
+            snprintf(at.host, sizeof at.host, "%s", everywhere ? all[i] : local[i]);
+        if (rpc_server_listen(&port, s->server, at.host, PORTMAP_PORT, RPC_LISTEN_TCP | RPC_LISTEN_UDP, PORTMAP_PROGRAM,
                               &err) == 0)
-            log_listening("portmap", address, port);
+            log_listening("portmap", at.host, port);
         else
             log_event("warning", "what", "no portmap; clients need port= and mountport=", "why", err.text, NULL);
     }

@@ -7,6 +7,7 @@
 #include "db/blob.h"
 #include "db/image.h"
 #include "import/json.h"
+#include "import/veneer/veneer.h"
 #include "tree/features.h"
 #include "tree/known.h"
 #include "tree/manifest.h"
@@ -34,6 +35,8 @@ struct summary {
     uint64_t held;          /* bytes of content that the snapshot has; of a file with several names once */
     struct image image;     /* where the snapshot has one */
     uint64_t layers;
+    uint64_t veneer;    /* its version, */
+    bool has_veneer;    /* where it has one */
     struct buffer tags; /* as text */
     struct known *reading;
     struct error *err;
@@ -205,6 +208,8 @@ static void print_plain(const struct view *view, const struct summary *summary)
     size_format(size, summary->held);
     label("held"), printf("%s\n", size);
     print_counts("features", summary->records, summary->record_count);
+    if (summary->has_veneer)
+        label("veneer"), printf("version %llu\n", (unsigned long long)summary->veneer);
     label("mount"), printf("mount -t nfs HOST:/snap/%s /mnt -o ro,nolock,nodev,nosuid,noexec\n", id);
 }
 
@@ -241,10 +246,20 @@ static int print_json(struct view *view, const struct summary *summary, struct e
     jsonl_number(&line, "linked_files", summary->linked);
     jsonl_number(&line, "held", summary->held);
     json_counts(&line, "features", summary->records, summary->record_count);
+    if (summary->has_veneer)
+        jsonl_number(&line, "veneer", summary->veneer);
     jsonl_end(&line);
     if (result == 0)
         fwrite(line.bytes, 1, line.size, stdout);
     return result;
+}
+
+static int find_veneer(struct summary *summary, struct view *view, struct error *err)
+{
+    int result = veneer_version(&summary->veneer, view->store, view->snapshot.features.id, err);
+
+    summary->has_veneer = result == 0;
+    return result == -ENOENT ? 0 : result;
 }
 
 static int show(struct summary *summary, struct view *view, bool json, struct error *err)
@@ -257,6 +272,8 @@ static int show(struct summary *summary, struct view *view, bool json, struct er
     known_free(summary->reading);
     if (result == 0)
         result = features_visit(view->store, view->snapshot.features.id, NULL, count_record, summary, err);
+    if (result == 0)
+        result = find_veneer(summary, view, err);
     if (result == 0)
         result = find_image(summary, view, err);
     if (result == 0 && json)
@@ -287,7 +304,8 @@ const struct command command_show = {
         "frame was joined with), image-unproven (the same, but a hostile container may have changed it), made, lossy,\n"
         "absent.\n"
         "\"links\" are names of files that have several (hard links); \"held\" counts the content of these once.\n"
-        "\"image\" is what it is, or what a frame was joined with.\n\n"
+        "\"image\" is what it is, or what a frame was joined with; \"veneer\" which version of it made the made "
+        "files.\n\n"
         "    confuse show prod/web-1@latest\n"
         "    confuse show docker.io/library/nginx:1.25\n"
         "    confuse show prod/web-1@2017-03      the newest one of March 2017 or before\n",

@@ -12,11 +12,11 @@
 static const char FIND_SAME[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND s.source IS ?2 AND s.root = ?3"
                                                  " AND s.links = ?4 ORDER BY s.time DESC, s.number DESC LIMIT 1";
 /* Without a source (a directory), a namespace may come back to what it was: that is news, and only the newest counts.
- */
+ * What ran there is news as well. */
 static const char FIND_SAME_NEWEST[] =
     SELECT_SNAPSHOTS " WHERE s.number = (SELECT h.number FROM snapshot AS h JOIN namespace AS m"
                      " ON m.id = h.namespace WHERE m.name = ?1 ORDER BY h.time DESC, h.number DESC LIMIT 1)"
-                     " AND s.source IS ?2 AND s.root = ?3 AND s.links = ?4";
+                     " AND s.source IS ?2 AND s.root = ?3 AND s.links = ?4 AND (s.features = ?5 OR ?6 <> 'live')";
 static const char PUT_NAMESPACE[] = "INSERT INTO namespace (name) VALUES (?1) ON CONFLICT DO NOTHING";
 static const char INSERT[] =
     "INSERT INTO snapshot (id, namespace, time, imported, format, partial, source, root, links,"
@@ -51,6 +51,10 @@ static int find_same(struct snapshot *same, struct store *store, const struct sn
         sql_bind_digest(find, 2, &snapshot->source);
     sqlite3_bind_int64(find, 3, snapshot->root.id);
     sqlite3_bind_int64(find, 4, snapshot->links.id);
+    if (!snapshot->has_source) {
+        sqlite3_bind_int64(find, 5, snapshot->features.id);
+        sqlite3_bind_text(find, 6, snapshot->format, -1, SQLITE_STATIC);
+    }
     return snapshot_next_row(same, store, find, err);
 }
 

@@ -329,11 +329,11 @@ static int next_below(struct link_group *group, struct linking *l, struct error 
 
 static int next_mixed(struct link_group *group, struct linking *l, struct error *err)
 {
-    const struct group *mixed = (const struct group *)(const void *)l->mixed.bytes + l->next_mixed;
+    const struct group *mixed = (const struct group *)(const void *)l->mixed.bytes;
 
     if (l->next_mixed == l->mixed.size / sizeof *mixed)
         return 0;
-    l->next_mixed++;
+    mixed += l->next_mixed++;
     buffer_clear(&l->next_text);
     uint8_t *text = buffer_reserve(&l->next_text, mixed->size);
     if (!text)

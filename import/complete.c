@@ -4,7 +4,10 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "db/image.h"
+#include "import/file_record.h"
 #include "import/join.h"
+#include "import/notes.h"
+#include "import/veneer/veneer.h"
 #include "tree/features.h"
 #include "tree/known.h"
 #include "tree/node.h"
@@ -19,15 +22,17 @@
 
 /* A note's key. */
 struct key {
-    size_t at, size; /* in completing.text */
+    size_t at, size;   /* in completing.text */
+    uint64_t recorded; /* of a file that the veneer filled: its own size */
 };
 
 struct completing {
     const struct import_options *options;
     struct tree_reader *reader;
     struct builder *builder;
-    struct buffer text, no_record, not_crawled; /* struct key, by key */
-    int64_t content;                            /* the last one, which many empty files have */
+    struct buffer text, no_record, not_crawled, filled, made_here; /* struct key, by key */
+    struct journal *made;                                          /* the veneer, which is laid over again */
+    int64_t content;                                               /* the last one, which many empty files have */
     struct digest digest;
     struct error *err;
 };
@@ -39,12 +44,38 @@ static bool says(const struct feature *note, const char *value)
     return note->value_size == strlen(value) && memcmp(note->value, value, note->value_size) == 0;
 }
 
+static bool has_member(struct json_span *value, const struct feature *note, const char *name)
+{
+    struct json json;
+
+    json_begin(&json, note->value, note->value_size);
+    return json_find(value, &json, name) == 1;
+}
+
+static bool says_what(const struct feature *note, const char *quoted)
+{
+    struct json_span what;
+
+    return has_member(&what, note, "what") && what.size == strlen(quoted) && memcmp(what.text, quoted, what.size) == 0;
+}
+
+/* {"held":H,"size":S,"what":"filled"} */
+static bool says_filled(uint64_t *recorded, const struct feature *note)
+{
+    struct json_span size;
+
+    return says_what(note, "\"" NOTE_FILLED "\"") && has_member(&size, note, "size") &&
+           file_number_parse(recorded, size.text, size.size);
+}
+
 static int take_note(void *arg, const struct feature *note)
 {
     struct completing *c = arg;
-    struct key key = {c->text.size, note->key_size};
+    struct key key = {.at = c->text.size, .size = note->key_size};
     struct buffer *list = says(note, "{\"what\":\"" KNOWN_NO_RECORD "\"}")     ? &c->no_record
                           : says(note, "{\"what\":\"" KNOWN_NOT_CRAWLED "\"}") ? &c->not_crawled
+                          : says_filled(&key.recorded, note)                   ? &c->filled
+                          : says_what(note, "\"" NOTE_MADE "\"")               ? &c->made_here
                                                                                : NULL;
 
     if (!list)
@@ -54,23 +85,24 @@ static int take_note(void *arg, const struct feature *note)
     return c->text.failed || list->failed ? error_system(c->err, ENOMEM, "cannot hold notes") : 0;
 }
 
-static bool has_no_record(const struct completing *c, const char *path, size_t size)
+/* NULL: none has this path. */
+static const struct key *find_key(const struct completing *c, const struct buffer *list, const char *path, size_t size)
 {
-    const struct key *keys = (const struct key *)(const void *)c->no_record.bytes;
-    size_t low = 0, high = c->no_record.size / sizeof *keys;
+    const struct key *keys = (const struct key *)(const void *)list->bytes;
+    size_t low = 0, high = list->size / sizeof *keys;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = name_compare(path, size, (const char *)c->text.bytes + keys[middle].at, keys[middle].size);
 
         if (order == 0)
-            return true;
+            return &keys[middle];
         if (order < 0)
             high = middle;
         else
             low = middle + 1;
     }
-    return false;
+    return NULL;
 }
 
 /* --- The tree ----------------------------------------------------------------------------------------------------- */
@@ -89,16 +121,60 @@ static int find_content(struct completing *c, int64_t id)
     return 0;
 }
 
+/* Directories that frames have without a record. */
+static bool is_uncrawled(const char *path)
+{
+    const struct join_uncrawled *each = join_uncrawled;
+
+    while (each->path && strcmp(each->path, path) != 0)
+        each++;
+    return each->path;
+}
+
+/* What the veneer made, apart from the rest: it is laid over what the join becomes. */
+static int take_made(struct entry *entry, struct completing *c, const struct tree_step *step)
+{
+    const struct key *filled = find_key(c, &c->filled, step->path, step->size);
+    const struct journal_record record = {
+        .path = step->path,
+        .path_size = (uint16_t)step->size,
+        .entry = *entry,
+        .digests.content = c->digest,
+    };
+    uint64_t at;
+    int rc = journal_add(&at, c->made, &record, c->err);
+
+    if (rc < 0 || !filled || !S_ISREG(entry->mode))
+        return rc < 0 ? rc : 0;
+    entry->flags = ENTRY_ABSENT;
+    entry->content = 0;
+    entry->size = filled->recorded;
+    return 1;
+}
+
+/* A directory that is there for what stands in it alone comes with that. */
+static bool is_implied(const struct entry *entry, const struct completing *c, const struct tree_step *step)
+{
+    return entry->mode == (S_IFDIR | 0755) && entry->uid == 0 && entry->gid == 0 && entry->mtime == 0 &&
+           !find_key(c, &c->made_here, step->path, step->size);
+}
+
 static int add_entry(void *arg, const struct tree_step *step)
 {
     struct completing *c = arg;
-    const struct entry *entry = step->place.entry;
-    int rc = entry->content ? find_content(c, entry->content) : 0;
+    struct entry entry = *step->place.entry;
+    int rc = entry.content ? find_content(c, entry.content) : 0;
 
+    if (rc == 0 && entry.flags & ENTRY_MADE && step->size > 1 && !is_uncrawled(step->path)) {
+        rc = is_implied(&entry, c, step) ? 0 : take_made(&entry, c, step);
+        if (rc <= 0)
+            return rc;
+    }
     if (rc < 0)
         return rc;
-    return builder_add(c->builder, step->path, step->size, entry, &(struct entry_digests){.content = c->digest},
-                       has_no_record(c, step->path, step->size) ? JOIN_NO_RECORD : 0, c->err);
+    uint64_t tag = find_key(c, &c->no_record, step->path, step->size) ? JOIN_NO_RECORD : 0;
+    return builder_add(c->builder, step->path, step->size, &entry, &(struct entry_digests){.content = c->digest}, tag,
+                       c->err);
 }
 
 /* A stored tree has none. */
@@ -139,7 +215,10 @@ static int join_tree(struct snapshot *snapshot, struct completing *c, const stru
         rc = tell_unknown(c, &whole, err);
     if (rc < 0)
         return rc;
-    return join_write(&snapshot->root, &snapshot->links, c->builder, c->options->store, image, whole, err);
+    rc = join_write(&snapshot->root, &snapshot->links, c->builder, c->options->store, image, whole, err);
+    if (rc < 0 || journal_end(c->made) == 0)
+        return rc;
+    return veneer_lay(&snapshot->root, &snapshot->links, c->made, c->options->store, err);
 }
 
 /* --- Frames ------------------------------------------------------------------------------------------------------- */
@@ -169,7 +248,8 @@ static int complete(const struct import_options *options, struct tree_reader *re
     snapshot.namespace = namespace;
     snapshot.format = "frame";
     c.builder = builder_new(BUILDER_RECORDS, store_directory(store));
-    if (!namespace || !c.builder)
+    c.made = journal_new(store_directory(store));
+    if (!namespace || !c.builder || !c.made)
         rc = error_system(err, ENOMEM, "cannot join a frame with its image");
     if (rc == 0)
         rc = join_tree(&snapshot, &c, image, err);
@@ -178,6 +258,9 @@ static int complete(const struct import_options *options, struct tree_reader *re
     if (rc < 0)
         store_rollback(store);
     builder_free(c.builder);
+    journal_free(c.made);
+    buffer_free(&c.filled);
+    buffer_free(&c.made_here);
     buffer_free(&c.text);
     buffer_free(&c.no_record);
     buffer_free(&c.not_crawled);

@@ -12,6 +12,7 @@ enum source_format {
     SOURCE_DIR,
     SOURCE_OCI,
     SOURCE_DOCKER,
+    SOURCE_LIVE,
 };
 
 /* Look ahead; nothing of the input is skipped. */

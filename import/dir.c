@@ -19,7 +19,9 @@ int dir_note(struct dir *dir, const char *what, const char *why, struct error *e
 {
     struct noted noted = {dir->path, dir->path_size};
 
-    if (dir->notes++ == 0) {
+    bool expected = dir->source->has_mounts && strcmp(what, "not-entered") == 0;
+
+    if (!expected && dir->notes++ == 0) {
         cleanup_buffer struct buffer path = {0};
         quote_text(&path, dir->path, dir->path_size);
         snprintf(dir->first_note, sizeof dir->first_note, "%.*s: %s%s%s",
@@ -81,6 +83,8 @@ static int into_builder(void *builder, const struct journal_record *record, stru
     return builder_add(builder, record->path, record->path_size, &record->entry, &record->digests, 0, err);
 }
 
+static const struct dir_taker INTO_STORE = {dir_add, dir_add_bare, dir_note};
+
 static int dir_new(struct dir **out, const struct import_options *options, struct error *err)
 {
     struct dir *dir = calloc(1, sizeof *dir);
@@ -88,6 +92,7 @@ static int dir_new(struct dir **out, const struct import_options *options, struc
     if (!dir)
         return error_system(err, ENOMEM, "cannot import a directory");
     dir->options = options;
+    dir->taker = &INTO_STORE;
     dir->builder = builder_new(BUILDER_ARCHIVE, store_directory(options->store));
     dir->values = spool_new(store_directory(options->store));
     dir->features.values = dir->values;
@@ -115,6 +120,8 @@ static int write_all(struct snapshot *snapshot, bool *is_new, struct dir *dir, s
         result = builder_settle(dir->builder, note_conflict, dir, err);
     if (result == 0)
         result = builder_write(&snapshot->root, &snapshot->links, dir->builder, store, err);
+    if (result == 0 && dir->source->lay)
+        result = dir->source->lay(dir->source->arg, dir, snapshot, err);
     if (result == 0)
         result = record_set_write(&snapshot->features, &dir->features, store, err);
     if (result == 0)
@@ -124,15 +131,18 @@ static int write_all(struct snapshot *snapshot, bool *is_new, struct dir *dir, s
 
 static int import(struct dir *dir, int root, const char *namespace, struct error *err)
 {
+    const struct dir_source *source = dir->source;
     const struct import_options *options = dir->options;
     struct snapshot snapshot = {
         .namespace = namespace,
         .time = options->has_time ? options->time : timestamp_now(),
-        .format = "dir",
+        .format = source->format,
     };
     bool is_new;
-    int result = dir_walk(dir, root, err);
+    int result = source->produce ? source->produce(source->arg, dir, err) : 0;
 
+    if (result == 0)
+        result = dir_walk(dir, root, err);
     if (result == 0)
         result = write_all(&snapshot, &is_new, dir, err);
     if (result < 0)
@@ -144,20 +154,28 @@ static int import(struct dir *dir, int root, const char *namespace, struct error
     return result;
 }
 
+int dir_import(const struct import_options *options, int root, const char *namespace, const struct dir_source *source,
+               struct error *err)
+{
+    struct dir *dir;
+    int result = dir_new(&dir, options, err);
+
+    if (result < 0)
+        return result;
+    dir->source = source;
+    result = import(dir, root, namespace, err);
+    dir_free(dir);
+    return result;
+}
+
 int import_dir(const struct import_options *options, const char *path, struct error *err)
 {
+    static const struct dir_source source = {.format = "dir"};
     cleanup_free char *own = NULL;
     cleanup_close int root = open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
-    struct dir *dir = NULL;
 
     if (root < 0)
         return error_system(err, errno, "%s", path);
     int result = options->namespace ? 0 : source_name_of_dir(&own, path, err);
-    if (result == 0)
-        result = dir_new(&dir, options, err);
-    if (result < 0)
-        return result;
-    result = import(dir, root, own ? own : options->namespace, err);
-    dir_free(dir);
-    return result;
+    return result < 0 ? result : dir_import(options, root, own ? own : options->namespace, &source, err);
 }

@@ -33,11 +33,14 @@ static int fill_time(struct entry *entry, struct dir *dir, const struct stat *st
 static int fill_attributes(struct entry *entry, struct dir *dir, const struct stat *st, struct error *err)
 {
     bool device = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
+    struct stat owned = *st;
 
+    if (dir->source->own)
+        dir->source->own(dir->source->arg, &owned);
     *entry = (struct entry){
         .mode = st->st_mode,
-        .uid = st->st_uid,
-        .gid = st->st_gid,
+        .uid = owned.st_uid,
+        .gid = owned.st_gid,
         .rdev_major = device ? major(st->st_rdev) : 0,
         .rdev_minor = device ? minor(st->st_rdev) : 0,
         .size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0,
@@ -230,17 +233,17 @@ int dir_add_failed(struct dir *dir, const struct stat *st, int failed, struct er
 {
     switch (failed) {
     case ENOENT:
-        return dir_note(dir, "vanished", NULL, err);
+        return dir->taker->note(dir, "vanished", NULL, err);
     case ELOOP:
     case ENOTDIR:
     case ENXIO:
-        return dir_note(dir, "vanished", "it became something else", err);
+        return dir->taker->note(dir, "vanished", "it became something else", err);
     case EMFILE:
     case ENFILE:
     case ENOMEM:
         return error_system(err, failed, "%s", dir->path);
     default:
-        return dir_add_bare(dir, st, "unreadable", strerror(failed), err);
+        return dir->taker->add_bare(dir, st, "unreadable", strerror(failed), err);
     }
 }
 

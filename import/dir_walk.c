@@ -2,16 +2,21 @@
 #include "import/dir.h"
 
 #include "base/cleanup.h"
+#include "import/kernel_fs.h"
 #include "import/notes.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 
 /* Directories that are open at once; what is deeper is opened name by name, from the last of these on. */
 #define OPEN_MAX 64
 
 #define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+
+#define OTHER_MOUNT "another file system"
 
 struct walk {
     struct dir *dir;
@@ -48,7 +53,7 @@ static int leave_out(struct dir *dir, struct error *err)
 
     if (dir->options->strict)
         return error_input(err, "%s: %s", dir->path, why);
-    return dir_note(dir, "left-out", why, err);
+    return dir->taker->note(dir, "left-out", why, err);
 }
 
 /* --- Opening ------------------------------------------------------------------------------------------------------ */
@@ -74,12 +79,21 @@ static bool is_same(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* A mount is one even where it shows the same file system again; kernels before 5.6 do not tell. */
+static int open_child(const struct dir *dir, int parent, const char *name)
+{
+    struct open_how how = {.flags = DIRECTORY_FLAGS, .resolve = RESOLVE_NO_XDEV};
+    int fd = dir->options->cross_mounts ? -1 : (int)syscall(SYS_openat2, parent, name, &how, sizeof how);
+
+    return fd < 0 && (dir->options->cross_mounts || errno == ENOSYS) ? openat(parent, name, DIRECTORY_FLAGS) : fd;
+}
+
 /* Why nothing below a directory is looked at, or NULL. */
 static const char *boundary(const struct dir *dir, const struct stat *st)
 {
     if (is_same(st, &dir->store))
         return "the store that it is imported into";
-    return st->st_dev != dir->mount && !dir->options->cross_mounts ? "another file system" : NULL;
+    return st->st_dev != dir->mount && !dir->options->cross_mounts ? OTHER_MOUNT : NULL;
 }
 
 /* The directory at dir->path, `name` in the one around it. *fd is -1 where it cannot be listed, or is not to be; then
@@ -90,17 +104,22 @@ static int open_directory(int *fd, struct dir *dir, int parent, const char *name
 
     *fd = -1;
     if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0 || !S_ISDIR(st.st_mode))
-        return dir_note(dir, "vanished", NULL, err);
+        return dir->taker->note(dir, "vanished", NULL, err);
     const char *why = boundary(dir, &st);
     if (why)
-        return dir_add_bare(dir, &st, "not-entered", why, err);
-    *fd = openat(parent, name, DIRECTORY_FLAGS);
+        return dir->taker->add_bare(dir, &st, "not-entered", why, err);
+    *fd = open_child(dir, parent, name);
+    if (*fd < 0 && errno == EXDEV)
+        return dir->taker->add_bare(dir, &st, "not-entered", OTHER_MOUNT, err);
     if (*fd < 0)
         return dir_add_failed(dir, &st, errno, err);
     int result = fstat(*fd, &st) < 0 ? error_system(err, errno, "%s", dir->path) : 0;
     why = result == 0 ? boundary(dir, &st) : NULL;
+    if (result == 0 && !why && st.st_dev != dir->mount && kernel_fs_is(*fd))
+        why = "a file system of the kernel";
     if (result == 0)
-        result = why ? dir_add_bare(dir, &st, "not-entered", why, err) : dir_add(dir, *fd, NULL, &st, err);
+        result =
+            why ? dir->taker->add_bare(dir, &st, "not-entered", why, err) : dir->taker->add(dir, *fd, NULL, &st, err);
     if (result == 0 && !why)
         return 0;
     close(*fd);
@@ -120,9 +139,9 @@ static int visit_name(struct dir *dir, struct buffer *subdirectories, int parent
     if (!enter(dir, name))
         return leave_out(dir, err);
     if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
-        result = dir_note(dir, errno == ENOENT ? "vanished" : "unreadable", strerror(errno), err);
+        result = dir->taker->note(dir, errno == ENOENT ? "vanished" : "unreadable", strerror(errno), err);
     else if (!S_ISDIR(st.st_mode))
-        result = dir_add(dir, parent, name, &st, err);
+        result = dir->taker->add(dir, parent, name, &st, err);
     else {
         buffer_add(subdirectories, name, strlen(name) + 1);
         result = subdirectories->failed ? error_system(err, ENOMEM, "a directory") : 0;
@@ -139,7 +158,7 @@ static int list(struct dir *dir, struct buffer *subdirectories, DIR *listing, st
     while (errno = 0, result == 0 && (found = readdir(listing)))
         if (strcmp(found->d_name, ".") != 0 && strcmp(found->d_name, "..") != 0)
             result = visit_name(dir, subdirectories, dirfd(listing), found->d_name, err);
-    return result == 0 && errno ? dir_note(dir, "unreadable", strerror(errno), err) : result;
+    return result == 0 && errno ? dir->taker->note(dir, "unreadable", strerror(errno), err) : result;
 }
 
 static int walk_into(struct walk *w, const struct buffer *names, unsigned depth, struct error *err);
@@ -205,7 +224,7 @@ int dir_walk(struct dir *dir, int root, struct error *err)
         return error_system(err, failed, "cannot read the directory");
     }
     dir->mount = st.st_dev;
-    int result = dir_add(dir, fd, NULL, &st, err);
+    int result = dir->taker->add(dir, fd, NULL, &st, err);
     if (result == 0)
         return walk(&w, fd, 0, err);
     close(fd);

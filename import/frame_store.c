@@ -2,6 +2,7 @@
 #include "import/frame.h"
 
 #include "db/frame.h"
+#include "import/veneer/veneer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -73,6 +74,48 @@ static int store_tree(struct snapshot *snapshot, struct frame *frame, struct err
     return rc;
 }
 
+/* What was crawled from outside has the processes and mounts of another root. */
+static bool has_veneer(const struct frame *frame)
+{
+    return frame->options->veneer && !frame->prefix_size;
+}
+
+/* The same capture with an older veneer, which it keeps unless somebody asks for the new one. -ENOENT: there is none.
+ */
+static int find_rendered(struct snapshot *snapshot, const struct frame *frame, struct error *err)
+{
+    const struct import_options *options = frame->options;
+    struct snapshot earlier;
+    uint64_t version;
+
+    if (!has_veneer(frame) || options->render)
+        return -ENOENT;
+    int rc = snapshot_find_capture(&earlier, options->store, snapshot, err);
+    if (rc == 0)
+        rc = veneer_version(&version, options->store, earlier.features.id, err);
+    if (rc < 0 || version >= VENEER_VERSION)
+        return rc < 0 ? rc : -ENOENT;
+    *snapshot = earlier;
+    snapshot->wants = NULL;
+    return 0;
+}
+
+/* The tree without the veneer, and then what that adds. */
+static int store_all(struct snapshot *snapshot, struct frame *frame, struct error *err)
+{
+    struct journal *made = NULL;
+    int rc = store_tree(snapshot, frame, err);
+
+    if (rc < 0 || !has_veneer(frame))
+        return rc;
+    made = journal_new(store_directory(frame->options->store));
+    rc = made ? veneer_make(made, frame, err) : error_system(err, ENOMEM, "the veneer");
+    if (rc == 0)
+        rc = veneer_lay(&snapshot->root, &snapshot->links, made, frame->options->store, err);
+    journal_free(made);
+    return rc;
+}
+
 int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, struct error *err)
 {
     struct store *store = frame->options->store;
@@ -85,10 +128,18 @@ int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, st
         .partial = frame->partial,
     };
     int rc = store_raw(frame, &snapshot->frame, &snapshot->source, err);
+    int found = rc == 0 ? find_rendered(snapshot, frame, err) : rc;
+    if (found == 0) {
+        *is_new = false;
+        store_rollback(store);
+        return 0;
+    }
+    if (rc == 0 && found != -ENOENT)
+        rc = found;
     if (rc == 0)
         rc = configs_store(frame, err);
     if (rc == 0)
-        rc = store_tree(snapshot, frame, err);
+        rc = store_all(snapshot, frame, err);
     if (rc == 0)
         rc = record_set_write(&snapshot->features, &frame->features, store, err);
     if (rc == 0)

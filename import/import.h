@@ -31,6 +31,8 @@ struct import_options {
     size_t excluded_count;
     bool partial;         /* take what is complete of a source that is cut short */
     bool cross_mounts;    /* of a directory: what is mounted inside belongs to it */
+    bool veneer;          /* of frames and what runs: make the files that their features tell of */
+    bool render;          /* do so again where an earlier version of the veneer was there */
     bool strict;          /* what a tree cannot hold is an error */
     uint64_t size_max;    /* bytes of a stream when it is uncompressed; 0: IMPORT_SIZE_MAX */
     const char *ref;      /* of images: those of this name; NULL: all */
@@ -74,5 +76,10 @@ bool image_is_layout(const char *path);
 /* Import a directory. What cannot be read, vanishes or changes meanwhile is noted. Errors: it is no directory or may
  * not be read, and those of the store. */
 int import_dir(const struct import_options *options, const char *path, struct error *err);
+
+/* Import what runs: the root of a process (its number in this program's PID namespace) as import_dir() does, and as
+ * features what a crawler inside would have told of the container. Without a namespace it is HOST/CONTAINER. Errors:
+ * there is no such process, or it may not be looked at, and those of the store. */
+int import_live(const struct import_options *options, const char *pid, struct error *err);
 
 #endif

@@ -24,8 +24,10 @@ static void add_value(struct buffer *value, const struct member *member)
         buffer_add_format(value, "%llu", (unsigned long long)member->number);
         return;
     }
+    buffer_add_byte(value, '[');
     for (const char *const *text = member->list; *text; text++) {
-        buffer_add_byte(value, text == member->list ? '[' : ',');
+        if (text != member->list)
+            buffer_add_byte(value, ',');
         quote_json(value, *text, strlen(*text));
     }
     buffer_add_byte(value, ']');
@@ -97,6 +99,31 @@ int note_created(struct record_set *features, uint64_t time, struct error *err)
     struct member members[] = {{"time", text, 0, NULL}, {"what", KNOWN_CREATED, 0, NULL}};
 
     timestamp_format(text, time);
+    return add_note(features, (struct noted){0}, members, 2, err);
+}
+
+int note_made(struct record_set *features, struct noted noted, const char *const *from, struct error *err)
+{
+    struct member members[] = {{"from", NULL, 0, from}, {"what", NOTE_MADE, 0, NULL}};
+
+    return add_note(features, noted, members, 2, err);
+}
+
+int note_not_rendered(struct record_set *features, const char *record, const char *why, uint64_t count,
+                      struct error *err)
+{
+    struct member members[] = {{"count", NULL, count, NULL},
+                               {"record", record, 0, NULL},
+                               {"what", "not-rendered", 0, NULL},
+                               {"why", why, 0, NULL}};
+
+    return add_note(features, (struct noted){0}, members, 4, err);
+}
+
+int note_veneer(struct record_set *features, uint64_t version, struct error *err)
+{
+    struct member members[] = {{"version", NULL, version, NULL}, {"what", NOTE_VENEER, 0, NULL}};
+
     return add_note(features, (struct noted){0}, members, 2, err);
 }
 

@@ -9,6 +9,10 @@
 #include "tree/features.h"
 #include "tree/known.h"
 
+#define NOTE_VENEER "veneer" /* about the whole frame: which version of the veneer it has */
+#define NOTE_MADE "made"
+#define NOTE_FILLED "filled" /* a file without content that got a made one */
+
 /* Which record a note is about. */
 struct noted {
     const char *path; /* NULL: about the whole frame */
@@ -27,7 +31,7 @@ int note_duplicate(struct record_set *features, struct noted noted, const char *
 int note_unknown(struct record_set *features, struct noted noted, const char *const *fields, struct error *err);
 
 /* {"held":H,"size":S,"what":W}: content (or link target) of H bytes where the record says S. W: "lossy", "other-time",
- * "target-size". */
+ * "target-size", "filled". */
 int note_size(struct record_set *features, struct noted noted, const char *what, uint64_t held, uint64_t size,
               struct error *err);
 
@@ -36,6 +40,16 @@ int note_join(struct record_set *features, struct noted noted, const char *what,
 
 /* {"time":T,"what":"created"}: since when (ns) the container was there; about the whole frame. */
 int note_created(struct record_set *features, uint64_t time, struct error *err);
+
+/* {"from":[F,…],"what":"made"}: what stands here or below is made from records of these types, ended by NULL. */
+int note_made(struct record_set *features, struct noted noted, const char *const *from, struct error *err);
+
+/* {"count":N,"record":R,"what":"not-rendered","why":W}: so many records cannot be seen in made files. */
+int note_not_rendered(struct record_set *features, const char *record, const char *why, uint64_t count,
+                      struct error *err);
+
+/* {"version":V,"what":"veneer"}; about the whole frame. */
+int note_veneer(struct record_set *features, uint64_t version, struct error *err);
 
 /* {"what":"partial","why":W}: the frame was cut short. */
 int note_partial(struct record_set *features, const char *why, struct error *err);

@@ -22,14 +22,18 @@ libimport_a_SOURCES = \
     import/image_select.c \
     import/image_source.c import/image_source.h \
     import/image_store.c import/image_store.h \
-    import/import.h import/import_frame.c import/import_image.c import/import_tar.c \
+    import/import.h import/import_frame.c import/import_image.c import/import_live.c import/import_tar.c \
     import/inodes.c import/inodes.h \
     import/gunzip.c import/gunzip.h \
     import/input.c import/input.h \
     import/join.c import/join.h \
     import/journal.c import/journal.h \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
+    import/kernel_fs.c import/kernel_fs.h \
     import/layer.c import/layer.h \
+    import/live.c import/live.h import/live_command.c import/live_files.c import/live_network.c import/live_packages.c \
+    import/live_parse.c import/live_parse.h import/live_process.c import/live_rates.c import/live_read.c \
+    import/live_system.c \
     import/logstash.c import/logstash.h \
     import/member_path.c import/member_path.h \
     import/members.c import/members.h import/members_tar.c import/members_tar.h \
@@ -43,4 +47,11 @@ libimport_a_SOURCES = \
     import/spool.c import/spool.h \
     import/tar.c import/tar.h import/tar_entry.c \
     import/unpack.c import/unpack.h \
+    import/veneer/accounts.c import/veneer/accounts.h \
+    import/veneer/devices.c import/veneer/kernel.c import/veneer/load.c import/veneer/mounts.c import/veneer/net.c \
+    import/veneer/packages.c import/veneer/process.c import/veneer/system.c \
+    import/veneer/facts.c import/veneer/facts.h \
+    import/veneer/lay.c \
+    import/veneer/numbered.c import/veneer/numbered.h \
+    import/veneer/render.h import/veneer/veneer.c import/veneer/veneer.h \
     import/xattrs.c import/xattrs.h

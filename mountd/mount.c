@@ -224,7 +224,8 @@ static void prepare_path(struct rpc_call *call, void *args)
 
 #define BY_PATH(title, does, encoder, out)                                                                             \
     {                                                                                                                  \
-        title, does, (xdrproc_t)xdr_mountargs, sizeof(mountargs), (xdrproc_t)(encoder), sizeof(out), prepare_path      \
+        title, does, (xdrproc_t)xdr_mountargs, sizeof(mountargs), (xdrproc_t)(encoder), sizeof(out), prepare_path,     \
+            NULL                                                                                                       \
     }
 #define LIST(title, does, encoder, out)                                                                                \
     {                                                                                                                  \

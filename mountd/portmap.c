@@ -244,7 +244,7 @@ static void prepare_rpcb(struct rpc_call *call, void *args)
 #define BY_RPCB(title)                                                                                                 \
     {                                                                                                                  \
         title, getaddr, (xdrproc_t)xdr_rpcb_args, sizeof(rpcb_args), (xdrproc_t)encode_address,                        \
-            sizeof(struct address_result), prepare_rpcb                                                                \
+            sizeof(struct address_result), prepare_rpcb, NULL                                                          \
     }
 #define NULL_PROC                                                                                                      \
     {                                                                                                                  \
@@ -255,7 +255,8 @@ static const struct rpc_procedure procedures_2[] = {
     [0] = NULL_PROC,
     [1] = SIMPLE("SET", refuse, xdr_bool, bool_t),
     [2] = SIMPLE("UNSET", refuse, xdr_bool, bool_t),
-    [3] = {"GETPORT", getport, (xdrproc_t)xdr_pmap, sizeof(struct pmap), (xdrproc_t)xdr_u_int, sizeof(uint32_t), NULL},
+    [3] = {"GETPORT", getport, (xdrproc_t)xdr_pmap, sizeof(struct pmap), (xdrproc_t)xdr_u_int, sizeof(uint32_t), NULL,
+           NULL},
     [4] = SIMPLE("DUMP", dump, encode_dump_2, struct dump_result),
 };
 

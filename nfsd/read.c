@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Bytes up to which data are copied into the reply: below that one piece more costs sendmsg(2) more than copying. */
+/* Bytes up to which data are copied into the reply: what one piece more costs sendmsg(2) is about what copying them
+ * does. */
 #define COPY_MAX 2048u
 
 /* Before a READ's data: status, attributes, count, eof, and the count again. */

@@ -25,6 +25,9 @@ if HAVE_CMOCKA
 unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
+unit_tests += tests/unit/cli/test_run
+tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_pids.c cli/run_root.c \
+    cli/run_server.c cli/run_tools.c
 unit_tests += tests/unit/db/test_blob
 unit_tests += tests/unit/db/test_blob_writer
 unit_tests += tests/unit/db/test_check
@@ -47,13 +50,17 @@ unit_tests += tests/unit/import/test_image_reference
 unit_tests += tests/unit/import/test_image_select
 unit_tests += tests/unit/import/test_join
 unit_tests += tests/unit/import/test_json
+unit_tests += tests/unit/import/test_live
+unit_tests += tests/unit/import/test_live_parse
 unit_tests += tests/unit/import/test_members
 unit_tests += tests/unit/import/test_memory
 # Memory ends when the test says so.
 tests_unit_import_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 unit_tests += tests/unit/import/test_source
 unit_tests += tests/unit/import/test_tar
+unit_tests += tests/unit/import/test_veneer
 unit_tests += tests/unit/import/test_xattrs
+unit_tests += tests/unit/nfsd/test_budget
 unit_tests += tests/unit/nfsd/test_handle
 unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_access
@@ -101,8 +108,8 @@ TESTS += $(unit_tests) $(e2e_tests)
 
 # The same from scripts, and what they need: a frame of any size, a strict reader of JSON lines.
 e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/damaged.sh tests/e2e/dir.sh \
-    tests/e2e/durable.sh tests/e2e/images.sh tests/e2e/join.sh tests/e2e/kill_images.sh tests/e2e/merge.sh \
-    tests/e2e/oci.sh tests/e2e/progress.sh tests/e2e/tar.sh
+    tests/e2e/durable.sh tests/e2e/images.sh tests/e2e/join.sh tests/e2e/kill_images.sh tests/e2e/live.sh \
+    tests/e2e/merge.sh tests/e2e/oci.sh tests/e2e/progress.sh tests/e2e/tar.sh tests/e2e/veneer.sh
 check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
@@ -132,16 +139,22 @@ endif
 endif
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
-EXTRA_DIST += tests/e2e/damaged.py tests/e2e/images.py tests/e2e/join.py tests/e2e/make_images.py \
-    tests/e2e/make_tree.py tests/e2e/merge_model.py tests/e2e/oci_layout.py tests/e2e/on_terminal.py tests/e2e/served.py \
-    tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py
+EXTRA_DIST += tests/e2e/damaged.py tests/e2e/images.py tests/e2e/join.py tests/e2e/live.py tests/e2e/live_inside.py \
+    tests/e2e/make_images.py tests/e2e/make_tree.py tests/e2e/merge_model.py tests/e2e/oci_layout.py \
+    tests/e2e/on_terminal.py tests/e2e/served.py tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py \
+    tests/e2e/veneer.py
 
 # The format once more, from its document alone.
 TESTS += tests/golden/images.sh tests/golden/joins.sh tests/golden/second.sh
 dist_check_SCRIPTS += tests/golden/images.sh tests/golden/joins.sh tests/golden/second.sh
+
+# What features become.
+TESTS += tests/golden/veneers.sh
+dist_check_SCRIPTS += tests/golden/veneers.sh
+EXTRA_DIST += tests/golden/veneer tests/golden/veneers.py
 EXTRA_DIST += tests/golden/image tests/golden/join tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh \
-    tests/kernel/guest.sh tests/kernel/frame.sh
+    tests/kernel/guest.sh tests/kernel/frame.sh tests/kernel/run.sh
 EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run
 EXTRA_DIST += tests/fresh tests/under-valgrind tests/valgrind.supp scripts/packages scripts/quickstart scripts/test samples/web-1.frame

@@ -44,17 +44,19 @@ struct seen {
 };
 
 /* A reader's places, names and blobs found last, powers of two: some image whole. Ranks are dense, so those of one tree
- * push each other out only where it has more. 2 MB, where they are touched. */
+ * push each other out only where it has more. 2.25 MB, where they are touched. */
 #define FOUND_PLACES 16384
-#define HEARD_NAMES 16384
+#define HEARD_SETS 8192
+#define HEARD_WAYS 4 /* names in a set: a cache line of them */
 #define SEEN_BLOBS 16384
 #define CACHE_LINE 64
 
 _Static_assert(sizeof(struct found) <= CACHE_LINE, "a place is one line");
+_Static_assert(sizeof(struct heard) * HEARD_WAYS <= CACHE_LINE, "so is a set of names");
 
 struct memory {
     _Alignas(CACHE_LINE) struct found places[FOUND_PLACES];
-    struct heard names[HEARD_NAMES];
+    _Alignas(CACHE_LINE) struct heard names[HEARD_SETS][HEARD_WAYS];
     struct seen blobs[SEEN_BLOBS];
 };
 
@@ -342,26 +344,41 @@ static bool has_name(const struct tree_place *place, const struct tree_place *di
            memcmp(place->entry->name, name, size) == 0;
 }
 
+/* The rank that a name may have, or 0. */
+static uint32_t recall(const struct heard set[HEARD_WAYS], int64_t subtree, uint32_t hash)
+{
+    for (unsigned i = 0; i < HEARD_WAYS; i++)
+        if (set[i].hash == hash && set[i].subtree == subtree)
+            return set[i].rank;
+    return 0;
+}
+
+/* The newest is first. */
+static void remember(struct heard set[HEARD_WAYS], int64_t subtree, uint32_t hash, uint32_t rank)
+{
+    memmove(set + 1, set, (HEARD_WAYS - 1) * sizeof *set);
+    set[0] = (struct heard){subtree, hash, rank};
+}
+
 /* `place` may be `directory`; who knows of that no more than its entry gets no more of the place. */
 static int find_name(struct tree_place *place, struct tree_reader *reader, const struct tree_place *directory,
                      const char *name, size_t size, struct error *err)
 {
     int64_t subtree = directory->entry->subtree;
     uint64_t hash = hash_name(subtree, name, size);
-    struct heard *heard = &reader->memory->names[hash % HEARD_NAMES];
-    struct heard now = {.subtree = subtree, .hash = (uint32_t)(hash >> 32)};
+    struct heard *set = reader->memory->names[hash % HEARD_SETS];
+    uint32_t rank = directory->tree.root ? recall(set, subtree, (uint32_t)(hash >> 32)) : 0;
     struct tree_place child;
 
-    if (directory->tree.root && heard->rank && heard->subtree == subtree && heard->hash == now.hash &&
-        tree_find(&child, reader, directory->tree, directory->rank + heard->rank, err) == 0 &&
+    if (rank && tree_find(&child, reader, directory->tree, directory->rank + rank, err) == 0 &&
         has_name(&child, directory, name, size)) {
         *place = child;
         return 0;
     }
-    int result = descend_to_name(&child, &now.rank, reader, directory, name, size, err);
+    int result = descend_to_name(&child, &rank, reader, directory, name, size, err);
     if (result < 0)
         return result;
-    *heard = now;
+    remember(set, subtree, (uint32_t)(hash >> 32), rank);
     *place = child;
     return 0;
 }

@@ -54,7 +54,7 @@ same()
 
 # --- Help, and what makes no sense ---------------------------------------------------------------------------------
 
-commands='import serve log ls show cat manifest fsck'
+commands='import serve log ls show cat manifest fsck run'
 try 0 '^Usage: confuse ' --help
 for command in $commands; do
     try 0 "^Usage: confuse $command " "$command" --help
@@ -76,6 +76,9 @@ done
 for option in listen allow exports portmap threads cache key-file log; do
     "$CONFUSE" serve --help | grep -q -e "--$option" || wrong "serve --help does not name --$option"
 done
+for option in net server tools; do
+    "$CONFUSE" run --help | grep -q -e "--$option" || wrong "run --help does not name --$option"
+done
 "$CONFUSE" ls --help | grep -q -e '-l.*--long' || wrong 'ls --help does not name -l'
 "$CONFUSE" ls --help | grep -q -e '-R.*--recursive' || wrong 'ls --help does not name -R'
 try 0 '^confuse [0-9]' --version
@@ -96,6 +99,8 @@ try 2 'absolute' import --strip-prefix etc /dev/null
 try 2 'one namespace' log a b
 try 2 'nothing to name' fsck x
 try 2 'nothing to name' serve x
+try 2 'a snapshot and a command' run
+try 2 'a snapshot and a command' run x
 try 2 'threads' serve --threads 0
 try 2 'threads' serve --threads 65
 try 2 'threads' serve --threads two
@@ -243,6 +248,27 @@ lines 0 '' log nobody
 lines 1 'snapshots images layers chains blobs nodes frames bytes bad' fsck
 try 0 '^ID ' log
 try 0 '^[0-9a-f]{32} .* web/one$' log web/one
+
+# --- A command in a snapshot: as far as it goes without an NFS client --------------------------------------------------
+
+# The run itself, then its refusals, which come before anything is made.
+if [ "$(id -u)" -eq 0 ] && unshare --net --mount --pid --fork true 2>/dev/null; then
+    mkdir tools
+    "$CONFUSE" run --tools tools "$id" -- no-such-command >out 2>err
+    case $? in
+    4) grep -q '^confuse run: this kernel has no NFS client' err ;;
+    127) grep -q '^confuse run: no-such-command: No such file' err ;;
+    *) false ;;
+    esac || wrong 'confuse run does not say why it did not'
+    [ "$(wc -l <err)" -eq 1 ] || wrong 'confuse run: not one line of error'
+    pgrep -f -- "--store $CONFUSE_STORE serve" >out && wrong 'confuse run leaves its server'
+    try 4 '^confuse run: nowhere: No such file' run --tools nowhere "$id" -- true
+    try 3 'is no snapshot' run --server 127.0.0.1 nothing -- true
+    try 3 'a full id of 32 digits' --store none run --server 127.0.0.1 web/one@latest -- true
+    try 2 'no ADDR or ADDR:PORT' run --server 127.0.0.1:x "$id" -- true
+else
+    try 4 'only root' run "$id" -- true
+fi
 
 # --- Output that does not arrive -------------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ static char *read_all(size_t *size, const char *path)
 /* Import a frame that was written; its id. */
 static void import_file(char id[33], const char *path)
 {
-    const char *const arguments[] = {"--store", store, "import", path, NULL};
+    const char *const arguments[] = {"--store", store, "import", "--no-veneer", path, NULL};
 
     if (process_run(arguments) != 0)
         process_fail("import");
@@ -345,7 +345,7 @@ static void listings_bear_an_import(void **state)
     assert_non_null(file);
     capture_write(file, &more);
     assert_int_equal(fclose(file), 0);
-    const char *const arguments[] = {"--store", store, "import", path, NULL};
+    const char *const arguments[] = {"--store", store, "import", "--no-veneer", path, NULL};
     pid_t importer = process_start("run", arguments);
     do
         list_blobs(700); /* some five entries a call */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Two implementations of doc/FORMAT.md, one answer: second.py's ids and digests are those that confuse stores.
 #
-# The frames: the golden ones, the sample, some from a seed, and ../shared/frames where that folder is. To hunt for differences:
+# Without the veneer, which is no part of the format. The frames: the golden ones, the sample, some from a seed, and ../shared/frames where that folder is. To hunt for differences:
 #   SECOND_SEED=2 SECOND_COUNT=1000 CONFUSE=./confuse srcdir=. tests/golden/second.sh
 set -eu
 
@@ -29,7 +29,7 @@ for line in sys.stdin:
 
 # [OPTION…] FRAME…, as both take them
 compare() {
-    if ! "$CONFUSE" --store "$scratch/store" import "$@" >"$scratch/printed" 2>"$scratch/said"; then
+    if ! "$CONFUSE" --store "$scratch/store" import --no-veneer "$@" >"$scratch/printed" 2>"$scratch/said"; then
         cat "$scratch/said"
         return 1
     fi

@@ -139,16 +139,16 @@ static enum accept_stat do_fail(struct rpc_call *call, const void *args, void *r
 static const struct rpc_procedure procedures[ECHO_PROCEDURES] = {
     [ECHO_NULL] = {.name = "NULL", .handler = do_null},
     [ECHO_OPAQUE] = {"OPAQUE", do_echo, (xdrproc_t)xdr_echo, sizeof(struct bytes), (xdrproc_t)xdr_echo,
-                     sizeof(struct bytes), prepare_echo},
+                     sizeof(struct bytes), prepare_echo, NULL},
     [ECHO_WHO] = {.name = "WHO",
                   .handler = do_who,
                   .encode = (xdrproc_t)xdr_credential,
                   .result_size = sizeof(struct rpc_credential)},
-    [ECHO_FILE] = {"FILE", do_file, (xdrproc_t)xdr_u_int, 4, (xdrproc_t)xdr_u_int, 4, NULL},
-    [ECHO_BIG] = {"BIG", do_big, (xdrproc_t)xdr_u_int, 4, (xdrproc_t)xdr_big, sizeof(struct bytes), NULL},
+    [ECHO_FILE] = {"FILE", do_file, (xdrproc_t)xdr_u_int, 4, (xdrproc_t)xdr_u_int, 4, NULL, NULL},
+    [ECHO_BIG] = {"BIG", do_big, (xdrproc_t)xdr_u_int, 4, (xdrproc_t)xdr_big, sizeof(struct bytes), NULL, NULL},
     [ECHO_STRING] = {"STRING", do_string, (xdrproc_t)xdr_text, sizeof(char *), (xdrproc_t)xdr_text, sizeof(char *),
-                     NULL},
-    [ECHO_FAIL] = {"FAIL", do_fail, (xdrproc_t)xdr_u_int, 4, NULL, 0, NULL},
+                     NULL, NULL},
+    [ECHO_FAIL] = {"FAIL", do_fail, (xdrproc_t)xdr_u_int, 4, NULL, 0, NULL, NULL},
 };
 
 static const struct rpc_version echo_versions[] = {{2, procedures, 1}, {3, procedures, ECHO_PROCEDURES}};
