@@ -194,7 +194,8 @@ def results(m):
     return f"""# Results
 
 Written by `bench/run`; do not edit. {os.cpu_count()} × {processor()}, Linux {platform.release()}{beside}. Medians of {len(m.values['round'])} interleaved rounds. What met its goal has
-a ✓, what did not is **bold**. Machines differ and are shared: read ratios, not numbers.
+a ✓, what did not is **bold**. Machines differ and are shared: read ratios, not numbers. Here {m.value('load'):.0f} processes wanted the {os.cpu_count()} processors while it was measured; the
+two that are measured are 2 of them, and what others take of the caches costs most who has something to look up.
 
 ## Serving
 
