@@ -10,12 +10,16 @@
 #define WINDOW_SIZE 65536u /* bytes of the spool that are held; some hundred records */
 #define GLANCE_SIZE 1024u  /* bytes that are read where the next one asked for may be anywhere; a record and more */
 
+/* What an entry is, without its texts and what is below it; and how the record goes on. No byte of it is padding. */
 struct head {
-    struct entry entry; /* without its texts */
-    uint64_t tag;
+    uint64_t size, mtime, tag;
+    int64_t content, xattrs;
+    uint32_t mode, uid, gid, rdev_major, rdev_minor, flags;
     uint16_t path_size, text_size; /* text: of a symbolic link or a hard link, which no file is both of */
-    bool has_link, has_digests;
+    uint16_t has_link, has_digests;
 };
+
+_Static_assert(sizeof(struct head) == 72, "a head has padding");
 
 #define RECORD_MAX (sizeof(struct head) + 2 * DIGEST_SIZE + 2 * (size_t)UINT16_MAX)
 
@@ -65,18 +69,27 @@ static uint8_t *put(uint8_t *at, const void *bytes, size_t size)
 
 int journal_add(uint64_t *offset, struct journal *journal, const struct journal_record *record, struct error *err)
 {
-    const char *text = record->link ? record->link : record->entry.target;
-    struct head head = {
-        .entry = record->entry,
+    const struct entry *entry = &record->entry;
+    const char *text = record->link ? record->link : entry->target;
+    const struct head head = {
+        .size = entry->size,
+        .mtime = entry->mtime,
         .tag = record->tag,
+        .content = entry->content,
+        .xattrs = entry->xattrs,
+        .mode = entry->mode,
+        .uid = entry->uid,
+        .gid = entry->gid,
+        .rdev_major = entry->rdev_major,
+        .rdev_minor = entry->rdev_minor,
+        .flags = entry->flags,
         .path_size = record->path_size,
-        .text_size = record->link           ? record->link_size
-                     : record->entry.target ? record->entry.target_size
-                                            : 0,
+        .text_size = record->link    ? record->link_size
+                     : entry->target ? entry->target_size
+                                     : 0,
         .has_link = record->link != NULL,
-        .has_digests = record->entry.content || record->entry.xattrs,
+        .has_digests = entry->content || entry->xattrs,
     };
-    head.entry.name = head.entry.target = NULL;
     uint8_t *at = put(journal->record, &head, sizeof head);
 
     if (head.has_digests) {
@@ -119,6 +132,22 @@ static int read_bytes(uint8_t *out, struct journal *journal, uint64_t offset, si
     return 0;
 }
 
+static struct entry entry_of(const struct head *head)
+{
+    return (struct entry){
+        .mode = head->mode,
+        .uid = head->uid,
+        .gid = head->gid,
+        .rdev_major = head->rdev_major,
+        .rdev_minor = head->rdev_minor,
+        .flags = head->flags,
+        .size = head->size,
+        .mtime = head->mtime,
+        .content = head->content,
+        .xattrs = head->xattrs,
+    };
+}
+
 int journal_read(struct journal_record *record, uint64_t *next, struct journal *journal, uint64_t offset,
                  struct error *err)
 {
@@ -133,7 +162,7 @@ int journal_read(struct journal_record *record, uint64_t *next, struct journal *
     if (result < 0)
         return result;
     const uint8_t *at = journal->record;
-    *record = (struct journal_record){.path_size = head.path_size, .tag = head.tag, .entry = head.entry};
+    *record = (struct journal_record){.path_size = head.path_size, .tag = head.tag, .entry = entry_of(&head)};
     if (head.has_digests) {
         memcpy(record->digests.content.bytes, at, DIGEST_SIZE);
         memcpy(record->digests.xattrs.bytes, at + DIGEST_SIZE, DIGEST_SIZE);
@@ -143,8 +172,9 @@ int journal_read(struct journal_record *record, uint64_t *next, struct journal *
     if (head.has_link) {
         record->link = record->path + head.path_size;
         record->link_size = head.text_size;
-    } else if (S_ISLNK(head.entry.mode) && head.entry.target_size) {
+    } else if (head.text_size) {
         record->entry.target = record->path + head.path_size;
+        record->entry.target_size = head.text_size;
     }
     if (next)
         *next = offset + sizeof head + size;
