@@ -3,7 +3,10 @@
 
 #include "db/blob.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <sqlite3.h>
@@ -12,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -128,4 +133,14 @@ void scratch_downgrade(int version)
             scratch_sql(steps[i].sql);
     snprintf(stamp, sizeof stamp, "PRAGMA user_version = %d", version);
     scratch_sql(stamp);
+}
+
+void scratch_need_openat2(void)
+{
+    const struct open_how how = {.flags = O_PATH | O_CLOEXEC};
+    long fd = syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof how);
+
+    if (fd < 0 && errno == ENOSYS)
+        skip();
+    close((int)fd);
 }

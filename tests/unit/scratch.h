@@ -31,4 +31,7 @@ struct digest scratch_set_content(struct builder *builder, struct store *store, 
 /* Make that store what an older confuse made: of this user_version. Nobody has it open. */
 void scratch_downgrade(int version);
 
+/* Skip the test where there is no openat2(2): valgrind 3.19 has none. */
+void scratch_need_openat2(void);
+
 #endif

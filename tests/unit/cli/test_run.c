@@ -255,15 +255,6 @@ static void orphans_end_with_the_command(void **state)
     assert_int_not_equal(system("pgrep -x -f 'sleep 98127' >/dev/null"), 0);
 }
 
-/* valgrind 3.19 knows no openat2(2). */
-static void skip_under_valgrind(void)
-{
-    const char *preload = getenv("LD_PRELOAD");
-
-    if (preload && strstr(preload, "vgpreload"))
-        skip();
-}
-
 /* --- Tools -------------------------------------------------------------------------------------------------------- */
 
 static void tools_that_are_static(void **state)
@@ -273,7 +264,7 @@ static void tools_that_are_static(void **state)
     char *snapshots[] = {(char[]){"cat"}, (char[]){"/etc/hostname"}, NULL};
 
     (void)state;
-    skip_under_valgrind();
+    scratch_need_openat2();
     snprintf(tools, sizeof tools, "%s/tools", base);
     assert_int_equal(run(tools, applet), 0);
     assert_string_equal(output, "box\n");
@@ -290,7 +281,7 @@ static void tools_with_a_loader(void **state)
     char tools[PATH_MAX + 8];
 
     (void)state;
-    skip_under_valgrind();
+    scratch_need_openat2();
     snprintf(tools, sizeof tools, "%s/loaded", base);
     if (run(tools, command) != 0)
         fail_msg("%s", output);
