@@ -60,8 +60,7 @@ static int build_chain(struct layer *chain, struct layering *l, struct error *er
     struct store *store = l->tar->options->store;
     const struct builder_base base = {
         .reader = l->reader,
-        .tree = l->below ? (struct tree){l->below->root.id, l->below->links.counts.entries ? l->below->links.id : 0}
-                         : (struct tree){0},
+        .tree = l->below ? tree_of(&l->below->root, &l->below->links) : (struct tree){0},
         .keep = true,
     };
     struct tar_build build = {.rule = BUILDER_CHAIN, .base = l->below ? &base : NULL, .notes = &l->tar->notes};

@@ -134,7 +134,7 @@ static int count_name(void *arg, const struct tree_step *step)
 
 static void check_layer(const struct layer *layer)
 {
-    struct checking c = {.tree = {layer->root.id, layer->links.counts.entries ? layer->links.id : 0}};
+    struct checking c = {.tree = tree_of(&layer->root, &layer->links)};
     uint32_t nodes = 0;
     unsigned names = 0;
 

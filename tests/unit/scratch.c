@@ -2,6 +2,7 @@
 #include "tests/unit/scratch.h"
 
 #include "db/blob.h"
+#include "db/cut.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -143,4 +144,28 @@ void scratch_need_openat2(void)
     if (fd < 0 && errno == ENOSYS)
         skip();
     close((int)fd);
+}
+
+static void ok(int result, const struct error *err)
+{
+    if (result < 0)
+        fail_msg("%d: %s", result, err->text);
+}
+
+void scratch_root(struct node_ref *root, struct store *store, unsigned mode)
+{
+    struct entry entry = {.name = "", .mode = S_IFDIR | mode, .size = ENTRY_DIRECTORY_SIZE};
+    struct entry_digests digests = {0};
+    struct node_ref empty;
+    struct cutter *cutter;
+    struct error err;
+
+    ok(node_empty(&empty, store, NODE_TREE, &err), &err);
+    entry.subtree = empty.id;
+    entry.below = empty.counts;
+    digests.subtree = empty.digest;
+    ok(cutter_new(&cutter, store, NODE_TREE, &err), &err);
+    ok(cutter_add_entry(cutter, &entry, &digests, &err), &err);
+    ok(cutter_finish(root, cutter, &err), &err);
+    cutter_free(cutter);
 }

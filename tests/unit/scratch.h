@@ -34,4 +34,7 @@ void scratch_downgrade(int version);
 /* Skip the test where there is no openat2(2): valgrind 3.19 has none. */
 void scratch_need_openat2(void);
 
+/* A tree of one root directory, whose mode tells trees apart. */
+void scratch_root(struct node_ref *root, struct store *store, unsigned mode);
+
 #endif

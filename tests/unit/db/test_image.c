@@ -2,7 +2,6 @@
 #include "db/image.h"
 
 #include "db/blob.h"
-#include "db/cut.h"
 #include "db/schema.h"
 #include "tests/unit/scratch.h"
 
@@ -31,24 +30,6 @@ static int clean(void **state)
     scratch_make();
     scratch_remove();
     return mkdir(scratch_make(), 0700);
-}
-
-/* A tree of one root directory, whose mode tells trees apart. */
-static void make_root(struct node_ref *root, struct store *store, unsigned mode)
-{
-    struct entry entry = {.name = "", .mode = S_IFDIR | mode, .size = ENTRY_DIRECTORY_SIZE};
-    struct entry_digests digests = {0};
-    struct node_ref empty;
-    struct cutter *cutter;
-
-    ok(node_empty(&empty, store, NODE_TREE, &err));
-    entry.subtree = empty.id;
-    entry.below = empty.counts;
-    digests.subtree = empty.digest;
-    ok(cutter_new(&cutter, store, NODE_TREE, &err));
-    ok(cutter_add_entry(cutter, &entry, &digests, &err));
-    ok(cutter_finish(root, cutter, &err));
-    cutter_free(cutter);
 }
 
 static struct digest digest_of(const char *text)
@@ -143,8 +124,8 @@ static void make(struct made *m, struct store *store, const char *namespace, con
 
         alone->digest = digest_of(layers[i]);
         layer_chain_id(&chain->digest, i ? &m->chain[i - 1].digest : NULL, &alone->digest);
-        make_root(&alone->root, store, alone->digest.bytes[0]);
-        make_root(&chain->root, store, chain->digest.bytes[0]);
+        scratch_root(&alone->root, store, alone->digest.bytes[0]);
+        scratch_root(&chain->root, store, chain->digest.bytes[0]);
         ok(node_empty(&alone->links, store, NODE_LINKS, &err));
         ok(node_empty(&alone->notes, store, NODE_FEATURES, &err));
         chain->links = alone->links;
@@ -153,7 +134,7 @@ static void make(struct made *m, struct store *store, const char *namespace, con
         m->snapshot.root = chain->root;
     }
     if (!count)
-        make_root(&m->snapshot.root, store, 0755);
+        scratch_root(&m->snapshot.root, store, 0755);
     ok(node_empty(&m->snapshot.links, store, NODE_LINKS, &err));
     ok(node_empty(&m->snapshot.features, store, NODE_FEATURES, &err));
     m->image.config_blob = put(&m->image.config, store, config);
@@ -395,7 +376,7 @@ static bool publish_frame(struct snapshot *s, struct store *store, const char *t
 
     *s = (struct snapshot){.namespace = "frames", .time = 5, .format = "frame", .has_source = true};
     s->source = digest_of(text);
-    make_root(&s->root, store, mode);
+    scratch_root(&s->root, store, mode);
     ok(node_empty(&s->links, store, NODE_LINKS, &err));
     ok(node_empty(&s->features, store, NODE_FEATURES, &err));
     s->wants = wants;

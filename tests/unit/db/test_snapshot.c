@@ -2,7 +2,6 @@
 #include "db/snapshot.h"
 
 #include "base/timestamp.h"
-#include "db/cut.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
@@ -23,24 +22,6 @@ static void ok(int result)
         fail_msg("%d: %s", result, err.text);
 }
 
-/* A tree of one root directory, whose mode tells trees apart. */
-static void make_root(struct node_ref *root, struct store *store, unsigned mode)
-{
-    struct entry entry = {.name = "", .mode = S_IFDIR | mode, .size = ENTRY_DIRECTORY_SIZE};
-    struct entry_digests digests = {0};
-    struct node_ref empty;
-    struct cutter *cutter;
-
-    ok(node_empty(&empty, store, NODE_TREE, &err));
-    entry.subtree = empty.id;
-    entry.below = empty.counts;
-    digests.subtree = empty.digest;
-    ok(cutter_new(&cutter, store, NODE_TREE, &err));
-    ok(cutter_add_entry(cutter, &entry, &digests, &err));
-    ok(cutter_finish(root, cutter, &err));
-    cutter_free(cutter);
-}
-
 static uint64_t at(const char *time)
 {
     uint64_t ns;
@@ -52,7 +33,7 @@ static uint64_t at(const char *time)
 static void make(struct snapshot *snapshot, struct store *store, const char *namespace, const char *time, unsigned mode)
 {
     *snapshot = (struct snapshot){.namespace = namespace, .time = at(time), .format = "dir"};
-    make_root(&snapshot->root, store, mode);
+    scratch_root(&snapshot->root, store, mode);
     ok(node_empty(&snapshot->links, store, NODE_LINKS, &err));
     ok(node_empty(&snapshot->features, store, NODE_FEATURES, &err));
 }
