@@ -1,20 +1,24 @@
-/* packages.c - the databases of dpkg (deb-control(5), /var/lib/dpkg/status) and apk (installed) from package features.
- *
- * Which files belong to a package no feature tells, so there are no lists of them.
+/* packages.c - the databases of dpkg (deb-control(5), /var/lib/dpkg/status), apk (installed) and rpm (rpmdb.sqlite)
+ * from package features.
  */
 #include "import/veneer/render.h"
 
+#include "import/rpm_header.h"
+#include "import/rpmdb.h"
+
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 
 #define UNKNOWN "unknown (made by confuse; no feature tells)"
 
 struct manager {
-    const char *systems[12]; /* what `os` may be, in lower case; ended by NULL */
+    const char *systems[32]; /* what `os` may be, in lower case; ended by NULL */
     const char *directory;   /* where one was captured, it is this one's system */
     const char *path;
     const char *directories[3]; /* what the tools want beside it */
     bool (*add)(struct veneer *v, uint32_t row);
+    int (*finish)(struct veneer *v, struct error *err); /* what was added is not the file yet; NULL: it is */
 };
 
 static struct fact own(const struct veneer *v, uint32_t row, unsigned field)
@@ -66,12 +70,13 @@ static bool has_name(const struct veneer *v, uint32_t row, struct fact name)
     return row < facts_count(&v->facts, FACT_PACKAGE) && same(own(v, row, PKG_NAME), name);
 }
 
-#define INSTANCES_MAX 64u /* of one name: more than there are architectures */
+#define INSTANCES_MAX 64u /* of one name: more than there are architectures, or kernels that anybody keeps */
 
-static bool is_repeated(const struct veneer *v, uint32_t row, struct fact name, struct fact architecture)
+static bool is_repeated(const struct veneer *v, uint32_t row, struct fact name, bool by_version)
 {
     for (uint32_t back = 1; back <= row && back <= INSTANCES_MAX && has_name(v, row - back, name); back++)
-        if (same(own(v, row - back, PKG_ARCHITECTURE), architecture))
+        if (same(own(v, row - back, PKG_ARCHITECTURE), own(v, row, PKG_ARCHITECTURE)) &&
+            (!by_version || same(own(v, row - back, PKG_VERSION), own(v, row, PKG_VERSION))))
             return true;
     return false;
 }
@@ -84,7 +89,7 @@ static bool add_deb(struct veneer *v, uint32_t row)
 
     if (!consists_of(name, "+-.") || !is_deb_version(version) || !consists_of(architecture, "-") ||
         !isalnum((unsigned char)name.text[0]) || name.size < 2 || !isalnum((unsigned char)architecture.text[0]) ||
-        is_repeated(v, row, name, architecture))
+        is_repeated(v, row, name, false))
         return false;
     add_line(&v->text, "Package: ", name);
     buffer_add_text(&v->text, "Status: install ok installed\n");
@@ -120,6 +125,74 @@ static bool add_apk(struct veneer *v, uint32_t row)
     return true;
 }
 
+/* --- rpm ---------------------------------------------------------------------------------------------------------- */
+
+#define RPM_WORD_MAX 255u /* bytes: name, version and architecture are in a file's name where rpm gets packages from   \
+                           */
+#define RPM_NONE "(none)" /* as rpm prints what a package has not */
+
+static struct rpm_text text_of(struct fact fact)
+{
+    return (struct rpm_text){fact.text, fact.size};
+}
+
+static bool is_rpm_word(struct rpm_text word, const char *others)
+{
+    return word.size <= RPM_WORD_MAX && consists_of((struct fact){word.text, word.size}, others);
+}
+
+/* [EPOCH:]VERSION[-RELEASE]: crawlers tell of no epoch, and old ones of no release. */
+static bool split_version(struct rpm_package *package, struct fact told)
+{
+    const char *colon = told.text ? memchr(told.text, ':', told.size) : NULL;
+    struct fact epoch = {told.text, colon ? (size_t)(colon - told.text) : 0};
+    struct fact rest = colon ? (struct fact){colon + 1, told.size - epoch.size - 1} : told;
+    const char *dash = rest.size ? memrchr(rest.text, '-', rest.size) : NULL;
+    uint64_t number = 0;
+
+    if (!rest.text || (colon && !fact_is(epoch, RPM_NONE) && (!fact_number(&number, epoch) || number > UINT32_MAX)))
+        return false;
+    package->has_epoch = colon && !fact_is(epoch, RPM_NONE);
+    package->epoch = (uint32_t)number;
+    package->version = (struct rpm_text){rest.text, dash ? (size_t)(dash - rest.text) : rest.size};
+    package->release = dash ? (struct rpm_text){dash + 1, rest.size - package->version.size - 1}
+                            : (struct rpm_text){"unknown", strlen("unknown")};
+    return is_rpm_word(package->version, "._+~^") && is_rpm_word(package->release, "._+~^");
+}
+
+/* A key that was imported is a package without an architecture. */
+static bool add_rpm(struct veneer *v, uint32_t row)
+{
+    struct fact name = own(v, row, PKG_NAME), architecture = own(v, row, PKG_ARCHITECTURE);
+    struct rpm_package package = {.name = text_of(name)};
+    uint64_t installed;
+
+    if (!is_rpm_word(package.name, "+-._") || !split_version(&package, own(v, row, PKG_VERSION)) ||
+        is_repeated(v, row, name, true))
+        return false;
+    if (architecture.text && architecture.size > 0 && !fact_is(architecture, RPM_NONE))
+        package.architecture = text_of(architecture);
+    if (package.architecture.text && !is_rpm_word(package.architecture, "_"))
+        return false;
+    package.has_size = fact_number(&package.size, own(v, row, PKG_SIZE));
+    package.has_time = fact_number(&installed, own(v, row, PKG_INSTALLED)) && installed <= UINT32_MAX;
+    package.time = package.has_time ? (uint32_t)installed : 0;
+    rpm_header_add(&v->text, &package, UNKNOWN);
+    return true;
+}
+
+static int finish_rpm(struct veneer *v, struct error *err)
+{
+    struct buffer headers = v->text;
+
+    if (headers.failed)
+        return error_system(err, ENOMEM, "a made rpm database");
+    v->text = (struct buffer){0};
+    int rc = rpmdb_make(&v->text, &headers, err);
+    buffer_free(&headers);
+    return rc;
+}
+
 /* --- Which -------------------------------------------------------------------------------------------------------- */
 
 static const struct manager managers[] = {
@@ -127,8 +200,44 @@ static const struct manager managers[] = {
      "/var/lib/dpkg",
      "/var/lib/dpkg/status",
      {"/var/lib/dpkg/info", "/var/lib/dpkg/updates", NULL},
-     add_deb},
-    {{"alpine", "postmarketos", NULL}, "/lib/apk", "/lib/apk/db/installed", {NULL}, add_apk},
+     add_deb,
+     NULL},
+    {{"alpine", "postmarketos", NULL}, "/lib/apk", "/lib/apk/db/installed", {NULL}, add_apk, NULL},
+    {{"almalinux",
+      "amzn",
+      "azurelinux",
+      "centos",
+      "centos linux",
+      "fedora",
+      "fedora linux",
+      "mageia",
+      "mariner",
+      "ol",
+      "opensuse",
+      "opensuse leap",
+      "opensuse-leap",
+      "opensuse-tumbleweed",
+      "oracle linux server",
+      "photon",
+      "red hat",
+      "red hat enterprise linux",
+      "red hat enterprise linux server",
+      "redhat",
+      "rhel",
+      "rocky",
+      "rocky linux",
+      "scientific",
+      "scientific linux",
+      "sle_hpc",
+      "sles",
+      "suse",
+      "suse linux enterprise server",
+      NULL},
+     "/var/lib/rpm",
+     "/var/lib/rpm/rpmdb.sqlite",
+     {NULL},
+     add_rpm,
+     finish_rpm},
 };
 
 static bool is_system(const struct manager *manager, struct fact name)
@@ -178,7 +287,9 @@ int render_packages(struct veneer *v, struct error *err)
                                err);
     for (uint32_t row = 0; row < count; row++)
         left_out += !manager->add(v, row);
-    int rc = v->text.size ? put_database(v, manager, err) : 0;
+    int rc = v->text.size && manager->finish ? manager->finish(v, err) : 0;
+    if (rc == 0 && v->text.size)
+        rc = put_database(v, manager, err);
     return rc < 0 ? rc
                   : veneer_left_out(v, "package", "its name, version or architecture is none, or was there before",
                                     left_out, err);
