@@ -33,7 +33,7 @@ libimport_a_SOURCES = \
     import/layer.c import/layer.h \
     import/live.c import/live.h import/live_command.c import/live_files.c import/live_network.c import/live_packages.c \
     import/live_parse.c import/live_parse.h import/live_process.c import/live_rates.c import/live_read.c \
-    import/live_system.c \
+    import/live_rpm.c import/live_system.c \
     import/logstash.c import/logstash.h \
     import/member_path.c import/member_path.h \
     import/members.c import/members.h import/members_tar.c import/members_tar.h \
