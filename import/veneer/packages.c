@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define UNKNOWN "unknown (made by confuse; no feature tells)"
@@ -18,7 +19,8 @@ struct manager {
     const char *path;
     const char *directories[3]; /* what the tools want beside it */
     bool (*add)(struct veneer *v, uint32_t row);
-    int (*finish)(struct veneer *v, struct error *err); /* what was added is not the file yet; NULL: it is */
+    int (*finish)(struct veneer *v, struct error *err);    /* what was added is not the file yet; NULL: it is */
+    int (*put_lists)(struct veneer *v, struct error *err); /* of packages' files, beside it; NULL: none */
 };
 
 static struct fact own(const struct veneer *v, uint32_t row, unsigned field)
@@ -81,28 +83,109 @@ static bool is_repeated(const struct veneer *v, uint32_t row, struct fact name, 
     return false;
 }
 
+static bool is_deb(const struct veneer *v, uint32_t row)
+{
+    struct fact name = own(v, row, PKG_NAME), architecture = own(v, row, PKG_ARCHITECTURE);
+
+    return consists_of(name, "+-.") && is_deb_version(own(v, row, PKG_VERSION)) && consists_of(architecture, "-") &&
+           isalnum((unsigned char)name.text[0]) && name.size >= 2 && isalnum((unsigned char)architecture.text[0]) &&
+           !is_repeated(v, row, name, false);
+}
+
+#define DPKG_INFO "/var/lib/dpkg/info"
+
+/* The list of a package's files, as dpkg calls it. False: no path is so long. */
+static bool name_list(char path[VENEER_PATH_MAX], const struct veneer *v, uint32_t row, bool by_architecture)
+{
+    struct fact name = own(v, row, PKG_NAME), architecture = own(v, row, PKG_ARCHITECTURE);
+    const size_t size = by_architecture ? architecture.size : 0;
+
+    if (sizeof DPKG_INFO "/:.list" + name.size + size > VENEER_PATH_MAX)
+        return false;
+    snprintf(path, VENEER_PATH_MAX, DPKG_INFO "/%.*s%s%.*s.list", (int)name.size, name.text, size ? ":" : "", (int)size,
+             architecture.text);
+    return true;
+}
+
+/* Two of one name are only installed together if they are this; and only then a list is called by architecture. */
+static bool is_multiarch(const struct veneer *v, uint32_t row, struct fact name)
+{
+    char path[VENEER_PATH_MAX];
+
+    return has_name(v, row + 1, name) || (row > 0 && has_name(v, row - 1, name)) ||
+           (name_list(path, v, row, true) && builder_says(v->frame->builder, path, strlen(path)));
+}
+
 static bool add_deb(struct veneer *v, uint32_t row)
 {
-    struct fact name = own(v, row, PKG_NAME), version = own(v, row, PKG_VERSION);
-    struct fact architecture = own(v, row, PKG_ARCHITECTURE);
+    struct fact name = own(v, row, PKG_NAME);
     uint64_t size;
 
-    if (!consists_of(name, "+-.") || !is_deb_version(version) || !consists_of(architecture, "-") ||
-        !isalnum((unsigned char)name.text[0]) || name.size < 2 || !isalnum((unsigned char)architecture.text[0]) ||
-        is_repeated(v, row, name, false))
+    if (!is_deb(v, row))
         return false;
     add_line(&v->text, "Package: ", name);
     buffer_add_text(&v->text, "Status: install ok installed\n");
     if (fact_number(&size, own(v, row, PKG_SIZE)))
         buffer_add_format(&v->text, "Installed-Size: %llu\n", (unsigned long long)size);
     buffer_add_text(&v->text, "Maintainer: " UNKNOWN " <unknown@invalid>\n");
-    add_line(&v->text, "Architecture: ", architecture);
-    /* Two of one name are only installed together if they are this. */
-    if (has_name(v, row + 1, name) || (row > 0 && has_name(v, row - 1, name)))
+    add_line(&v->text, "Architecture: ", own(v, row, PKG_ARCHITECTURE));
+    if (is_multiarch(v, row, name))
         buffer_add_text(&v->text, "Multi-Arch: same\n");
-    add_line(&v->text, "Version: ", version);
+    add_line(&v->text, "Version: ", own(v, row, PKG_VERSION));
     buffer_add_text(&v->text, "Description: " UNKNOWN "\n\n");
     return true;
+}
+
+struct listing {
+    struct veneer *v;
+    uint64_t lists;
+    uint64_t left_out; /* paths */
+};
+
+static int add_path(void *arg, const char *text, size_t size)
+{
+    struct listing *listing = arg;
+
+    if (size > 0 && text[0] == '/' && veneer_is_line((struct fact){text, size}))
+        add_line(&listing->v->text, "", (struct fact){text, size});
+    else
+        listing->left_out++;
+    return 0;
+}
+
+static int put_list(struct listing *listing, uint32_t row, struct error *err)
+{
+    struct veneer *v = listing->v;
+    struct fact files = own(v, row, PKG_FILES);
+    char path[VENEER_PATH_MAX];
+
+    if (files.size == 0 || files.text[0] != '[' || !is_deb(v, row))
+        return 0;
+    if (!name_list(path, v, row, is_multiarch(v, row, own(v, row, PKG_NAME)))) {
+        listing->left_out++;
+        return 0;
+    }
+    listing->lists++;
+    fact_visit_list(files, add_path, listing);
+    return veneer_put(v, &(struct made){.path = path, .mode = S_IFREG | 0644, .mtime = v->boot}, err);
+}
+
+/* Where lists are named by architecture, the directory says so by its format, 1. */
+static int put_lists(struct veneer *v, struct error *err)
+{
+    const struct made format = {.path = DPKG_INFO "/format", .mode = S_IFREG | 0644, .mtime = v->boot};
+    struct listing listing = {.v = v};
+    int rc = 0;
+
+    for (uint32_t row = 0; row < facts_count(&v->facts, FACT_PACKAGE) && rc == 0; row++)
+        rc = put_list(&listing, row, err);
+    if (rc == 0 && listing.lists) {
+        buffer_add_text(&v->text, "1\n");
+        rc = veneer_put(v, &format, err);
+    }
+    return rc < 0 ? rc
+                  : veneer_left_out(v, "package", "a file of it is no path, or its name is too long for a list of them",
+                                    listing.left_out, err);
 }
 
 /* --- apk ---------------------------------------------------------------------------------------------------------- */
@@ -127,7 +210,8 @@ static bool add_apk(struct veneer *v, uint32_t row)
 
 /* --- rpm ---------------------------------------------------------------------------------------------------------- */
 
-#define RPM_WORD_MAX 255u /* bytes: name, version and architecture are in a file's name where rpm gets packages from   \
+#define RPM_WORD_MAX                                                                                                   \
+    255u                  /* bytes: name, version and architecture are in a file's name where rpm gets packages from   \
                            */
 #define RPM_NONE "(none)" /* as rpm prints what a package has not */
 
@@ -199,10 +283,11 @@ static const struct manager managers[] = {
     {{"debian", "ubuntu", "linuxmint", "raspbian", "devuan", "kali", NULL},
      "/var/lib/dpkg",
      "/var/lib/dpkg/status",
-     {"/var/lib/dpkg/info", "/var/lib/dpkg/updates", NULL},
+     {DPKG_INFO, "/var/lib/dpkg/updates", NULL},
      add_deb,
-     NULL},
-    {{"alpine", "postmarketos", NULL}, "/lib/apk", "/lib/apk/db/installed", {NULL}, add_apk, NULL},
+     NULL,
+     put_lists},
+    {{"alpine", "postmarketos", NULL}, "/lib/apk", "/lib/apk/db/installed", {NULL}, add_apk, NULL, NULL},
     {{"almalinux",
       "amzn",
       "azurelinux",
@@ -237,7 +322,8 @@ static const struct manager managers[] = {
      "/var/lib/rpm/rpmdb.sqlite",
      {NULL},
      add_rpm,
-     finish_rpm},
+     finish_rpm,
+     NULL},
 };
 
 static bool is_system(const struct manager *manager, struct fact name)
@@ -273,7 +359,7 @@ static int put_database(struct veneer *v, const struct manager *manager, struct 
 
     for (const char *const *each = manager->directories; *each && rc == 0; each++)
         rc = veneer_put(v, &(struct made){.path = *each, .mode = S_IFDIR | 0755, .mtime = v->boot}, err);
-    return rc;
+    return rc == 0 && manager->put_lists ? manager->put_lists(v, err) : rc;
 }
 
 int render_packages(struct veneer *v, struct error *err)
