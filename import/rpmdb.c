@@ -1,7 +1,7 @@
 /* rpmdb.c - the tables of rpm 4.18, and what is taken from a database of anybody's.
  *
- * A file that is read may hold any schema, any tree of pages: one table of that name may be read and no function, view
- * or trigger be used (the authorizer), and steps are counted. SQLite refuses pages without rows below others, so rows
+ * A file that is read may hold any schema, any tree of pages: one plain table may be read and no function, view or
+ * trigger be used (the authorizer), and steps are counted. SQLite refuses pages without rows below others, so rows
  * end whatever else loops.
  *
  * Tables by which nothing can be found here are made too, empty: rpm complains of those that it misses.
@@ -117,6 +117,8 @@ int rpmdb_make(struct buffer *out, const struct buffer *headers, struct error *e
 
 /* --- Reading ------------------------------------------------------------------------------------------------------ */
 
+static const char READ_SCHEMA[] =
+    "SELECT sql FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name = 'Packages' COLLATE NOCASE";
 static const char READ_PACKAGES[] = "SELECT blob FROM Packages";
 
 #define STEPS_AT_ONCE 1000     /* of SQLite's machine, after which it asks whether to go on; */
@@ -128,9 +130,8 @@ static int may_read(void *arg, int action, const char *table, const char *column
     (void)arg, (void)column;
     if (action == SQLITE_SELECT)
         return SQLITE_OK;
-    return action == SQLITE_READ && table && sqlite3_stricmp(table, "Packages") == 0 && database && !trigger
-               ? SQLITE_OK
-               : SQLITE_DENY;
+    const bool is_known = table && (sqlite3_stricmp(table, "Packages") == 0 || strcmp(table, "sqlite_master") == 0);
+    return action == SQLITE_READ && is_known && database && !trigger ? SQLITE_OK : SQLITE_DENY;
 }
 
 static int count_steps(void *arg)
@@ -143,6 +144,21 @@ static int count_steps(void *arg)
 static int code_of(int result)
 {
     return result == SQLITE_NOMEM ? -ENOMEM : -EBADMSG;
+}
+
+/* A table whose rows are what stands in the file: columns that are computed have parentheses of their own, and what
+ * they call nobody asks the authorizer. 0, or a negative errno. */
+static int check_schema(sqlite3 *database)
+{
+    cleanup_statement sqlite3_stmt *read = NULL;
+    int result = sqlite3_prepare_v2(database, READ_SCHEMA, -1, &read, NULL);
+
+    if (result == SQLITE_OK)
+        result = sqlite3_step(read);
+    if (result != SQLITE_ROW)
+        return code_of(result);
+    const char *text = (const char *)sqlite3_column_text(read, 0);
+    return text && strchr(text, '(') && strchr(text, '(') == strrchr(text, '(') ? 0 : -EBADMSG;
 }
 
 static int visit_rows(sqlite3 *database, int (*visit)(void *arg, const void *header, size_t size), void *arg)
@@ -186,5 +202,6 @@ int rpmdb_visit(struct buffer *file, const struct buffer *wal, size_t max,
                             SQLITE_DESERIALIZE_READONLY) != SQLITE_OK ||
         sqlite3_set_authorizer(database, may_read, NULL) != SQLITE_OK)
         return -ENOMEM;
-    return visit_rows(database, visit, arg);
+    rc = check_schema(database);
+    return rc < 0 ? rc : visit_rows(database, visit, arg);
 }
