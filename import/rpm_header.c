@@ -145,13 +145,14 @@ static bool open_header(struct header *header, const void *bytes, size_t size)
 {
     const uint8_t *at = bytes;
 
-    if (size < PREAMBLE_SIZE || size > RPM_HEADER_MAX)
+    if (size < PREAMBLE_SIZE)
         return false;
     *header = (struct header){.index = at + PREAMBLE_SIZE, .tags = get_be32(at), .size = get_be32(at + 4)};
     if (header->tags == 0 || header->tags > RPM_TAGS_MAX || header->size > RPM_HEADER_MAX)
         return false;
     header->store = header->index + header->tags * (size_t)INDEX_SIZE;
-    return PREAMBLE_SIZE + header->tags * (size_t)INDEX_SIZE + header->size <= size;
+    size_t needed = PREAMBLE_SIZE + header->tags * (size_t)INDEX_SIZE + header->size;
+    return needed <= size && needed <= RPM_HEADER_MAX;
 }
 
 static void take_text(struct rpm_text *text, const struct header *header, uint32_t offset)

@@ -5,4 +5,4 @@ set -u
 python3 -c 'import sqlite3' 2>/dev/null || { echo "no python3"; exit 77; }
 command -v rpm >/dev/null && command -v rpmbuild >/dev/null || { echo "no rpm"; exit 77; }
 export PYTHONDONTWRITEBYTECODE=1
-python3 "${srcdir:-.}/tests/e2e/packages.py" "${CONFUSE_PACKAGES:-20000}"
+python3 "${srcdir:-.}/tests/e2e/packages.py" "${CONFUSE_PACKAGES:-100000}"
