@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,32 @@ def extract(store, snapshot, path, root, to=None):
     return done.stdout
 
 
+ALIGN = {4: 4, 5: 8}                                        # bytes, of the types of numbers
+STRINGS = (6, 8, 9)
+
+
+def check_header(blob):
+    """What readers that are not rpm insist on (go-rpmdb, which Trivy reads with): one region over all tags, whose data lie
+    one behind the other in the order of their tags; its trailer; and nothing else. The tags."""
+    tags, size = struct.unpack_from(">II", blob)
+    expect("size of a header", 8 + 16 * tags + size, len(blob))
+    entries = [struct.unpack_from(">IIiI", blob, 8 + 16 * number) for number in range(tags)]
+    store = blob[8 + 16 * tags:]
+    expect("region", (63, 7, size - 16, 16), entries[0])
+    expect("trailer", (63, 7, -16 * tags, 16), struct.unpack(">IIiI", store[-16:]))
+    expect("order", sorted(tag for tag, _, _, _ in entries), [tag for tag, _, _, _ in entries])
+    at, found = 0, {}
+    for tag, kind, offset, count in entries[1:]:
+        at += -at % ALIGN.get(kind, 1)
+        expect(f"offset of {tag}", at, offset)
+        expect(f"count of {tag}", 1, count)
+        end = store.index(b"\0", at) + 1 if kind in STRINGS else at + ALIGN[kind]
+        found[tag] = store[at:end - 1].decode() if kind in STRINGS else int.from_bytes(store[at:end], "big")
+        at = end
+    expect("where the data end", size - 16, at)
+    return found
+
+
 def check_made(work, _):
     """Rows of rpm are the features, and nothing is complained of."""
     told = [package("bash", "5.1.8-6.el9", "7738778"), package("bind-libs", "32:9.16.23-11.el9", "3700000"),
@@ -96,7 +123,11 @@ def check_made(work, _):
     database = sqlite3.connect(f"file:{root}{RPMDB}?mode=ro", uri=True)
     expect("SQLite's opinion", [("ok",), ("delete",)],
            database.execute("PRAGMA integrity_check").fetchall() + database.execute("PRAGMA journal_mode").fetchall())
+    tags = [check_header(blob) for blob, in database.execute("SELECT blob FROM Packages")]
     database.close()
+    expect("names", [value["pkgname"] for value in sorted((value for _, _, value in told), key=lambda each: each["pkgname"])],
+           [each[1000] for each in tags])
+    expect("source packages", {MARK}, {each[1044] for each in tags})
     store.fsck()
 
 
