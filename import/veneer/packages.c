@@ -5,6 +5,7 @@
 
 #include "import/rpm_header.h"
 #include "import/rpmdb.h"
+#include "tree/follow.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -19,8 +20,8 @@ struct manager {
     const char *path;
     const char *directories[3]; /* what the tools want beside it */
     bool (*add)(struct veneer *v, uint32_t row);
-    int (*finish)(struct veneer *v, struct error *err);    /* what was added is not the file yet; NULL: it is */
-    int (*put_lists)(struct veneer *v, struct error *err); /* of packages' files, beside it; NULL: none */
+    int (*finish)(struct veneer *v, struct error *err);     /* what was added is not the file yet; NULL: it is */
+    int (*put_beside)(struct veneer *v, struct error *err); /* further files; NULL: none */
 };
 
 static struct fact own(const struct veneer *v, uint32_t row, unsigned field)
@@ -265,6 +266,31 @@ static bool add_rpm(struct veneer *v, uint32_t row)
     return true;
 }
 
+#define RPMDB "/var/lib/rpm/rpmdb.sqlite"
+
+/* Does a captured content stand at a path? */
+static bool is_captured(struct veneer *v, const char *path)
+{
+    char resolved[FOLLOW_PATH_MAX + 1];
+    struct entry entry;
+
+    return builder_resolve(resolved, v->frame->builder, path, strlen(path)) == 1 &&
+           builder_find(&entry, v->frame->builder, resolved, strlen(resolved), NULL) == 0 &&
+           !(entry.flags & ENTRY_ABSENT);
+}
+
+/* A log that was recorded is of the database that was: beside a made one it has committed nothing. SQLite opens no
+ * database whose log it cannot read. */
+static int put_log(struct veneer *v, struct error *err)
+{
+    const char *path = RPMDB "-wal";
+    char resolved[FOLLOW_PATH_MAX + 1];
+
+    if (is_captured(v, RPMDB) || builder_resolve(resolved, v->frame->builder, path, strlen(path)) != 1)
+        return 0;
+    return veneer_put(v, &(struct made){.path = path, .mode = S_IFREG | 0644, .mtime = v->boot}, err);
+}
+
 static int finish_rpm(struct veneer *v, struct error *err)
 {
     struct buffer headers = v->text;
@@ -319,11 +345,11 @@ static const struct manager managers[] = {
       "suse linux enterprise server",
       NULL},
      "/var/lib/rpm",
-     "/var/lib/rpm/rpmdb.sqlite",
+     RPMDB,
      {NULL},
      add_rpm,
      finish_rpm,
-     NULL},
+     put_log},
 };
 
 static bool is_system(const struct manager *manager, struct fact name)
@@ -359,7 +385,7 @@ static int put_database(struct veneer *v, const struct manager *manager, struct 
 
     for (const char *const *each = manager->directories; *each && rc == 0; each++)
         rc = veneer_put(v, &(struct made){.path = *each, .mode = S_IFDIR | 0755, .mtime = v->boot}, err);
-    return rc == 0 && manager->put_lists ? manager->put_lists(v, err) : rc;
+    return rc == 0 && manager->put_beside ? manager->put_beside(v, err) : rc;
 }
 
 int render_packages(struct veneer *v, struct error *err)
