@@ -133,6 +133,9 @@ int live_read(struct buffer *out, int at, const char *name, size_t max);
  * of 1, and nothing is appended. */
 int live_read_inside(struct buffer *out, const struct live *live, const char *path, size_t max);
 
+/* What a file of the container is that live_read_inside() would read. 0, or a negative errno. */
+int live_stat_inside(struct stat *st, const struct live *live, const char *path);
+
 /* 0, or a negative errno: is there anything, were it a link to nowhere? */
 int live_has(const struct live *live, const char *path);
 

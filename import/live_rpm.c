@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,19 +110,31 @@ static int read_log(struct buffer *log, const struct live *live, const char *pat
     return result == -ENOENT ? 0 : result;
 }
 
-/* Only a commit changes the log or takes it away: what was read between two equal ones is of one moment, but for pages
- * that the log has, too. */
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           memcmp(&a->st_mtim, &b->st_mtim, sizeof a->st_mtim) == 0;
+}
+
+/* A commit changes the log, and what is put from there into the file, the file's time, too. So what was read while the
+ * log stayed as it was is of one moment; where the log has pages that just came into the file, it has the same ones. */
 static int read_once(struct buffer *file, struct buffer *log, const struct live *live, size_t which)
 {
     struct buffer again = {0};
+    struct stat before, after;
 
     buffer_clear(file);
-    int result = read_log(log, live, DATABASES[which].log);
+    int result = live_stat_inside(&before, live, DATABASES[which].file);
+    if (result == 0)
+        result = read_log(log, live, DATABASES[which].log);
     if (result == 0)
         result = live_read_inside(file, live, DATABASES[which].file, LIVE_RPMDB_MAX);
     if (result == 0)
         result = read_log(&again, live, DATABASES[which].log);
-    if (result == 0 && (again.size != log->size || (log->size > 0 && memcmp(again.bytes, log->bytes, log->size) != 0)))
+    if (result == 0)
+        result = live_stat_inside(&after, live, DATABASES[which].file);
+    bool same_log = again.size == log->size && (log->size == 0 || memcmp(again.bytes, log->bytes, log->size) == 0);
+    if (result == 0 && (!same_log || (log->size == 0 && !is_same(&before, &after))))
         result = -EAGAIN;
     if (result == 0 && live_read_inside(&again, live, DATABASES[which].journal, 0) == -EFBIG)
         result = -EBUSY;

@@ -41,8 +41,6 @@ struct making {
     size_t index, store; /* where in `out`: of the next entry; of the first byte */
 };
 
-#define MADE_TAGS_MAX 15u
-
 static void add_entry(struct making *making, enum tag tag, enum type type, uint32_t offset, uint32_t count)
 {
     uint8_t *at = making->out->bytes + making->index;

@@ -135,7 +135,7 @@ int wal_apply(struct buffer *file, const struct buffer *wal, size_t max)
     if (file->size < FILE_HEADER_SIZE || memcmp(file->bytes, magic, sizeof magic) != 0 || page_size(file) == 0)
         return -EBADMSG;
     int rc = open_log(&log, wal, page_size(file)) ? copy_committed(file, &log, max) : 0;
-    if (rc == 0 && file->size >= FILE_HEADER_SIZE) {
+    if (rc == 0) {
         memset(file->bytes + FILE_WRITE_VERSION, 1, 2);
         memset(file->bytes + FILE_CHANGE_COUNTER, 0, 4);
         memset(file->bytes + FILE_VALID_FOR, 1, 4); /* the file's own size counts */

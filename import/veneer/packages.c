@@ -15,8 +15,8 @@
 #define UNKNOWN "unknown (made by confuse; no feature tells)"
 
 struct manager {
-    const char *systems[32]; /* what `os` may be, in lower case; ended by NULL */
-    const char *directory;   /* where one was captured, it is this one's system */
+    const char *const *systems; /* what `os` may be, in lower case; ended by NULL */
+    const char *directory;      /* where one was captured, it is this one's system */
     const char *path;
     const char *directories[3]; /* what the tools want beside it */
     bool (*add)(struct veneer *v, uint32_t row);
@@ -211,9 +211,8 @@ static bool add_apk(struct veneer *v, uint32_t row)
 
 /* --- rpm ---------------------------------------------------------------------------------------------------------- */
 
-#define RPM_WORD_MAX                                                                                                   \
-    255u                  /* bytes: name, version and architecture are in a file's name where rpm gets packages from   \
-                           */
+/* bytes: name, version and architecture are in a file's name where rpm gets packages from */
+#define RPM_WORD_MAX 255u
 #define RPM_NONE "(none)" /* as rpm prints what a package has not */
 
 static struct rpm_text text_of(struct fact fact)
@@ -305,51 +304,51 @@ static int finish_rpm(struct veneer *v, struct error *err)
 
 /* --- Which -------------------------------------------------------------------------------------------------------- */
 
+static const char *const DPKG_SYSTEMS[] = {"debian", "ubuntu", "linuxmint", "raspbian", "devuan", "kali", NULL};
+static const char *const APK_SYSTEMS[] = {"alpine", "postmarketos", NULL};
+
+/* By ID of os-release, and as crawlers without it called them. */
+static const char *const RPM_SYSTEMS[] = {"almalinux",
+                                          "amzn",
+                                          "azurelinux",
+                                          "centos",
+                                          "centos linux",
+                                          "fedora",
+                                          "fedora linux",
+                                          "mageia",
+                                          "mariner",
+                                          "ol",
+                                          "opensuse",
+                                          "opensuse leap",
+                                          "opensuse-leap",
+                                          "opensuse-tumbleweed",
+                                          "oracle linux server",
+                                          "photon",
+                                          "red hat",
+                                          "red hat enterprise linux",
+                                          "red hat enterprise linux server",
+                                          "redhat",
+                                          "rhel",
+                                          "rocky",
+                                          "rocky linux",
+                                          "scientific",
+                                          "scientific linux",
+                                          "sle_hpc",
+                                          "sles",
+                                          "suse",
+                                          "suse linux enterprise server",
+                                          NULL};
+
 static const struct manager managers[] = {
-    {{"debian", "ubuntu", "linuxmint", "raspbian", "devuan", "kali", NULL},
+    {DPKG_SYSTEMS,
      "/var/lib/dpkg",
      "/var/lib/dpkg/status",
      {DPKG_INFO, "/var/lib/dpkg/updates", NULL},
      add_deb,
      NULL,
      put_lists},
-    {{"alpine", "postmarketos", NULL}, "/lib/apk", "/lib/apk/db/installed", {NULL}, add_apk, NULL, NULL},
-    {{"almalinux",
-      "amzn",
-      "azurelinux",
-      "centos",
-      "centos linux",
-      "fedora",
-      "fedora linux",
-      "mageia",
-      "mariner",
-      "ol",
-      "opensuse",
-      "opensuse leap",
-      "opensuse-leap",
-      "opensuse-tumbleweed",
-      "oracle linux server",
-      "photon",
-      "red hat",
-      "red hat enterprise linux",
-      "red hat enterprise linux server",
-      "redhat",
-      "rhel",
-      "rocky",
-      "rocky linux",
-      "scientific",
-      "scientific linux",
-      "sle_hpc",
-      "sles",
-      "suse",
-      "suse linux enterprise server",
-      NULL},
-     "/var/lib/rpm",
-     RPMDB,
-     {NULL},
-     add_rpm,
-     finish_rpm,
-     put_log},
+    {APK_SYSTEMS, "/lib/apk", "/lib/apk/db/installed", {NULL}, add_apk, NULL, NULL},
+    {RPM_SYSTEMS, "/var/lib/rpm", RPMDB, {NULL}, add_rpm, finish_rpm, put_log},
 };
 
 static bool is_system(const struct manager *manager, struct fact name)
