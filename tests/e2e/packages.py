@@ -287,6 +287,30 @@ def check_lists(work, _):
     expect("sums", [], [path for path in made if path.endswith("sums")])
 
 
+def check_hostile_lists(work, _):
+    """Lists that lead out, keep waiting or do not end: the packages are there, without them."""
+    root = os.path.join(work, "hostile")
+    info = root + "/var/lib/dpkg/info/"
+    os.makedirs(info)
+    names = ["plain", "out", "fifo", "dir", "large", "many", "none", "../../../../etc/x", "odd"]
+    with open(root + "/var/lib/dpkg/status", "w", encoding="utf-8") as out:
+        out.write("".join(f"Package: {name}\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n" for name in names))
+    for name, content in (("plain", b"/a\n\n/b"), ("large", b"/" + b"x" * (1 << 20)), ("many", b"/\n" * (300 << 10)), ("odd", b"/\xff\"\\\n")):
+        with open(info + name + ".list", "wb") as out:
+            out.write(content)
+    with open(work + "/secret", "wb") as out:
+        out.write(b"/secret\n")
+    os.symlink("../" * 20 + work.lstrip("/") + "/secret", info + "out.list")
+    os.mkfifo(info + "fifo.list")
+    os.mkdir(info + "dir.list")
+    done = run(CONFUSE, "capture", root, timeout=60)
+    expect("capture", 0, done.returncode)
+    got = [json.loads(line.split("\t", 2)[2]) for line in done.stdout.decode().splitlines() if line.startswith("package")]
+    expect("packages", sorted(names), sorted(each["pkgname"] for each in got))
+    expect("lists", {"plain": ["/a", "/b"], "odd": ['/\udcff"\\']}, {each["pkgname"]: each["pkgfiles"] for each in got if "pkgfiles" in each})
+    expect("what is said", True, b"/var/lib/dpkg/info: unreadable" in done.stderr)
+
+
 def check_many(work, count):
     """Very many packages: all in the database, within bounds."""
     store, root, source = Store(work), os.path.join(work, "many"), os.path.join(work, "many.frame")
@@ -307,7 +331,7 @@ def main():
     count = int(sys.argv[1])
     work, failures = tempfile.mkdtemp(prefix="confuse-packages-"), 0
     try:
-        for check in (check_made, check_captured, check_images, check_lists, check_many):
+        for check in (check_made, check_captured, check_images, check_lists, check_hostile_lists, check_many):
             try:
                 check(work, count)
             except Wrong as wrong:
