@@ -96,10 +96,11 @@ struct verdict_file {
     uint8_t id[VERDICT_ID_SIZE];
     uint32_t mode; /* whole st_mode */
     uint32_t uid, gid;
-    uint64_t size;         /* bytes */
-    uint64_t mtime, ctime; /* ns */
-    uint64_t expires;      /* ns; 0: never */
-    uint64_t files, bytes; /* of a directory: what stands in it */
+    uint64_t size;          /* bytes */
+    uint64_t mtime, ctime;  /* ns */
+    uint64_t expires;       /* ns; 0: never */
+    uint64_t files, bytes;  /* of a directory: what stands in it */
+    enum verdict_name kind; /* what its name says; VERDICT_NAME_NONE: a directory */
 };
 
 /* The file of a row. */
@@ -167,13 +168,24 @@ int verdict_remove_scanner(struct verdicts *verdicts, const char *name, size_t s
 
 /* The file keeps its row and id; what had the new name goes. Renamed to <sha256> a file is published: the claim on that
  * goes. Claims can neither be moved nor made so: -EACCES. */
-int verdict_rename(struct verdicts *verdicts, int64_t from_directory, const char *from, size_t from_size,
-                   int64_t to_directory, const char *to, size_t to_size, struct error *err);
+struct verdict_name_at {
+    int64_t directory;
+    const char *name;
+    size_t size;
+};
 
-/* Remove what has expired (their directories' times move), at most VERDICT_SWEEP_MAX files; *next is when the next one
- * will (ns), UINT64_MAX: nothing. Replies go as well that are older than VERDICT_REPLY_SECONDS. */
+int verdict_rename(struct verdicts *verdicts, const struct verdict_name_at *from, const struct verdict_name_at *to,
+                   struct error *err);
+
+/* Remove what has expired, at most VERDICT_SWEEP_MAX files (their directories' times move), and replies that are older
+ * than VERDICT_REPLY_SECONDS. *next is when the next file expires (ns), UINT64_MAX: none will. */
 #define VERDICT_SWEEP_MAX 1024
 int verdicts_sweep(uint64_t *next, struct verdicts *verdicts, struct error *err);
+
+/* Be told of each row that is changed from now on, before it is committed; with the name when that came or went, else
+ * NULL. For who keeps what he has read. */
+typedef void (*verdict_watcher)(void *arg, int64_t row, int64_t directory, const char *name, size_t size);
+void verdicts_watch(struct verdicts *verdicts, verdict_watcher watcher, void *arg);
 
 /* --- Replies ------------------------------------------------------------------------------------------------------ */
 
