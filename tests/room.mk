@@ -37,6 +37,7 @@ unit_tests += tests/unit/db/test_frame_store
 unit_tests += tests/unit/db/test_image
 unit_tests += tests/unit/db/test_snapshot
 unit_tests += tests/unit/db/test_store
+unit_tests += tests/unit/db/test_verdicts
 unit_tests += tests/unit/import/test_builder
 unit_tests += tests/unit/import/test_builder_over
 unit_tests += tests/unit/import/test_builder_replay
