@@ -58,7 +58,6 @@ enum {
     BADHANDLE = 10001,
     NOT_SYNC = 10002,
     BAD_COOKIE = 10003,
-    NOTSUPP = 10004,
     TOOSMALL = 10005,
     JUKEBOX = 10008
 };

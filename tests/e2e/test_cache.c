@@ -435,7 +435,7 @@ static void without_the_option_nothing_is_written(void **state)
     assert_int_equal(call_create(&fh, NULL, &client, &scanner, name, GUARDED, 0, NULL), OK);
     assert_int_equal(call_access(&granted, &client, &fh, 0x3f), OK);
     assert_int_equal(granted, 0x1 | 0x4 | 0x8);
-    assert_int_equal(call_nfs(&client, SYMLINK, &scanner, NULL), NOTSUPP);
+    assert_int_equal(call_nfs(&client, SYMLINK, &scanner, NULL), PERM);
     restart("insecure");
     assert_int_equal(call_access(&granted, &client, &fh, 0x3f), OK);
     assert_int_equal(granted, 0x1);
