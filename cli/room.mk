@@ -5,6 +5,7 @@ confuse_SOURCES = \
     cli/cat.c \
     cli/command.h \
     cli/fsck.c \
+    cli/gc.c \
     cli/import.c cli/import_line.c cli/import_line.h \
     cli/log.c \
     cli/ls.c \

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 
-static const char FIND_DIGEST[] = "SELECT id FROM blob WHERE digest = ?1";
 static const char FIND_ID[] = "SELECT digest, size, data IS NULL FROM blob WHERE id = ?1";
 static const char NEXT_PREFIX[] = "SELECT digest FROM blob WHERE digest >= ?1 ORDER BY digest LIMIT 1";
 /* From the index of digests alone: the table holds the contents too. */
@@ -41,7 +40,7 @@ static int insert(int64_t *id, struct store *store, const struct digest *digest,
 
 int blob_lookup(int64_t *id, struct store *store, const struct digest *digest, struct error *err)
 {
-    return sql_find_digest(id, store, FIND_DIGEST, digest, err);
+    return sql_find_digest(id, store, OBJECT_BLOB, digest, err);
 }
 
 void blob_count_known(struct store *store, uint64_t size)
@@ -81,7 +80,7 @@ int blob_adopt(struct blob_large *all, size_t count, struct store *store, struct
     for (size_t i = 0; i < count && result >= 0; i++) {
         if (all[i].file.fd < 0)
             continue;
-        result = sql_find_or_begin(&all[i].id, store, FIND_DIGEST, &all[i].digest, err);
+        result = sql_find_or_begin(&all[i].id, store, OBJECT_BLOB, &all[i].digest, err);
         if (result == 1)
             blob_count_known(store, all[i].file.size);
         if (result == 0)
@@ -119,7 +118,7 @@ int blob_put(int64_t *id, struct digest *digest, struct store *store, const void
     sha256_of(digest, store->sha, bytes, size);
     if (size > BLOB_INLINE_MAX)
         return put_large(id, store, digest, bytes, size, err);
-    int found = sql_find_or_begin(id, store, FIND_DIGEST, digest, err);
+    int found = sql_find_or_begin(id, store, OBJECT_BLOB, digest, err);
     if (found == 1)
         blob_count_known(store, size);
     if (found != 0)
@@ -149,7 +148,7 @@ int blob_find(struct blob *blob, struct store *store, int64_t id, struct error *
 int blob_find_digest(struct blob *blob, struct store *store, const struct digest *digest, struct error *err)
 {
     int64_t id;
-    int found = sql_find_digest(&id, store, FIND_DIGEST, digest, err);
+    int found = sql_find_digest(&id, store, OBJECT_BLOB, digest, err);
 
     if (found <= 0)
         return found < 0 ? found : -ENOENT;

@@ -36,8 +36,8 @@ static const struct {
      " WHERE b.size > 3 AND NOT EXISTS (SELECT 1 FROM chain AS c WHERE c.digest = i.chain)",
      "image", "refers to a chain that is not there"},
     {"SELECT t.snapshot FROM tag AS t JOIN snapshot AS s ON s.number = t.snapshot"
-     " WHERE t.namespace != s.namespace OR s.image IS NULL",
-     "snapshot", "has a tag of another namespace, or is no image"},
+     " WHERE t.namespace != s.namespace",
+     "snapshot", "has a tag of another namespace"},
     {"SELECT snapshot FROM tag WHERE name = '' OR length(name) > 128 OR name GLOB '*[^A-Za-z0-9_.-]*'"
      " OR name GLOB '[.-]*'",
      "snapshot", "has a tag that can be none"},

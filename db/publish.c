@@ -6,11 +6,10 @@
 #include "db/snapshot_row.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 static const char FIND_SAME[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND s.source IS ?2 AND s.root = ?3"
-                                                 " AND s.links = ?4 ORDER BY s.time DESC, s.number DESC LIMIT 1";
+                                                 " AND +s.links = ?4 ORDER BY s.time DESC, s.number DESC LIMIT 1";
 /* Without a source (a directory), a namespace may come back to what it was: that is news, and only the newest counts.
  * What ran there is news as well. */
 static const char FIND_SAME_NEWEST[] =
@@ -160,17 +159,6 @@ static int put_all(bool *is_new, struct snapshot *snapshot, const struct publica
     return result;
 }
 
-/* A snapshot that is found may have been committed by somebody who was killed before he synced the WAL. */
-static int sync_found(struct store *store, struct error *err)
-{
-    cleanup_close int fd = openat(store->directory_fd, "confuse.db-wal", O_RDONLY | O_CLOEXEC);
-
-    /* No WAL: it was copied into the database, which syncs both. */
-    if (fd < 0 ? errno != ENOENT : fdatasync(fd) < 0)
-        return error_system(err, errno, "cannot sync %s/confuse.db-wal", store->directory);
-    return 0;
-}
-
 int publish(bool *is_new, struct snapshot *snapshot, const struct publication *with, struct store *store,
             struct error *err)
 {
@@ -185,8 +173,9 @@ int publish(bool *is_new, struct snapshot *snapshot, const struct publication *w
         result = put_all(is_new, snapshot, with, store, err);
     if (result >= 0)
         result = store_flush(store, err);
+    /* One that is found may have been committed by somebody who was killed before he synced the WAL. */
     if (result == 0 && !*is_new)
-        result = sync_found(store, err);
+        result = sql_sync(store, err);
     if (result < 0)
         store_rollback(store);
     int restored = sql_run(store, SYNC_NORMAL, result < 0 ? NULL : err);

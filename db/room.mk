@@ -8,11 +8,14 @@ libdb_a_SOURCES = \
     db/canonical.c db/canonical.h \
     db/check.c db/check.h \
     db/check_images.c \
+    db/collect.c db/collect.h \
     db/cut.c db/cut.h \
     db/entry.h \
     db/frame.c db/frame.h \
     db/image.c db/image.h \
+    db/keep.c db/keep.h \
     db/layer.c db/layer.h \
+    db/lease.c db/lease.h \
     db/node.c db/node.h \
     db/publish.c db/publish.h \
     db/schema.c db/schema.h \

@@ -166,7 +166,63 @@ static const char IMAGES[] =
     "INSERT INTO directory SELECT '/layer', mtime FROM directory WHERE path = '/';"
     "INSERT INTO directory SELECT '/chain', mtime FROM directory WHERE path = '/';";
 
-static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES};
+/* Letting go: who refers to what (gc asks before it drops anything), and what a live import has in its hands. */
+static const char KEEPING[] =
+    "CREATE INDEX child_node ON child (node);"
+    "CREATE INDEX entry_content ON entry (content) WHERE content IS NOT NULL;"
+    "CREATE INDEX entry_xattrs ON entry (xattrs) WHERE xattrs IS NOT NULL;"
+    "CREATE INDEX entry_subtree ON entry (subtree) WHERE subtree IS NOT NULL;"
+    "CREATE INDEX frame_chunk_chunk ON frame_chunk (chunk);"
+    "CREATE INDEX snapshot_root ON snapshot (root);"
+    "CREATE INDEX snapshot_links ON snapshot (links);"
+    "CREATE INDEX snapshot_features ON snapshot (features);"
+    "CREATE INDEX snapshot_frame ON snapshot (frame) WHERE frame IS NOT NULL;"
+    "CREATE INDEX snapshot_image ON snapshot (image) WHERE image IS NOT NULL;"
+    "CREATE INDEX layer_root ON layer (root);"
+    "CREATE INDEX layer_links ON layer (links);"
+    "CREATE INDEX layer_notes ON layer (notes);"
+    "CREATE INDEX chain_root ON chain (root);"
+    "CREATE INDEX chain_links ON chain (links);"
+    "CREATE INDEX chain_notes ON chain (notes);"
+    "CREATE INDEX image_config_blob ON image (config_blob);"
+    "CREATE INDEX image_layers_blob ON image (layers_blob);"
+    "CREATE INDEX image_chain ON image (chain);"
+    /* What a chain is made of. Those that were here are told by layers.json, but for one too large to be a row: then it
+     * is not known, and no layer and no chain goes. */
+    "ALTER TABLE chain ADD COLUMN below INTEGER REFERENCES chain;" /* NULL: it is of one layer */
+    "ALTER TABLE chain ADD COLUMN layer INTEGER REFERENCES layer;" /* its last one; NULL: not known */
+    "WITH chains AS MATERIALIZED (SELECT number, 'sha256:' || lower(hex(digest)) AS name FROM chain),"
+    " layers AS MATERIALIZED (SELECT number, 'sha256:' || lower(hex(digest)) AS name FROM layer),"
+    " parts AS MATERIALIZED (SELECT i.number AS image, j.key AS position, j.value ->> 'chain_id' AS chain,"
+    "  j.value ->> 'diff_id' AS layer FROM image AS i JOIN blob AS b ON b.id = i.layers_blob AND b.data IS NOT NULL"
+    "  JOIN json_each(CAST(b.data AS TEXT)) AS j),"
+    " known AS (SELECT c.number AS chain, y.number AS layer, d.number AS below FROM parts AS p"
+    "  JOIN chains AS c ON c.name = p.chain JOIN layers AS y ON y.name = p.layer"
+    "  LEFT JOIN parts AS q ON q.image = p.image AND q.position = p.position - 1"
+    "  LEFT JOIN chains AS d ON d.name = q.chain)"
+    " UPDATE chain SET layer = known.layer, below = known.below FROM known WHERE known.chain = chain.number;"
+    "CREATE INDEX chain_below ON chain (below);"
+    "CREATE INDEX chain_layer ON chain (layer);"
+    "ALTER TABLE snapshot ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;" /* 1: no policy forgets it */
+    /* Connections that may hold ids which nothing refers to yet. */
+    "CREATE TABLE lease ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT," /* of the byte of the file `leases` that its owner has locked */
+    "  epoch INTEGER NOT NULL,"               /* of the newest collection when it began */
+    "  renewed INTEGER NOT NULL"              /* ns on the monotonic clock */
+    ") STRICT;"
+    /* Runs of gc: the newest one. */
+    "CREATE TABLE collection ("
+    "  epoch INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  ended INTEGER NOT NULL" /* 0: it sweeps, or was killed */
+    ") STRICT;"
+    /* What that one must leave: found by imports that began after it, or forgotten since. */
+    "CREATE TABLE seen ("
+    "  kind INTEGER NOT NULL," /* enum object_kind */
+    "  id INTEGER NOT NULL,"
+    "  PRIMARY KEY (kind, id)"
+    ") STRICT, WITHOUT ROWID;";
+
+static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, KEEPING};
 
 int schema_version_newest(void)
 {

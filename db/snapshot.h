@@ -27,6 +27,7 @@ struct snapshot {
     struct node_ref root; /* the leaf that holds the root's entry alone, named "" */
     struct node_ref links, features;
     int64_t frame; /* the frame as received, 0: none */
+    bool pinned;   /* no policy forgets it */
     int64_t image; /* number of the image that it is, or that it was joined with; 0: none */
     /* For publishing only: the image that a frame lacks, "sha256:<hex>" or an image reference; NULL: none, borrowed. */
     const char *wants;
