@@ -4,6 +4,7 @@ confuse_SOURCES = \
     cli/capture.c \
     cli/cat.c \
     cli/command.h \
+    cli/forget.c \
     cli/fsck.c \
     cli/gc.c \
     cli/import.c cli/import_line.c cli/import_line.h \
@@ -20,6 +21,7 @@ confuse_SOURCES = \
     cli/run_tools.c cli/run_tools.h \
     cli/serve.c \
     cli/show.c \
+    cli/tag.c \
     cli/terminal.c cli/terminal.h \
     cli/view.c cli/view.h
 confuse_LDADD = libmountd.a libnfsd.a libxdr.a librpc.a libimport.a libtree.a libdb.a libbase.a \

@@ -48,6 +48,10 @@ _Static_assert(TAG_SIZE_MAX == 128, "an SQL text has this number");
 static const char COUNTS[] = "SELECT (SELECT count(*) FROM layer), (SELECT count(*) FROM chain),"
                              " (SELECT count(*) FROM image)";
 
+/* Those that were here before chains told what they are made of may not know it. */
+static const char EACH_CHAIN[] = "SELECT c.number, c.digest, y.digest, d.digest FROM chain AS c"
+                                 " JOIN layer AS y ON y.number = c.layer LEFT JOIN chain AS d ON d.number = c.below";
+
 static int count_rows(struct check *check, struct store *store, struct error *err)
 {
     cleanup_reset sqlite3_stmt *row = sql_statement(store, COUNTS, err);
@@ -61,10 +65,42 @@ static int count_rows(struct check *check, struct store *store, struct error *er
     return 0;
 }
 
+/* A chain is named after what it is made of. */
+static int check_chain(struct check *check, sqlite3_stmt *row, struct error *err)
+{
+    struct digest chain, layer, below, expected;
+    bool has_below = sql_column_digest(&below, row, 3);
+
+    if (!sql_column_digest(&chain, row, 1) || !sql_column_digest(&layer, row, 2))
+        return 0; /* told already */
+    if (!layer_chain_id(&expected, has_below ? &below : NULL, &layer))
+        return error_system(err, ENOMEM, "cannot check chains");
+    if (!digest_equal(&chain, &expected))
+        check_bad(check, "chain %lld is not made of what its digest says", (long long)sqlite3_column_int64(row, 0));
+    return 0;
+}
+
+static int check_chains(struct check *check, struct store *store, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *rows = sql_statement(store, EACH_CHAIN, err);
+    int result;
+
+    if (!rows)
+        return -EIO;
+    while ((result = sql_step(store, rows, err)) == 1) {
+        result = check_chain(check, rows, err);
+        if (result < 0)
+            break;
+    }
+    return result;
+}
+
 int check_images(struct check *check, struct store *store, struct error *err)
 {
     int result = count_rows(check, store, err);
 
+    if (result == 0)
+        result = check_chains(check, store, err);
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG && result == 0; i++) {
         cleanup_reset sqlite3_stmt *rows = sql_statement(store, WRONG[i].sql, err);
 

@@ -17,6 +17,7 @@ libdb_a_SOURCES = \
     db/layer.c db/layer.h \
     db/lease.c db/lease.h \
     db/node.c db/node.h \
+    db/policy.c db/policy.h \
     db/publish.c db/publish.h \
     db/schema.c db/schema.h \
     db/snapshot.c db/snapshot.h \

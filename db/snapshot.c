@@ -27,6 +27,8 @@ static const char EACH_IN_HISTORY[] = SELECT_SNAPSHOTS " WHERE ?1 IS NULL OR n.n
 static const char FIND_TAG[] = SELECT_SNAPSHOTS " JOIN tag AS t ON t.snapshot = s.number AND t.namespace = s.namespace"
                                                 " WHERE n.name = ?1 AND t.name = ?2";
 
+static const char NEXT_NAMESPACE[] = "SELECT name FROM namespace WHERE name > ?1 ORDER BY name LIMIT 1";
+
 int namespace_check(const char *name, size_t size, struct error *err)
 {
     if (size == 0 || size > NAMESPACE_SIZE_MAX)
@@ -212,6 +214,22 @@ int snapshot_visit(struct store *store, int64_t after, int (*visit)(void *arg, c
         return -EIO;
     sqlite3_bind_int64(rows, 1, after);
     return snapshot_visit_rows(store, rows, visit, arg, err);
+}
+
+int namespace_next(char name[NAMESPACE_SIZE_MAX + 1], struct store *store, const char *after, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, NEXT_NAMESPACE, err);
+
+    if (!find)
+        return -EIO;
+    sqlite3_bind_text(find, 1, after, -1, SQLITE_STATIC);
+    int result = sql_step(store, find, err);
+    if (result != 1)
+        return result < 0 ? result : -ENOENT;
+    const char *text = (const char *)sqlite3_column_text(find, 0);
+    if (!text || (size_t)snprintf(name, NAMESPACE_SIZE_MAX + 1, "%s", text) > NAMESPACE_SIZE_MAX)
+        return error_system(err, EIO, "a namespace of %s is damaged", store_directory(store));
+    return 0;
 }
 
 int snapshot_visit_history(struct store *store, const char *namespace,

@@ -62,6 +62,10 @@ int snapshot_resolve(struct snapshot *snapshot, struct store *store, const char 
 int snapshot_visit(struct store *store, int64_t after, int (*visit)(void *arg, const struct snapshot *snapshot),
                    void *arg, struct error *err);
 
+/* The namespace whose name follows another one in byte order ("": the first). -ENOENT (err not filled): there is none.
+ */
+int namespace_next(char name[NAMESPACE_SIZE_MAX + 1], struct store *store, const char *after, struct error *err);
+
 /* Visit the history of a namespace (NULL: of all), newest first by (time, commit number). */
 int snapshot_visit_history(struct store *store, const char *namespace,
                            int (*visit)(void *arg, const struct snapshot *snapshot), void *arg, struct error *err);

@@ -140,7 +140,7 @@ static void make(struct made *m, struct store *store, const char *namespace, con
     m->image.config_blob = put(&m->image.config, store, config);
     m->image.layers_blob = put(&unused, store, "[]");
     m->snapshot.source = m->image.config;
-    m->commit = (struct image_commit){&m->image, m->alone, m->chain, count, tag};
+    m->commit = (struct image_commit){&m->image, m->alone, m->chain, count, tag, 0};
 }
 
 static bool publish(struct made *m, struct store *store, const char *namespace, const char *tag, const char *config,
@@ -488,7 +488,8 @@ static void older_stores_are_migrated(void **state)
         ok(snapshot_find(&after, store, before.id, &err));
         assert_true(after.number == before.number && after.imported == before.imported && after.image == 0);
         ok(store_directory_mtime(&moved, store, "/", &err));
-        assert_int_equal(moved, ++slash); /* on every copy the same */
+        slash += version < 3; /* has it fewer names? On every copy the same */
+        assert_int_equal(moved, slash);
         ok(store_directory_mtime(&layer, store, "/layer", &err));
         assert_int_equal(layer, slash);
         ok(store_directory_mtime(&snap, store, "/snap", &err));
