@@ -106,7 +106,8 @@ void sql_checkpoint(struct store *store)
 static const struct {
     const char *find, *exists;
 } OBJECTS[] = {
-    [OBJECT_BLOB] = {"SELECT id FROM blob WHERE digest = ?1", "SELECT 1 FROM blob WHERE id = ?1"},
+    [OBJECT_BLOB] = {"SELECT id FROM blob WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM lost WHERE blob = id)",
+                     "SELECT 1 FROM blob WHERE id = ?1"},
     [OBJECT_NODE] = {"SELECT id FROM node WHERE digest = ?1", "SELECT 1 FROM node WHERE id = ?1"},
     [OBJECT_CHUNK] = {"SELECT id FROM chunk WHERE digest = ?1", "SELECT 1 FROM chunk WHERE id = ?1"},
     [OBJECT_FRAME] = {"SELECT id FROM frame WHERE digest = ?1", "SELECT 1 FROM frame WHERE id = ?1"},

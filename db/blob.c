@@ -13,13 +13,42 @@ static const char NEXT_PREFIX[] = "SELECT digest FROM blob WHERE digest >= ?1 OR
 /* From the index of digests alone: the table holds the contents too. */
 static const char EACH_OF_PREFIX[] = "SELECT id FROM blob INDEXED BY sqlite_autoindex_blob_1"
                                      " WHERE digest BETWEEN ?1 AND ?2 AND id > ?3 ORDER BY id LIMIT ?4";
+static const char FIND_LOST[] = "SELECT b.id FROM lost AS l CROSS JOIN blob AS b ON b.id = l.blob WHERE b.digest = ?1";
+static const char SET_CONTENT[] = "UPDATE blob SET size = ?2, data = ?3 WHERE id = ?1";
+static const char FOUND_AGAIN[] = "DELETE FROM lost WHERE blob = ?1";
 static const char INSERT[] = "INSERT INTO blob (digest, size, data) VALUES (?1, ?2, ?3)";
 
 #define VISIT_AT_ONCE 1024 /* ids sorted for one step of a visit: more than one READDIR reply holds */
 
-/* The row; without bytes the content is in a file. */
-static int insert(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, uint64_t size,
-                  struct error *err)
+/* A row whose content was lost takes the bytes; what refers to it is whole again. 1 if there is one. */
+static int heal(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, uint64_t size,
+                struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_LOST, err);
+    cleanup_reset sqlite3_stmt *set = sql_statement(store, SET_CONTENT, err);
+    cleanup_reset sqlite3_stmt *found = sql_statement(store, FOUND_AGAIN, err);
+
+    if (!find || !set || !found)
+        return -EIO;
+    sql_bind_digest(find, 1, digest);
+    int result = sql_step(store, find, err);
+    if (result != 1)
+        return result;
+    *id = sqlite3_column_int64(find, 0);
+    sqlite3_bind_int64(set, 1, *id);
+    sqlite3_bind_int64(set, 2, (int64_t)size);
+    if (bytes)
+        sqlite3_bind_blob64(set, 3, bytes, size, SQLITE_STATIC);
+    sqlite3_bind_int64(found, 1, *id);
+    sqlite3_reset(find);
+    result = sql_step(store, set, err);
+    if (result == 0)
+        result = sql_step(store, found, err);
+    return result < 0 ? result : 1;
+}
+
+static int insert_row(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, uint64_t size,
+                      struct error *err)
 {
     cleanup_reset sqlite3_stmt *add = sql_statement(store, INSERT, err);
 
@@ -30,9 +59,22 @@ static int insert(int64_t *id, struct store *store, const struct digest *digest,
     if (bytes)
         sqlite3_bind_blob64(add, 3, bytes, size, SQLITE_STATIC);
     int result = sql_step(store, add, err);
+    *id = sqlite3_last_insert_rowid(store->db);
+    return result;
+}
+
+/* Inside a batch: the row; without bytes the content is in a file. */
+static int insert(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, uint64_t size,
+                  struct error *err)
+{
+    int result = heal(id, store, digest, bytes, size, err);
+
+    if (result == 0)
+        result = insert_row(id, store, digest, bytes, size, err);
+    else if (result == 1 && store->stamps)
+        result = lease_tell(store, OBJECT_BLOB, *id, err);
     if (result < 0)
         return result;
-    *id = sqlite3_last_insert_rowid(store->db);
     store->tally.added++;
     store->tally.added_bytes += size;
     return sql_batch_wrote(store, bytes ? (size_t)size : 0, err);

@@ -109,7 +109,7 @@ static const struct sweep SWEEPS[] = {
            "NOT " REFERS("entry", "content") " AND NOT " REFERS("entry", "xattrs") " AND NOT " REFERS(
                "image", "config_blob") " AND NOT " REFERS("image", "layers_blob")),
      .size = "SELECT size FROM blob WHERE id = ?1",
-     .drop = {"DELETE FROM blob WHERE id = ?1"}},
+     .drop = {"DELETE FROM lost WHERE blob = ?1", "DELETE FROM blob WHERE id = ?1"}},
 };
 _Static_assert(OBJECT_BLOB == 1 && OBJECT_NODE == 2 && OBJECT_CHUNK == 3 && OBJECT_FRAME == 4 && OBJECT_LAYER == 5 &&
                    OBJECT_CHAIN == 6 && OBJECT_IMAGE == 7 && NODE_ITEMS_MAX == 64,

@@ -21,6 +21,7 @@ static const char INSERT[] =
     "INSERT INTO snapshot (id, namespace, time, imported, format, partial, source, root, links,"
     " features, frame, image) VALUES (?1, (SELECT id FROM namespace WHERE name = ?2), ?3, ?4, ?5, ?6,"
     " ?7, ?8, ?9, ?10, ?11, ?12)";
+static const char HEAL_FRAME[] = "UPDATE snapshot SET frame = ?2 WHERE number = ?1 AND frame IS NULL";
 static const char WAIT[] = "INSERT INTO waiting (snapshot, wants) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 static const char WAIT_NO_LONGER[] = "DELETE FROM waiting WHERE snapshot = ?1";
 static const char TOUCH_DIRECTORY[] = "UPDATE directory SET mtime = max(?1, mtime + 1) WHERE path = ?2";
@@ -109,6 +110,18 @@ static void take_same(struct snapshot *snapshot, const struct snapshot *same)
     snapshot->time = same->time;
 }
 
+/* The frame as received may have been found damaged since. */
+static int heal_frame(const struct snapshot *snapshot, struct store *store, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *heal = sql_statement(store, HEAL_FRAME, err);
+
+    if (!heal)
+        return -EIO;
+    sqlite3_bind_int64(heal, 1, snapshot->number);
+    sql_bind_id(heal, 2, snapshot->frame);
+    return sql_step(store, heal, err);
+}
+
 static int wait_for_image(const struct snapshot *snapshot, struct store *store, struct error *err)
 {
     cleanup_reset sqlite3_stmt *wait = sql_statement(store, WAIT, err);
@@ -139,8 +152,10 @@ static int put_or_find(bool *is_new, struct snapshot *snapshot, struct store *st
     *is_new = result == 0;
     if (result == 0)
         result = put_snapshot(snapshot, store, err);
-    else if (result > 0)
+    else if (result > 0) {
         take_same(snapshot, &same);
+        result = same.frame || !snapshot->frame ? 1 : heal_frame(snapshot, store, err) < 0 ? -EIO : 1;
+    }
     if (result >= 0 && snapshot->wants)
         return wait_for_image(snapshot, store, err);
     return result > 0 && snapshot->image ? wait_no_longer(snapshot, store, err) : result < 0 ? result : 0;

@@ -19,6 +19,7 @@ libdb_a_SOURCES = \
     db/node.c db/node.h \
     db/policy.c db/policy.h \
     db/publish.c db/publish.h \
+    db/repair.c \
     db/schema.c db/schema.h \
     db/snapshot.c db/snapshot.h \
     db/snapshot_row.c db/snapshot_row.h \

@@ -221,7 +221,11 @@ static const char KEEPING[] =
     "  kind INTEGER NOT NULL," /* enum object_kind */
     "  id INTEGER NOT NULL,"
     "  PRIMARY KEY (kind, id)"
-    ") STRICT, WITHOUT ROWID;";
+    ") STRICT, WITHOUT ROWID;"
+    /* Contents that were found damaged: who reads one is told so, who puts it heals it. */
+    "CREATE TABLE lost ("
+    "  blob INTEGER PRIMARY KEY REFERENCES blob"
+    ") STRICT;";
 
 static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, KEEPING};
 

@@ -36,6 +36,7 @@ unit_tests += tests/unit/db/test_cut
 unit_tests += tests/unit/db/test_frame_store
 unit_tests += tests/unit/db/test_image
 unit_tests += tests/unit/db/test_policy
+unit_tests += tests/unit/db/test_repair
 unit_tests += tests/unit/db/test_snapshot
 unit_tests += tests/unit/db/test_store
 unit_tests += tests/unit/import/test_builder

@@ -140,6 +140,7 @@ void scratch_downgrade(int version)
         {4, "DROP TABLE lease"},
         {4, "DROP TABLE collection"},
         {4, "DROP TABLE seen"},
+        {4, "DROP TABLE lost"},
         {3, "DROP TABLE layer"},
         {3, "DROP TABLE chain"},
         {3, "DROP TABLE waiting"},
