@@ -90,6 +90,7 @@ e2e_tests =
 e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_files
 e2e_tests += tests/e2e/test_images
+e2e_tests += tests/e2e/test_keep
 e2e_tests += tests/e2e/test_kill
 e2e_tests += tests/e2e/test_lifetimes
 e2e_tests += tests/e2e/test_links
