@@ -14,7 +14,7 @@
 
 static const struct command *const COMMANDS[] = {
     &command_import, &command_serve,   &command_log, &command_ls,  &command_show,   &command_cat, &command_manifest,
-    &command_fsck,   &command_capture, &command_run, &command_tag, &command_forget, &command_gc,
+    &command_fsck,   &command_capture, &command_run, &command_tag, &command_forget, &command_gc,  &command_export,
 };
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof *COMMANDS)
 

@@ -4,6 +4,9 @@ confuse_SOURCES = \
     cli/capture.c \
     cli/cat.c \
     cli/command.h \
+    cli/export.c \
+    cli/export_oci.c cli/export_oci.h \
+    cli/export_tar.c cli/export_tar.h \
     cli/forget.c \
     cli/fsck.c \
     cli/gc.c \
