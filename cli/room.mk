@@ -7,6 +7,7 @@ confuse_SOURCES = \
     cli/export.c \
     cli/export_oci.c cli/export_oci.h \
     cli/export_tar.c cli/export_tar.h \
+    cli/find.c cli/find.h cli/find_report.c cli/find_text.c \
     cli/forget.c \
     cli/fsck.c \
     cli/gc.c \

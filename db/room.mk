@@ -17,6 +17,7 @@ libdb_a_SOURCES = \
     db/layer.c db/layer.h \
     db/lease.c db/lease.h \
     db/node.c db/node.h \
+    db/occurrence.c db/occurrence.h \
     db/policy.c db/policy.h \
     db/publish.c db/publish.h \
     db/repair.c \

@@ -166,16 +166,21 @@ static const char IMAGES[] =
     "INSERT INTO directory SELECT '/layer', mtime FROM directory WHERE path = '/';"
     "INSERT INTO directory SELECT '/chain', mtime FROM directory WHERE path = '/';";
 
-/* Letting go: who refers to what (gc asks before it drops anything), and what a live import has in its hands. */
+/* From things to where they stand (db/occurrence.h). Most entries of frames have no content, and few are directories.
+ */
+static const char OCCURRENCES[] = "CREATE INDEX entry_content ON entry (content) WHERE content IS NOT NULL;"
+                                  "CREATE INDEX entry_subtree ON entry (subtree) WHERE subtree IS NOT NULL;"
+                                  "CREATE INDEX child_node ON child (node);"
+                                  "CREATE INDEX feature_package ON feature (key) WHERE type GLOB '*package';"
+                                  "CREATE INDEX snapshot_root ON snapshot (root);"
+                                  "CREATE INDEX snapshot_features ON snapshot (features);";
+
+/* Letting go: who refers to what (gc asks before it drops anything; some of that the step before has), and what a live
+ * import has in its hands. */
 static const char KEEPING[] =
-    "CREATE INDEX child_node ON child (node);"
-    "CREATE INDEX entry_content ON entry (content) WHERE content IS NOT NULL;"
     "CREATE INDEX entry_xattrs ON entry (xattrs) WHERE xattrs IS NOT NULL;"
-    "CREATE INDEX entry_subtree ON entry (subtree) WHERE subtree IS NOT NULL;"
     "CREATE INDEX frame_chunk_chunk ON frame_chunk (chunk);"
-    "CREATE INDEX snapshot_root ON snapshot (root);"
     "CREATE INDEX snapshot_links ON snapshot (links);"
-    "CREATE INDEX snapshot_features ON snapshot (features);"
     "CREATE INDEX snapshot_frame ON snapshot (frame) WHERE frame IS NOT NULL;"
     "CREATE INDEX snapshot_image ON snapshot (image) WHERE image IS NOT NULL;"
     "CREATE INDEX layer_root ON layer (root);"
@@ -227,7 +232,7 @@ static const char KEEPING[] =
     "  blob INTEGER PRIMARY KEY REFERENCES blob"
     ") STRICT;";
 
-static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, KEEPING};
+static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, OCCURRENCES, KEEPING};
 
 int schema_version_newest(void)
 {
