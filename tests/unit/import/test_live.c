@@ -24,24 +24,24 @@ static void a_command_line_that_does_not_come_is_left(void **state)
     uint64_t self = (uint64_t)getpid();
     (void)state;
 
-    assert_int_equal(live_command(&out, &live, self), 0);
+    assert_int_equal(live_memory(&out, &live, self, LIVE_CMDLINE), 0);
     assert_true(out.size > 0);
     assert_true(memmem(out.bytes, out.size, "test_live", 9));
     pid_t first = live.reader_pid;
     assert_int_equal(kill(first, SIGSTOP), 0);
     buffer_clear(&out);
-    assert_int_equal(live_command(&out, &live, self), -ETIMEDOUT);
+    assert_int_equal(live_memory(&out, &live, self, LIVE_CMDLINE), -ETIMEDOUT);
     assert_int_equal(out.size, 0);
-    assert_int_equal(live_command(&out, &live, self), 0);
+    assert_int_equal(live_memory(&out, &live, self, LIVE_CMDLINE), 0);
     assert_true(out.size > 0);
     assert_true(live.reader_pid != first);
     assert_int_equal(live.stuck, 1);
     buffer_clear(&out);
     assert_int_equal(kill(live.reader_pid, SIGKILL), 0);
-    assert_true(live_command(&out, &live, self) < 0);     /* said once … */
-    assert_int_equal(live_command(&out, &live, self), 0); /* … and read by another */
-    assert_int_equal(live_command(&out, &live, 1ull << 40), -ENOENT);
-    live_command_end(&live);
+    assert_true(live_memory(&out, &live, self, LIVE_CMDLINE) < 0);     /* said once … */
+    assert_int_equal(live_memory(&out, &live, self, LIVE_CMDLINE), 0); /* … and read by another */
+    assert_int_equal(live_memory(&out, &live, 1ull << 40, LIVE_CMDLINE), -ENOENT);
+    live_memory_end(&live);
     buffer_free(&out);
 }
 

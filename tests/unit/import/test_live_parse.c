@@ -38,10 +38,12 @@ static void a_name_may_hold_anything(void **state)
         assert_int_equal(stat.comm_size, strlen(good[i].comm));
         assert_memory_equal(stat.comm, good[i].comm, stat.comm_size);
         assert_int_equal(stat.state, 'S');
-        assert_int_equal(stat.ppid, 1);
-        assert_int_equal(stat.ticks, 42);
-        assert_int_equal(stat.threads, 3);
-        assert_int_equal(stat.start, 900);
+        assert_int_equal(stat.fields[STAT_PPID], 1);
+        assert_int_equal(stat.fields[STAT_TPGID], -1);
+        assert_int_equal(stat.fields[STAT_UTIME] + stat.fields[STAT_STIME], 42);
+        assert_int_equal(stat.fields[STAT_NICE], 0);
+        assert_int_equal(stat.fields[STAT_THREADS], 3);
+        assert_int_equal(stat.fields[STAT_START], 900);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(live_parse_stat(&stat, bad[i], strlen(bad[i])));
@@ -56,7 +58,8 @@ static void numbers_are_those_of_each_namespace(void **state)
     (void)state;
 
     assert_true(live_parse_status(&status, text, sizeof text - 1));
-    assert_int_equal(status.uid, 33);
+    assert_int_equal(status.uids[0], 33);
+    assert_int_equal(status.gids[3], 1);
     assert_int_equal(status.depth, 3);
     assert_int_equal(status.pids[0], 4711);
     assert_int_equal(status.pids[2], 1);
