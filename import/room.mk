@@ -49,7 +49,8 @@ libimport_a_SOURCES = \
     import/unpack.c import/unpack.h \
     import/veneer/accounts.c import/veneer/accounts.h \
     import/veneer/devices.c import/veneer/kernel.c import/veneer/load.c import/veneer/mounts.c import/veneer/net.c \
-    import/veneer/packages.c import/veneer/process.c import/veneer/system.c \
+    import/veneer/packages.c import/veneer/process.c import/veneer/process.h import/veneer/process_links.c \
+    import/veneer/process_text.c import/veneer/system.c import/veneer/texts.c \
     import/veneer/facts.c import/veneer/facts.h \
     import/veneer/lay.c \
     import/veneer/numbered.c import/veneer/numbered.h \
