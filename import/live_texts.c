@@ -29,6 +29,15 @@ static int produce_text(struct live *live, const char *path, int at, const char 
     return result < 0 ? result : live_record(live, "proc", path, strlen(path), err);
 }
 
+/* Is its PID namespace ours? Others may have another pid_max, which is told inside only. */
+static bool has_own_pids(const struct live *live)
+{
+    struct stat own, its;
+
+    return stat("/proc/self/ns/pid", &own) == 0 && fstatat(live->process, "ns/pid", &its, 0) == 0 &&
+           own.st_ino == its.st_ino;
+}
+
 /* Those of the machine, which look the same from everywhere; those of the container's network. */
 static int produce_texts(struct live *live, struct error *err)
 {
@@ -42,12 +51,12 @@ static int produce_texts(struct live *live, struct error *err)
         "/proc/stat",
         "/proc/sys/kernel/osrelease",
         "/proc/sys/kernel/ostype",
-        "/proc/sys/kernel/pid_max",
         "/proc/sys/kernel/random/boot_id",
         "/proc/sys/kernel/version",
         "/proc/uptime",
         "/proc/version",
     };
+    static const char pid_max[] = "/proc/sys/kernel/pid_max";
     static const char *const network[] = {"/proc/net/dev", "/proc/net/route", "/proc/net/unix"};
     int result = 0;
 
@@ -55,7 +64,7 @@ static int produce_texts(struct live *live, struct error *err)
         result = produce_text(live, machine[i], AT_FDCWD, machine[i], err);
     for (size_t i = 0; i < sizeof network / sizeof *network && result == 0; i++)
         result = produce_text(live, network[i], live->process, network[i] + strlen("/proc/"), err);
-    return result;
+    return result == 0 && has_own_pids(live) ? produce_text(live, pid_max, AT_FDCWD, pid_max, err) : result;
 }
 
 /* --- Mounts ------------------------------------------------------------------------------------------------------- */
