@@ -116,23 +116,25 @@ TESTS += $(e2e_scripts)
 
 # Fuzz targets: with any compiler each runs on its corpus (tests/fuzz/driver.c); --enable-fuzzers builds the fuzzers too.
 check_PROGRAMS += tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_frame_corpus tests/fuzz/fuzz_layer_corpus \
-    tests/fuzz/fuzz_programs_corpus tests/fuzz/fuzz_record_corpus
+    tests/fuzz/fuzz_live_corpus tests/fuzz/fuzz_programs_corpus tests/fuzz/fuzz_record_corpus
 tests_fuzz_fuzz_call_corpus_SOURCES = tests/fuzz/fuzz_call.c tests/fuzz/driver.c
 tests_fuzz_fuzz_call_corpus_LDADD = $(rpc_libs)
 tests_fuzz_fuzz_frame_corpus_SOURCES = tests/fuzz/fuzz_frame.c tests/fuzz/driver.c
 tests_fuzz_fuzz_layer_corpus_SOURCES = tests/fuzz/fuzz_layer.c tests/fuzz/driver.c
+tests_fuzz_fuzz_live_corpus_SOURCES = tests/fuzz/fuzz_live.c tests/fuzz/driver.c
 tests_fuzz_fuzz_programs_corpus_SOURCES = tests/fuzz/fuzz_programs.c tests/fuzz/driver.c
 tests_fuzz_fuzz_record_corpus_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/driver.c
 TESTS += tests/fuzz/corpora.sh
 dist_check_SCRIPTS += tests/fuzz/corpora.sh
 
 if FUZZERS
-check_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_frame tests/fuzz/fuzz_layer tests/fuzz/fuzz_programs \
-    tests/fuzz/fuzz_record
+check_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_frame tests/fuzz/fuzz_layer tests/fuzz/fuzz_live \
+    tests/fuzz/fuzz_programs tests/fuzz/fuzz_record
 tests_fuzz_fuzz_call_LDADD = $(rpc_libs)
 tests_fuzz_fuzz_call_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_layer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_live_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_programs_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
