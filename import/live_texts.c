@@ -23,6 +23,7 @@ static int produce_text(struct live *live, const char *path, int at, const char 
     if (result < 0)
         return live_note(live, path, "unreadable", strerror(-result), err);
     live_begin(live);
+    jsonl_string(&live->value, "path", path);
     live_lines(live, "lines", &live->text);
     if (result == 1)
         result = live_note(live, path, "left-out", "there is more of it than is kept", err);
