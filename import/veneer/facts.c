@@ -123,8 +123,9 @@ static bool keep_value(struct row *row, struct facts *facts, enum fact_kind kind
                        const struct json_span *value)
 {
     bool optional = kinds[kind].optional && field >= kinds[kind].optional;
-    struct place place = {&row->fields[field], before(facts, kind, field), FACTS_SIZE_MAX / (optional ? 2 : 1)};
     struct fact text = text_of(&facts->string, value);
+    size_t part = !optional ? 1 : text.size <= FACT_SMALL_MAX ? 2 : 4;
+    struct place place = {&row->fields[field], before(facts, kind, field), FACTS_SIZE_MAX / part};
 
     if (!text.text || keep(&place, facts, text.text, text.size))
         return true;
