@@ -14,10 +14,10 @@
 #define FACT_ROWS_MAX 131072u       /* of a kind; the busiest real hosts have some 30,000 processes */
 #define FACT_TEXT_MAX (2u << 20)    /* bytes of a field: as much as execve(2) takes by default */
 #define FACTS_SIZE_MAX (256u << 20) /* bytes of all fields */
-#define FACT_SMALL_MAX 1024u        /* bytes of a field that is small */
 #define FACT_FIELDS_MAX 28          /* of a kind, its key included */
 
-/* What records can do without is no longer kept past a half of all fields, or past a quarter where it is not small. */
+/* Of fields that records can do without, small ones have half of all bytes, larger ones a quarter. */
+#define FACT_SMALL_MAX 1024u /* bytes */
 
 enum fact_kind {
     FACT_CONNECTION,
