@@ -14,7 +14,6 @@
 static const struct {
     const char *type;
     const char *fields[FACT_FIELDS_MAX]; /* from 1 on */
-    unsigned optional;                   /* what a record can do without: from this field on; 0: none */
 } kinds[FACT_KINDS] = {
     [FACT_CONNECTION] = {"connection",
                          {NULL, "pid", "localipaddr", "localport", "remoteipaddr", "remoteport", "connstatus", "inode",
@@ -30,20 +29,23 @@ static const struct {
     [FACT_METADATA] = {"metadata", {NULL, "system_type", "container_image", "docker_image_long_name"}},
     [FACT_METRIC] = {"metric",
                      {NULL, "pid", "cpupct", "rss", "vms", "status", "user", "flags", "minflt", "cminflt", "majflt",
-                      "cmajflt", "utime", "stime", "cutime", "cstime", "priority", "nice", "tasks"},
-                     METRIC_FLAGS},
+                      "cmajflt", "utime", "stime", "cutime", "cstime", "priority", "nice", "tasks"}},
     [FACT_MOUNTS] = {"mounts", {NULL, "namespace", "root", "mounts", "mountinfo"}},
     [FACT_OS] = {"os",
                  {NULL, "boottime", "uptime", "os", "os_version", "os_kernel", "architecture", "osdistro", "osrelease",
                   "ostype", "osversion", "osplatform"}},
     [FACT_PACKAGE] = {"package", {NULL, "pkgname", "pkgversion", "pkgsize", "pkgarchitecture", "installed"}},
     [FACT_PROC] = {"proc", {NULL, "lines"}},
-    [FACT_PROCESS] = {"process",
-                      {NULL,        "pid",       "ppid",    "pname",    "cmd",       "created", "cwd",
-                       "openfiles", "mmapfiles", "threads", "user",     "argv",      "environ", "exe",
-                       "root",      "cgroup",    "limits",  "loginuid", "fds",       "maps",    "namespaces",
-                       "pgrp",      "session",   "tty_nr",  "tpgid",    "starttime", "uids",    "gids"},
-                      PROCESS_ARGUMENTS},
+    [FACT_PROCESS] = {"process", {NULL,        "pid",       "ppid",    "pname",    "cmd",       "created", "cwd",
+                                  "openfiles", "mmapfiles", "threads", "user",     "argv",      "environ", "exe",
+                                  "root",      "cgroup",    "limits",  "loginuid", "fds",       "maps",    "namespaces",
+                                  "pgrp",      "session",   "tty_nr",  "tpgid",    "starttime", "uids",    "gids"}},
+};
+
+/* From which field on a record can do without; 0: it needs all. */
+static const unsigned optional_from[FACT_KINDS] = {
+    [FACT_METRIC] = METRIC_FLAGS,
+    [FACT_PROCESS] = PROCESS_ARGUMENTS,
 };
 
 /* Where a field's text lies; a field that is not told has the size NOT_TOLD. */
@@ -122,7 +124,7 @@ static struct span before(const struct facts *facts, enum fact_kind kind, unsign
 static bool keep_value(struct row *row, struct facts *facts, enum fact_kind kind, unsigned field,
                        const struct json_span *value)
 {
-    bool optional = kinds[kind].optional && field >= kinds[kind].optional;
+    bool optional = optional_from[kind] && field >= optional_from[kind];
     struct fact text = text_of(&facts->string, value);
     size_t part = !optional ? 1 : text.size <= FACT_SMALL_MAX ? 2 : 4;
     struct place place = {&row->fields[field], before(facts, kind, field), FACTS_SIZE_MAX / part};
