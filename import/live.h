@@ -95,7 +95,7 @@ struct live {
     struct buffer owners;           /* struct live_owner */
     struct buffer value;            /* the record that is being made */
     struct buffer text, path;
-    struct buffer list;         /* of what a process has open, as JSON, while its record is made */
+    struct buffer list;         /* an object inside of the record, while it is made */
     struct buffer mount_tables; /* struct live_mount_table: those that have a record */
     /* Who reads the memory of processes (live_memory.c). */
     pid_t reader_pid; /* 0: nobody yet */

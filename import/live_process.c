@@ -324,7 +324,6 @@ static const char *state_name(char state)
 static double cpu_percent(const struct live *live, const struct live_process *process)
 {
     double lived = (double)live->time / 1e9 - created(live, process);
-
     double ticks = (double)(process->stat.fields[STAT_UTIME] + process->stat.fields[STAT_STIME]);
 
     return lived > 0 ? PERCENT * ticks / (double)sysconf(_SC_CLK_TCK) / lived : 0;

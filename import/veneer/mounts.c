@@ -72,8 +72,7 @@ static int render_filesystems(struct veneer *v, struct error *err)
     return v->text.size ? veneer_put_file(v, "/proc/filesystems", err) : 0;
 }
 
-/* --- What the kernel told ------------------------------------------------------------------------------------------
- */
+/* --- What the kernel told ----------------------------------------------------------------------------------------- */
 
 #define OWN "mounts"    /* the key of those that the container's own process sees */
 #define TABLES_MAX 256u /* that are looked at: as many as a capture has at most */

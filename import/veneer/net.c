@@ -154,7 +154,8 @@ static int by_place(const void *a, const void *b)
         return x->socket.local_port < y->socket.local_port ? -1 : 1;
     if (x->socket.inode != y->socket.inode)
         return x->socket.inode < y->socket.inode ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
+    int remote = memcmp(x->socket.remote, y->socket.remote, sizeof x->socket.remote);
+    return remote ? remote : (x->row > y->row) - (x->row < y->row);
 }
 
 /* The kernel writes addresses as words of its own order; all that people have are little-endian. */

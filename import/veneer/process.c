@@ -1,5 +1,5 @@
-/* process.c - /proc/PID/… (proc(5)) from process, metric, mounts and connection features. What could only be guessed is
- * not there.
+/* process.c - /proc/PID/… (proc(5)) from process, metric, mounts and connection features. What could only be guessed
+ * is not there.
  */
 #include "import/veneer/process.h"
 
