@@ -94,6 +94,7 @@ e2e_tests += tests/e2e/test_listings
 e2e_tests += tests/e2e/test_locks
 e2e_tests += tests/e2e/test_meta
 e2e_tests += tests/e2e/test_mounting
+e2e_tests += tests/e2e/test_same_replies
 e2e_tests += tests/e2e/test_serve
 
 if HAVE_LIBNFS
