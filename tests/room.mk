@@ -76,6 +76,7 @@ unit_tests += tests/unit/rpc/test_server
 tests_unit_rpc_test_server_LDADD = $(rpc_libs)
 # Time and send(2) are the test's to decide.
 tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds,--wrap=send,--wrap=sendmsg
+unit_tests += tests/unit/tree/test_ahead
 unit_tests += tests/unit/tree/test_cache
 unit_tests += tests/unit/tree/test_features
 unit_tests += tests/unit/tree/test_follow
