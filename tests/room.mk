@@ -62,6 +62,7 @@ unit_tests += tests/unit/import/test_veneer
 unit_tests += tests/unit/import/test_xattrs
 unit_tests += tests/unit/nfsd/test_budget
 unit_tests += tests/unit/nfsd/test_handle
+unit_tests += tests/unit/nfsd/test_mappings
 unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_access
 unit_tests += tests/unit/rpc/test_call
