@@ -48,8 +48,7 @@ static struct {
     char *store, *source, *meanwhile;
 } at;
 
-/* --- What is imported -----------------------------------------------------------------------------------------------
- */
+/* --- What is imported --------------------------------------------------------------------------------------------- */
 
 static int must(int result, const char *what)
 {
@@ -104,7 +103,7 @@ static int enter(int directory, const char *name)
 /* Files, symbolic links of many lengths, and names of a file that has another one. */
 static void fill_directory(int directory, unsigned from)
 {
-    char name[256], target[4001];
+    char name[256], other[256], target[4001];
 
     for (unsigned number = from; number < from + FILES_EACH; number++) {
         name_of(name, number);
@@ -116,10 +115,8 @@ static void fill_directory(int directory, unsigned from)
             write_file(directory, name, number, 0);
         }
         if (number % 200 == 3) {
-            snprintf(name + strlen(name) / 2, 32, "+%u", number);
-            char first[256];
-            name_of(first, number);
-            must(linkat(directory, first, directory, name, 0), "link");
+            snprintf(other, sizeof other, "other name of %u", number);
+            must(linkat(directory, name, directory, other, 0), "link");
         }
     }
 }
@@ -195,12 +192,11 @@ static void import(char path[64], const char *name)
     free(out);
 }
 
-/* --- Servers --------------------------------------------------------------------------------------------------------
- */
+/* --- Servers ------------------------------------------------------------------------------------------------------ */
 
 struct serving {
     const char *threads, *cache;
-    size_t calls; /* that are made of it, at least */
+    size_t calls; /* that are made to it, at least */
     pid_t pid;
     uint16_t port;
 };
@@ -240,8 +236,7 @@ static void stop(const struct serving *server)
         process_fail("the server ended with %d: %s", status, process_output("serve", "err"));
 }
 
-/* --- What is there --------------------------------------------------------------------------------------------------
- */
+/* --- What is there ------------------------------------------------------------------------------------------------ */
 
 static struct file {
     struct fh fh;
@@ -321,8 +316,7 @@ static void walk(struct client *client, const char *export)
     assert_true(file_count > DIRECTORIES * FILES_EACH + MANY + 2 * DEEP);
 }
 
-/* --- Calls and their replies ----------------------------------------------------------------------------------------
- */
+/* --- Calls and their replies -------------------------------------------------------------------------------------- */
 
 static struct call {
     uint32_t procedure, uid;
@@ -488,8 +482,7 @@ static void learn(struct client *client, const char *export)
         add_random_call(client);
 }
 
-/* --- The same calls together ----------------------------------------------------------------------------------------
- */
+/* --- The same calls together -------------------------------------------------------------------------------------- */
 
 struct connection {
     struct client client;
@@ -669,8 +662,7 @@ static void compare_with(struct serving *server)
     stop(server);
 }
 
-/* --- The tests ------------------------------------------------------------------------------------------------------
- */
+/* --- The tests ---------------------------------------------------------------------------------------------------- */
 
 static int make_everything(void **state)
 {

@@ -46,8 +46,7 @@ static unsigned below(unsigned limit)
     return (unsigned)(seed >> 20) % limit;
 }
 
-/* --- Three trees ----------------------------------------------------------------------------------------------------
- */
+/* --- Three trees -------------------------------------------------------------------------------------------------- */
 
 static void path_of(char path[64], unsigned tree, unsigned directory, unsigned file)
 {
@@ -144,8 +143,7 @@ static void end(struct readers *r)
     tree_cache_free(r->cache);
 }
 
-/* --- Calls ----------------------------------------------------------------------------------------------------------
- */
+/* --- Calls -------------------------------------------------------------------------------------------------------- */
 
 /* Of this tree or of none that there is; a place, a name in it, or its content. */
 static void make_call(struct tree_ahead *call, char name[64])
@@ -243,8 +241,7 @@ static void same_answers(size_t limit)
     end(&plain);
 }
 
-/* --- The tests ------------------------------------------------------------------------------------------------------
- */
+/* --- The tests ---------------------------------------------------------------------------------------------------- */
 
 static void answers_are_the_same(void **state)
 {
