@@ -324,8 +324,8 @@ static struct call {
 } calls[CALLS_MAX];
 static size_t call_count;
 
-/* What a server answers to that call alone. */
-static struct call *add_call(struct client *client, uint32_t procedure, const struct buffer *args)
+/* What a server answers to that call alone. The arguments are the call's from now on. */
+static void add_call(struct client *client, uint32_t procedure, const struct buffer *args)
 {
     struct call *call = &calls[call_count++];
 
@@ -335,7 +335,6 @@ static struct call *add_call(struct client *client, uint32_t procedure, const st
     call->args = *args;
     assert_int_not_equal(client_call(client, NFS_PROGRAM, 3, procedure, args), CLIENT_NO_ANSWER);
     buffer_add(&call->reply, client->reply.bytes + 4, client->reply.size - 4);
-    return call;
 }
 
 /* The bytes of a READ are those of the file. */
