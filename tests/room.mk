@@ -53,6 +53,7 @@ unit_tests += tests/unit/import/test_veneer
 unit_tests += tests/unit/import/test_xattrs
 unit_tests += tests/unit/nfsd/test_budget
 unit_tests += tests/unit/nfsd/test_handle
+unit_tests += tests/unit/nfsd/test_mappings
 unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_access
 unit_tests += tests/unit/rpc/test_call
@@ -67,6 +68,7 @@ unit_tests += tests/unit/rpc/test_server
 tests_unit_rpc_test_server_LDADD = $(rpc_libs)
 # Time and send(2) are the test's to decide.
 tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds,--wrap=send,--wrap=sendmsg
+unit_tests += tests/unit/tree/test_ahead
 unit_tests += tests/unit/tree/test_cache
 unit_tests += tests/unit/tree/test_features
 unit_tests += tests/unit/tree/test_follow
@@ -85,6 +87,7 @@ e2e_tests += tests/e2e/test_listings
 e2e_tests += tests/e2e/test_locks
 e2e_tests += tests/e2e/test_meta
 e2e_tests += tests/e2e/test_mounting
+e2e_tests += tests/e2e/test_same_replies
 e2e_tests += tests/e2e/test_serve
 
 if HAVE_LIBNFS
