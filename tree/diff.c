@@ -262,10 +262,6 @@ static void rename_to(struct candidate *target, struct candidate *source)
  * are copies of the first. */
 static void match_content(struct candidate *s, size_t sources, struct candidate *t, size_t targets)
 {
-    uint32_t first = UINT32_MAX;
-
-    for (size_t i = 0; i < sources; i++)
-        first = s[i].rank < first ? s[i].rank : first;
     for (size_t i = 0, j = 0; i < sources && j < targets && s[i].kind == REMOVED;) {
         if (s[i].name == t[j].name)
             rename_to(&t[j++], &s[i++]);
@@ -274,6 +270,8 @@ static void match_content(struct candidate *s, size_t sources, struct candidate 
         else
             j++;
     }
+    qsort(s, sources, sizeof *s, by_rank);
+    qsort(t, targets, sizeof *t, by_rank);
     for (size_t i = 0, j = 0; j < targets; j++) {
         if (t[j].kind != PLAIN)
             continue;
@@ -283,7 +281,7 @@ static void match_content(struct candidate *s, size_t sources, struct candidate 
             rename_to(&t[j], &s[i]);
         } else {
             t[j].kind = COPIED;
-            t[j].from = first;
+            t[j].from = s[0].rank;
         }
     }
 }
