@@ -54,13 +54,6 @@ static const struct entry *unless_made(const struct entry *entry, bool made)
     return entry && (made || !(entry->flags & ENTRY_MADE)) ? entry : NULL;
 }
 
-bool diff_shows(const struct entry *own, const struct entry *other)
-{
-    own = unless_made(own, false);
-    other = unless_made(other, false);
-    return own && (!other || diff_entries(own, other));
-}
-
 /* --- Walking two trees -------------------------------------------------------------------------------------------- */
 
 /* One name that differs, with all it has. */
@@ -80,6 +73,7 @@ struct open_pair {
 struct walk {
     struct tree_reader *reader;
     bool made;
+    unsigned limit; /* pairs; not 0: only side a is looked at, and somebody else holds what the reader gave him */
     struct open_pair *open;
     size_t depth, room;
     struct buffer path;
@@ -100,6 +94,7 @@ static int enter(struct walk *w, int64_t a, int64_t b, uint32_t rank_a, uint32_t
     }
     struct open_pair *o = &w->open[w->depth++];
     merge_begin(&o->merge, w->reader, NODE_TREE, a, b);
+    o->merge.only_a = w->limit;
     o->path_size = w->path.size > 1 ? w->path.size : 0;
     o->rank_a = rank_a;
     o->rank_b = rank_b;
@@ -137,17 +132,29 @@ static int visit_pair(struct walk *w, const struct merge_pair *found, int (*visi
     return result;
 }
 
-static int walk_pairs(struct walk *w, struct tree a, struct tree b, int (*visit)(void *arg, const struct pair *pair),
-                      void *arg)
+/* What ends a look (diff_shows()). */
+enum { SHOWS = 1 };
+
+static int leave(struct walk *w, int result)
+{
+    while (w->depth)
+        merge_end(&w->open[--w->depth].merge);
+    return result;
+}
+
+/* All pairs below two directories. */
+static int walk_pairs(struct walk *w, int64_t a, int64_t b, int (*visit)(void *arg, const struct pair *pair), void *arg)
 {
     struct merge_pair found;
     int result;
 
     buffer_clear(&w->path);
     /* The first entry of what holds the root is the root, whose rank is 0. */
-    result = enter(w, a.root, b.root, UINT32_MAX, UINT32_MAX);
+    result = enter(w, a, b, UINT32_MAX, UINT32_MAX);
     while (w->depth && result == 0) {
-        if (++w->visited % REST_EVERY == 0)
+        if (w->limit && w->visited == w->limit)
+            return leave(w, SHOWS);
+        if (++w->visited % REST_EVERY == 0 && !w->limit)
             tree_reader_rest(w->reader);
         result = merge_next(&found, &w->open[w->depth - 1].merge, w->err);
         if (result == 0)
@@ -155,9 +162,7 @@ static int walk_pairs(struct walk *w, struct tree a, struct tree b, int (*visit)
         else if (result > 0)
             result = visit_pair(w, &found, visit, arg);
     }
-    while (w->depth)
-        merge_end(&w->open[--w->depth].merge);
-    return result;
+    return leave(w, result);
 }
 
 /* --- Renames ------------------------------------------------------------------------------------------------------ */
@@ -327,7 +332,7 @@ static void match(struct renames *r)
 static int find_renames(struct renames *r, struct walk *w, struct tree a, struct tree b)
 {
     r->err = w->err;
-    int result = walk_pairs(w, a, b, gather, r);
+    int result = walk_pairs(w, a.root, b.root, gather, r);
     if (result < 0)
         return result;
     if (r->too_many)
@@ -407,7 +412,7 @@ int diff_trees(bool *too_many, struct tree_reader *reader, struct tree a, struct
     int result = options->renames ? find_renames(&t.renames, &t.walk, a, b) : 0;
 
     if (result == 0)
-        result = walk_pairs(&t.walk, a, b, tell, &t);
+        result = walk_pairs(&t.walk, a.root, b.root, tell, &t);
     if (too_many)
         *too_many = t.renames.too_many;
     free(t.renames.sources.list);
@@ -415,5 +420,30 @@ int diff_trees(bool *too_many, struct tree_reader *reader, struct tree a, struct
     free(t.walk.open);
     buffer_free(&t.walk.path);
     buffer_free(&t.from);
+    return result;
+}
+
+/* --- One side as a tree ------------------------------------------------------------------------------------------- */
+
+static int look(void *arg, const struct pair *pair)
+{
+    (void)arg;
+    return pair->a && (!pair->b || diff_entries(pair->a, pair->b)) ? SHOWS : 0;
+}
+
+int diff_shows(unsigned *looked, struct tree_reader *reader, const struct entry *own, const struct entry *other,
+               struct error *err)
+{
+    const struct entry *seen = unless_made(own, false), *beside = unless_made(other, false);
+    struct walk w = {.reader = reader, .limit = DIFF_LOOK_MAX, .err = err};
+
+    if (seen && (!beside || diff_entries(seen, beside)))
+        return SHOWS;
+    if (subtree_of(own) == subtree_of(other))
+        return 0;
+    int result = walk_pairs(&w, subtree_of(own), subtree_of(other), look, NULL);
+    *looked += w.visited;
+    free(w.open);
+    buffer_free(&w.path);
     return result;
 }

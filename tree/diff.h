@@ -67,8 +67,18 @@ int diff_trees(bool *too_many, struct tree_reader *reader, struct tree a, struct
                const struct diff_options *options, int (*visit)(void *arg, const struct diff_step *step), void *arg,
                struct error *err);
 
-/* Does the change of an entry show on one side of a diff, as a file? `own` is that side's entry, `other` what the other
- * side has at the same path. NULL: nothing. */
-bool diff_shows(const struct entry *own, const struct entry *other);
+/* One side of a diff as a tree of its own: what of that side is new, gone or changed, and the directories above it.
+ * Files that were made are left out. */
+
+/* Pairs of names that are looked at for one directory, to find one that shows: some ms. Only made files of some 2,000
+ * processes are as many that do not show. */
+#define DIFF_LOOK_MAX 16384u
+
+/* Does an entry show? `own` is that side's, `other` what the other side has at the same path (NULL: nothing). A
+ * directory does if it changed itself or if something below it shows: 1, 0 or an error as in reader.h. One in which
+ * more than DIFF_LOOK_MAX names differ and none of the first shows does show, and may be found empty. *looked grows by
+ * the pairs that were looked at. The reader is not rested. */
+int diff_shows(unsigned *looked, struct tree_reader *reader, const struct entry *own, const struct entry *other,
+               struct error *err);
 
 #endif

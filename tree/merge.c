@@ -263,6 +263,7 @@ void merge_begin(struct merge *merge, struct tree_reader *reader, enum node_kind
 {
     merge->reader = reader;
     merge->kind = &KINDS[kind];
+    merge->only_a = false;
     merge->a.depth = merge->b.depth = 0;
     if (a == b)
         return;
@@ -330,6 +331,19 @@ static int open_first(const struct merge_pair *pair, struct merge *merge, int or
     return result < 0 ? result : 1;
 }
 
+/* May a list of side b be passed by, since all below it comes before what side a stands at? 1, 0. */
+static int lies_before(const struct merge_pair *pair, struct merge *merge, struct error *err)
+{
+    struct merge_frame next = merge->b.frames[merge->b.depth - 1];
+    struct merge_item item;
+
+    next.index++;
+    int result = merge->kind->item(&item, &next, merge, err);
+    if (result <= 0)
+        return result;
+    return merge->kind->order(item.key, item.key_size, pair->a.key, pair->a.key_size) <= 0;
+}
+
 /* Leaves' items on both sides: 1 when they differ. */
 static int take(struct merge_pair *pair, struct merge *merge, int order)
 {
@@ -351,17 +365,25 @@ int merge_next(struct merge_pair *pair, struct merge *merge, struct error *err)
 
         if (has_a < 0 || has_b < 0)
             return has_a < 0 ? has_a : has_b;
-        if (!has_a && !has_b)
+        if (!has_a && (!has_b || merge->only_a))
             return 0;
         pair->has_a = has_a, pair->has_b = has_b;
         if (has_a && has_b && pair->a.level && pair->b.level && pair->a.node == pair->b.node) {
             pass(&merge->a), pass(&merge->b);
             continue;
         }
-        int order = order_of(pair, merge), result = open_first(pair, merge, order, err);
+        int order = order_of(pair, merge), result = 0;
+        if (merge->only_a && order > 0 && pair->b.level)
+            result = lies_before(pair, merge, err);
+        if (result > 0) {
+            pass(&merge->b);
+            continue;
+        }
+        if (result == 0)
+            result = open_first(pair, merge, order, err);
         if (result < 0)
             return result;
-        if (result == 0 && take(pair, merge, order))
+        if (result == 0 && take(pair, merge, order) && (pair->has_a || !merge->only_a))
             return 1;
     }
 }

@@ -50,6 +50,7 @@ struct merge_side {
 struct merge {
     struct tree_reader *reader;
     const struct merge_kind *kind;
+    bool only_a; /* what stands on side b only is not asked for: it is passed by in nodes, where it fills them */
     struct merge_side a, b;
 };
 

@@ -14,6 +14,8 @@ import sys
 import tarfile
 import tempfile
 
+from served import Server, compare
+
 CONFUSE = os.environ.get("CONFUSE", "confuse")
 MEMBERS = ("type", "mode", "uid", "gid", "size", "mtime", "target", "major", "minor", "sha256")
 NAMES = ["a", "b", "bin", "b-c", "conf", "d.d", "lib", "lib64", "x" * 200, "ä", "z\n", "%", "~"]
@@ -314,6 +316,40 @@ def expected_features(old, new, measured):
     return steps
 
 
+# --- What is served -----------------------------------------------------------------------------------------------------
+
+def cut_out(scratch, side, tree, shown):
+    """A directory of what one side shows: what `tar` unpacks, without the rest."""
+    top = os.path.join(scratch, side)
+    subprocess.run(["rm", "-rf", top], check=True)
+    os.mkdir(top)
+    subprocess.run(["tar", "-xpf", f"{scratch}/{side}.tar", "--numeric-owner", "-C", top], check=True)
+    needed = {""}
+    for path in shown:
+        while path not in ("", "/"):
+            needed.add(path)
+            path = path.rsplit("/", 1)[0]
+    for path in sorted(tree, key=len, reverse=True):
+        if path not in needed:
+            (os.rmdir if tree[path].kind == "dir" else os.remove)(top + path)
+    for path in sorted(needed, key=len, reverse=True):
+        if tree[path].kind == "dir":
+            os.utime(top + path, (0, tree[path].mtime))
+    return top
+
+
+def check_served(scratch, server, ids, trees, entries):
+    """/diff/<a>..<b>/old and /new against what was unpacked and cut out."""
+    old, new = entries
+    wrong = []
+    for side, tree, own, other in (("old", trees[0], old, new), ("new", trees[1], new, old)):
+        shown = [path for path in own if path not in other or changed(own[path], other[path])]
+        top = cut_out(scratch, side, tree, shown)
+        differs = compare(server, f"/diff/{ids[0]}..{ids[1]}/{side}", top, "part")
+        wrong += [f"{side} as served: {differs}"] if differs else []
+    return wrong
+
+
 # --- One pair -----------------------------------------------------------------------------------------------------------
 
 def differences(what, told, expected):
@@ -324,7 +360,7 @@ def differences(what, told, expected):
     return only[:6] or [f"{what}: in another order"]
 
 
-def check_files(scratch, store, seed):
+def check_files(scratch, store, seed, server=None):
     random_ = random.Random(seed)
     old = random_tree(random_, random_.choice([1, 30, 300]))
     new = mutate(random_, old)
@@ -334,7 +370,8 @@ def check_files(scratch, store, seed):
         done = confuse(store, "import", "--namespace", f"{name}/{seed}", "--time", "2020-01-01T00:00:00Z", f"{scratch}/{name}.tar")
         ids.append(done.stdout.decode().split()[0])
     told, code = lines(store, "--json", "diff", *ids, codes=(0, 1))
-    expected = expected_files(manifest(store, ids[0], old), manifest(store, ids[1], new))
+    entries = manifest(store, ids[0], old), manifest(store, ids[1], new)
+    expected = expected_files(*entries)
     wrong = differences("files", without_xattrs(told_files(told)), without_xattrs(expected))
     wrong += differences("links", told_links(told), expected_links(old, new))
     wrong += [f"exit {code} of {len(told)} changes"] if code != bool(told) else []
@@ -342,10 +379,10 @@ def check_files(scratch, store, seed):
     touched = {path for step in expected for path in step[1:3] if path and not (step[0] == "copied" and path == step[2])}
     plain = {name for name in names.decode().split("\n") if name and "\\" not in name}
     wrong += differences("names", sorted(plain), sorted(path for path in touched if "\n" not in path))
-    return wrong
+    return wrong + (check_served(scratch, server, ids, (old, new), entries) if server else [])
 
 
-def check_features(scratch, store, seed):
+def check_features(scratch, store, seed, server=None):
     random_ = random.Random(seed)
     old = random_records(random_)
     new = mutate_records(random_, old)
@@ -359,22 +396,35 @@ def check_features(scratch, store, seed):
         told = [line for line in told if "feature" in line and line["feature"] != "metadata"]
         wrong += differences("features", told, expected_features(old, new, measured))
     told = told_files(lines(store, "--json", "diff", "--made", *ids, codes=(0, 1))[0])
-    wrong += differences("made", told, expected_files(manifest(store, ids[0], None), manifest(store, ids[1], None)))
+    entries = [manifest(store, each, None) for each in ids]
+    wrong += differences("made", told, expected_files(*entries))
+    if server:  # all files are made: neither side shows any
+        for side, own in zip(("old", "new"), entries):
+            subprocess.run(["rm", "-rf", f"{scratch}/{side}"], check=True)
+            os.mkdir(f"{scratch}/{side}")
+            os.chmod(f"{scratch}/{side}", int(own["/"]["mode"], 8))
+            os.utime(f"{scratch}/{side}", (0, 0))
+            differs = compare(server, f"/diff/{ids[0]}..{ids[1]}/{side}", f"{scratch}/{side}", "part")
+            wrong += [f"{side} as served: {differs}"] if differs else []
     return wrong
 
 
 def main():
     failures = 0
     with tempfile.TemporaryDirectory(prefix="confuse-diff-") as scratch:
+        store, server = f"{scratch}/store", None
         for seed in range(int(sys.argv[1]), int(sys.argv[2])):
-            store = f"{scratch}/store{seed % 2}"
             for check in (check_files, check_features):
-                wrong = check(scratch, store, seed)
+                wrong = check(scratch, store, seed, server)
                 failures += bool(wrong)
                 for each in wrong:
                     print(f"seed {seed}: {each[:600]}")
             if failures > 3:
                 break
+            if not server and os.geteuid() == 0:  # who else can unpack devices and owners?
+                server = Server(store, f"{scratch}/log")
+        if server:
+            server.stop()
     sys.exit(bool(failures))
 
 
