@@ -166,7 +166,10 @@ static const char IMAGES[] =
     "INSERT INTO directory SELECT '/layer', mtime FROM directory WHERE path = '/';"
     "INSERT INTO directory SELECT '/chain', mtime FROM directory WHERE path = '/';";
 
-static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES};
+/* "/" has one more name, "diff". */
+static const char DIFFS[] = "UPDATE directory SET mtime = mtime + 1 WHERE path = '/';";
+
+static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, DIFFS};
 
 int schema_version_newest(void)
 {

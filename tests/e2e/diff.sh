@@ -3,4 +3,4 @@
 set -u
 command -v python3 >/dev/null || { echo "no python3"; exit 77; }
 export PYTHONDONTWRITEBYTECODE=1
-python3 "${srcdir:-.}/tests/e2e/diff.py" 0 "${CONFUSE_DIFFS:-60}"
+python3 "${srcdir:-.}/tests/e2e/diff.py" 0 "${CONFUSE_DIFFS:-40}"
