@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libtree.a
 libtree_a_SOURCES = \
+    tree/ahead.c tree/ahead.h \
     tree/cache.c tree/cache.h \
     tree/changes.c tree/changes.h \
     tree/contents.c tree/contents.h \
@@ -12,6 +13,7 @@ libtree_a_SOURCES = \
     tree/links.c tree/links.h \
     tree/manifest.c tree/manifest.h \
     tree/members.c tree/members.h \
+    tree/memory.h \
     tree/merge.c tree/merge.h \
     tree/node.c tree/node.h \
     tree/reader.c tree/reader.h \
