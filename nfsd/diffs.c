@@ -196,8 +196,9 @@ static int find_beside(int64_t *beside, struct nfsd_worker *worker, const struct
     if (result < 0)
         return result == -ENOENT ? -ESTALE : result;
     result = tree_path(&path, worker->reader, directory->place.tree, directory->place.rank, &worker->err);
-    if (result == 0)
-        result = tree_walk(&place, worker->reader, side.other, (const char *)path.bytes, path.size, &worker->err);
+    if (result == 0) /* only directories are looked for, so hard links need not be loaded */
+        result = tree_walk(&place, worker->reader, (struct tree){.root = side.other.root}, (const char *)path.bytes,
+                           path.size, &worker->err);
     if (result == 0 && S_ISDIR(place.entry->mode))
         *beside = place.entry->subtree;
     return result == -ENOENT || result == -ENOTDIR ? 0 : result;

@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#define SERVED_TREES 1024 /* slots of 112 bytes; a power of two */
+#define SERVED_TREES 1024 /* slots of 128 bytes; a power of two */
 
 struct served_tree {
     enum handle_kind kind;
