@@ -3,6 +3,7 @@ libtree_a_SOURCES = \
     tree/ahead.c tree/ahead.h \
     tree/cache.c tree/cache.h \
     tree/changes.c tree/changes.h \
+    tree/climb.c tree/climb.h \
     tree/contents.c tree/contents.h \
     tree/diff.c tree/diff.h \
     tree/feature_diff.c tree/feature_diff.h \
