@@ -145,7 +145,7 @@ static int leave(struct walk *w, int result)
 /* All pairs below two directories. */
 static int walk_pairs(struct walk *w, int64_t a, int64_t b, int (*visit)(void *arg, const struct pair *pair), void *arg)
 {
-    struct merge_pair found;
+    struct merge_pair found = {0};
     int result;
 
     buffer_clear(&w->path);
