@@ -42,7 +42,7 @@ class Node:
 
     def __init__(self, random_, kind):
         self.kind = kind
-        self.mode = random_.choice([0o644, 0o755, 0o4755, 0o600])
+        self.mode = 0o777 if kind == "link" else random_.choice([0o644, 0o755, 0o4755, 0o600])
         self.uid, self.gid = random_.choice([0, 1, 1000]), random_.choice([0, 5])
         self.mtime = random_.randrange(10**9, 10**9 + 50)
         self.content = random_.choice([b"", b"one\n", b"two\n", random_.randbytes(20), b"y" * 70000])
@@ -61,6 +61,8 @@ class Node:
             setattr(self, name, getattr(other, name))
         if random_.random() < 0.1 and self.kind != "dir":
             self.kind = random_.choice(["file", "link", "pipe", "char"])
+        if self.kind == "link":
+            self.mode = 0o777  # lstat(2) shows no other
 
 
 def random_tree(random_, size):
