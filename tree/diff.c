@@ -84,7 +84,7 @@ struct walk {
 static int enter(struct walk *w, int64_t a, int64_t b, uint32_t rank_a, uint32_t rank_b)
 {
     if (w->depth == w->room) {
-        size_t room = w->room ? w->room * 2 : 16;
+        size_t room = w->room ? w->room * 2 : 4; /* most changes are not deep */
         struct open_pair *open = realloc(w->open, room * sizeof *open);
 
         if (!open)

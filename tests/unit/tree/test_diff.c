@@ -2,6 +2,7 @@
  * going on in the middle of a directory; bounds. Every kind of change is tests/e2e/diff.py's. */
 #include "tree/diff.h"
 
+#include "db/blob.h"
 #include "db/cut.h"
 #include "db/sql.h"
 #include "tests/unit/scratch.h"
@@ -202,6 +203,54 @@ static void names_that_never_cut(void **state)
     assert_int_equal(counts[DIFF_REMOVED] + counts[DIFF_MODIFIED], 0);
 }
 
+/* --- Renames ------------------------------------------------------------------------------------------------------ */
+
+/* Files from number `first` on that all have one content. */
+static struct tree alike(unsigned first, unsigned count)
+{
+    struct entry_digests digests = {0};
+    struct entry entry = {.mode = S_IFREG | 0644, .size = 5};
+    struct node_ref names;
+    struct cutter *cutter;
+    struct tree tree;
+
+    ok(blob_put(&entry.content, &digests.content, store, "alike", 5, &err));
+    ok(cutter_new(&cutter, store, NODE_TREE, &err));
+    for (unsigned i = first; i < first + count; i++) {
+        char text[NAME_SIZE];
+
+        plain_name(text, i);
+        entry.name = text;
+        entry.name_size = (uint16_t)strlen(text);
+        ok(cutter_add_entry(cutter, &entry, &digests, &err));
+    }
+    ok(cutter_finish(&names, cutter, &err));
+    cutter_free(cutter);
+    root_of(&tree, &names);
+    ok(store_flush(store, &err));
+    return tree;
+}
+
+/* However many files have one content, and up to the bound, behind which nothing is told to be renamed. */
+static void renames_are_bounded(void **state)
+{
+    static const struct diff_options options = {.renames = true};
+    const unsigned many = DIFF_CANDIDATES_MAX, first = 1000000;
+    struct tree few = alike(0, many / 2), most = alike(first, many), more = alike(first, many + 1);
+    unsigned counts[5] = {0}, bounded[5] = {0};
+    bool too_many;
+    (void)state;
+
+    ok(diff_trees(&too_many, reader, few, most, &options, count_step, counts, &err));
+    assert_false(too_many);
+    assert_true(counts[DIFF_RENAMED] == many / 2 && counts[DIFF_COPIED] == many / 2);
+    assert_true(counts[DIFF_ADDED] == 0 && counts[DIFF_REMOVED] == 0);
+    ok(diff_trees(&too_many, reader, few, more, &options, count_step, bounded, &err));
+    assert_true(too_many);
+    assert_true(bounded[DIFF_ADDED] == many + 1 && bounded[DIFF_REMOVED] == many / 2);
+    assert_true(bounded[DIFF_RENAMED] == 0 && bounded[DIFF_COPIED] == 0);
+}
+
 static int stop_at(void *arg, const struct diff_step *step)
 {
     unsigned *left = arg;
@@ -390,9 +439,13 @@ static void records_of_one_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cost_follows_the_change), cmocka_unit_test(a_name_more_moves_no_others),
-        cmocka_unit_test(names_that_never_cut),    cmocka_unit_test(a_visitor_ends_it),
-        cmocka_unit_test(merges_go_on_anywhere),   cmocka_unit_test(values_are_compared_member_by_member),
+        cmocka_unit_test(cost_follows_the_change),
+        cmocka_unit_test(a_name_more_moves_no_others),
+        cmocka_unit_test(names_that_never_cut),
+        cmocka_unit_test(renames_are_bounded),
+        cmocka_unit_test(a_visitor_ends_it),
+        cmocka_unit_test(merges_go_on_anywhere),
+        cmocka_unit_test(values_are_compared_member_by_member),
         cmocka_unit_test(records_of_one_key),
     };
 
