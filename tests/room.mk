@@ -110,10 +110,7 @@ check_PROGRAMS += $(unit_tests) $(e2e_tests)
 TESTS += $(unit_tests) $(e2e_tests)
 
 # The same from scripts, and what they need: a frame of any size, a strict reader of JSON lines.
-e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/damaged.sh tests/e2e/diff.sh \
-    tests/e2e/dir.sh tests/e2e/durable.sh tests/e2e/find.sh tests/e2e/images.sh tests/e2e/join.sh tests/e2e/kill_images.sh tests/e2e/live.sh \
-    tests/e2e/merge.sh tests/e2e/oci.sh tests/e2e/progress.sh tests/e2e/tar.sh tests/e2e/veneer.sh
-e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/damaged.sh tests/e2e/dir.sh \
+e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/damaged.sh tests/e2e/diff.sh tests/e2e/dir.sh \
     tests/e2e/durable.sh tests/e2e/find.sh tests/e2e/images.sh tests/e2e/join.sh tests/e2e/kill_images.sh tests/e2e/live.sh \
     tests/e2e/merge.sh tests/e2e/oci.sh tests/e2e/packages.sh tests/e2e/progress.sh tests/e2e/tar.sh tests/e2e/veneer.sh
 check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
