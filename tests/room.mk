@@ -70,6 +70,7 @@ tests_unit_rpc_test_server_LDADD = $(rpc_libs)
 tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds,--wrap=send,--wrap=sendmsg
 unit_tests += tests/unit/tree/test_ahead
 unit_tests += tests/unit/tree/test_cache
+unit_tests += tests/unit/tree/test_diff
 unit_tests += tests/unit/tree/test_features
 unit_tests += tests/unit/tree/test_follow
 unit_tests += tests/unit/tree/test_links
@@ -78,6 +79,7 @@ unit_tests += tests/unit/tree/test_node
 
 e2e_tests =
 e2e_tests += tests/e2e/test_crowd
+e2e_tests += tests/e2e/test_diffs
 e2e_tests += tests/e2e/test_files
 e2e_tests += tests/e2e/test_images
 e2e_tests += tests/e2e/test_kill
@@ -105,6 +107,7 @@ e2e_scripts =
 e2e_scripts += tests/e2e/bad_input.sh
 e2e_scripts += tests/e2e/commands.sh
 e2e_scripts += tests/e2e/damaged.sh
+e2e_scripts += tests/e2e/diff.sh
 e2e_scripts += tests/e2e/dir.sh
 e2e_scripts += tests/e2e/durable.sh
 e2e_scripts += tests/e2e/find.sh
@@ -162,6 +165,7 @@ endif
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
 EXTRA_DIST += tests/e2e/damaged.py
+EXTRA_DIST += tests/e2e/diff.py
 EXTRA_DIST += tests/e2e/find.py
 EXTRA_DIST += tests/e2e/images.py
 EXTRA_DIST += tests/e2e/join.py
