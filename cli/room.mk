@@ -4,6 +4,7 @@ confuse_SOURCES = \
     cli/capture.c \
     cli/cat.c \
     cli/command.h \
+    cli/diff.c \
     cli/export.c \
     cli/export_oci.c cli/export_oci.h \
     cli/export_tar.c cli/export_tar.h \
@@ -17,6 +18,7 @@ confuse_SOURCES = \
     cli/main.c \
     cli/manifest.c \
     cli/options.c cli/options.h \
+    cli/pager.c cli/pager.h \
     cli/run.c \
     cli/run_command.c cli/run_command.h \
     cli/run_pids.c cli/run_pids.h \
@@ -27,6 +29,7 @@ confuse_SOURCES = \
     cli/show.c \
     cli/tag.c \
     cli/terminal.c cli/terminal.h \
+    cli/unified.c cli/unified.h \
     cli/view.c cli/view.h
 confuse_LDADD = libmountd.a libnfsd.a libxdr.a librpc.a libimport.a libtree.a libdb.a libbase.a \
     $(TIRPC_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(LIBARCHIVE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)

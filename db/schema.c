@@ -175,6 +175,9 @@ static const char OCCURRENCES[] = "CREATE INDEX entry_content ON entry (content)
                                   "CREATE INDEX snapshot_root ON snapshot (root);"
                                   "CREATE INDEX snapshot_features ON snapshot (features);";
 
+/* "/" has one more name, "diff". */
+static const char DIFFS[] = "UPDATE directory SET mtime = mtime + 1 WHERE path = '/';";
+
 /* Letting go: who refers to what (gc asks before it drops anything; some of that the step before has), and what a live
  * import has in its hands. */
 static const char KEEPING[] =
@@ -232,7 +235,7 @@ static const char KEEPING[] =
     "  blob INTEGER PRIMARY KEY REFERENCES blob"
     ") STRICT;";
 
-static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, OCCURRENCES, KEEPING};
+static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, OCCURRENCES, DIFFS, KEEPING};
 
 int schema_version_newest(void)
 {
