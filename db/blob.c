@@ -12,7 +12,8 @@ static const char FIND_ID[] = "SELECT digest, size, data IS NULL FROM blob WHERE
 static const char NEXT_PREFIX[] = "SELECT digest FROM blob WHERE digest >= ?1 ORDER BY digest LIMIT 1";
 /* From the index of digests alone: the table holds the contents too. */
 static const char EACH_OF_PREFIX[] = "SELECT id FROM blob INDEXED BY sqlite_autoindex_blob_1"
-                                     " WHERE digest BETWEEN ?1 AND ?2 AND id > ?3 ORDER BY id LIMIT ?4";
+                                     " WHERE digest BETWEEN ?1 AND ?2 AND id > ?3"
+                                     " AND NOT EXISTS (SELECT 1 FROM lost WHERE blob = id) ORDER BY id LIMIT ?4";
 static const char FIND_LOST[] = "SELECT b.id FROM lost AS l CROSS JOIN blob AS b ON b.id = l.blob WHERE b.digest = ?1";
 static const char SET_CONTENT[] = "UPDATE blob SET size = ?2, data = ?3 WHERE id = ?1";
 static const char FOUND_AGAIN[] = "DELETE FROM lost WHERE blob = ?1";

@@ -99,6 +99,7 @@ grep -q 'snapshot .* (days) lacks the content' err || wrong 'the snapshot is not
 expect 4 cat days@latest:/large
 expect 0 cat days@latest:/day
 expect 1 fsck
+expect 0 find --text 05
 mkdir healed
 cp large healed/elsewhere
 expect 0 import --namespace healed healed
@@ -151,10 +152,17 @@ stay()
     "$CONFUSE" import --namespace "stays/$turn" b
 }
 
+# It may be nowhere just now.
+look()
+{
+    "$CONFUSE" find --text '1 of base' || [ $? -eq 1 ]
+}
+
 for name in a b; do repeat "go-$name" come_and_go $name & done
 repeat stay stay &
 repeat gc "$CONFUSE" gc &
 repeat fsck "$CONFUSE" fsck &
+repeat find look &
 sleep "${CONFUSE_SOAK:-3}"
 touch stop
 wait
