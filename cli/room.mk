@@ -16,6 +16,7 @@ confuse_SOURCES = \
     cli/run_pids.c cli/run_pids.h \
     cli/run_root.c cli/run_root.h \
     cli/run_server.c cli/run_server.h \
+    cli/run_sockets.c cli/run_sockets.h \
     cli/run_tools.c cli/run_tools.h \
     cli/serve.c \
     cli/show.c \

@@ -11,6 +11,7 @@
 #include "cli/run_pids.h"
 #include "cli/run_root.h"
 #include "cli/run_server.h"
+#include "cli/run_sockets.h"
 #include "cli/run_tools.h"
 #include "db/snapshot.h"
 #include "db/store.h"
@@ -142,6 +143,8 @@ static int run_in_namespace(const struct run *r, struct error *err)
         result = open_tools(&tools, &tool, r->command, err);
     if (result == 0)
         result = make_root(r, &root, tools, err);
+    if (result == 0 && root.captured_proc)
+        result = run_sockets_make(root.proc, err);
     if (result == 0)
         result = choose_network(r, err);
     if (result == 0 && root.captured_proc)
