@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Tools that expect a running system, in `confuse run`: what is captured, and what they have to say of it.
+
+    tools.py make WORK ROOT     frames, an image and a live capture of the Debian system ROOT into WORK/store, and what tools.sh reads
+    tools.py check WORK ROOT    what the tools in the guest said (WORK/said) against that; `ok NAME` or `not ok NAME: why` a line
+"""
+import collections
+import io
+import json
+import os
+import sys
+import tarfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../e2e"))
+import tools_frame
+import tools_rows
+import tools_told
+from make_images import LAYER, Layout, config, sha256
+from served import CONFUSE, must
+
+REAL = os.path.join(HERE, "../../../shared/frames/nadgowdas-testframe.sample.fa44d5881ec8.0")
+
+COMMANDS = {
+    "ps-ef": "ps -ef",
+    "ps-forest": "ps aux --forest",
+    "ps-fields": "ps -eo pid,ppid,uid,user:32,nlwp,stat,vsz,rss,lstart,args",
+    "pgrep": "pgrep -a .",
+    "pgrep-user": "pgrep -u app",
+    "pstree": "pstree -pA",
+    "top": "top -bn1 -w512",
+    "uptime": "uptime",
+    "free": "free -bw",
+    "netstat": "netstat -tulpn",
+    "netstat-all": "netstat -tuapn",
+    "lsof": "lsof -nP",
+    "dpkg": "dpkg -l",
+    "w": "w",
+    "df": "df",
+    "mount": "mount",
+    "debsums": "debsums procps lsof",
+}
+RUNS = {"image": list(COMMANDS), "tools": [name for name in COMMANDS if name != "debsums"],
+        "real": ["ps-ef", "dpkg", "os-release"]}
+COMMANDS["os-release"] = "cat /etc/os-release"
+
+
+# --- What is captured ---------------------------------------------------------------------------------------------------
+
+def import_one(store, *arguments):
+    return must(CONFUSE, "--store", store, "import", *arguments).split()[0]
+
+
+def write_image(directory, root):
+    """Its id."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        tar.add(root, arcname=".")
+    layers = [layer.getvalue()]
+    layout = Layout()
+    layout.add(layout.image(layers, "amd64", LAYER))
+    layout.write(directory)
+    return sha256(config(layers, "amd64"))
+
+
+def make(work, root):
+    store = f"{work}/store"
+    image = write_image(f"{work}/image", root)
+    tools_frame.write(f"{work}/image.frame", "tools/image", root, image)
+    tools_frame.write(f"{work}/tools.frame", "tools/bare", root)
+    import_one(store, "--namespace", "base", f"{work}/image")
+    ids = {"image": import_one(store, f"{work}/image.frame"), "tools": import_one(store, f"{work}/tools.frame")}
+    if os.path.exists(REAL):
+        ids["real"] = import_one(store, REAL)
+    with open(f"{work}/settings.tools", "w") as out:
+        out.write(f"TOOLS={import_one(store, '--namespace', 'debian', root)}\n")
+    with open(f"{work}/runs", "w") as out:
+        for name, each in ids.items():
+            out.write(f"{name} {each} {'tools' if name in ('tools', 'real') else 'shell'}\n")
+    for name in ids:
+        with open(f"{work}/commands.{name}", "w") as out:
+            out.write("".join(f"{command}\t{COMMANDS[command]}\n" for command in RUNS[name]))
+
+
+# --- What the tools say -------------------------------------------------------------------------------------------------
+
+SHOWN = 4  # rows of a difference
+COMPLAINTS = {"lsof": "lsof: no pwd entry for UID 4242"}
+
+
+def difference(expected, got):
+    """Nothing if they are the same, in whatever order."""
+    missing, more = collections.Counter(map(tuple, expected)), collections.Counter(map(tuple, got))
+    return "; ".join(f"{sign}{row}" for sign, rows in (("-", missing - more), ("+", more - missing)) for row in list(rows)[:SHOWN])
+
+
+def captured(rows, highest):
+    """Those of the run's own processes have numbers above the captured."""
+    return [row for row in rows if row[0] is None or row[0] <= highest]
+
+
+class Checks:
+    def __init__(self, work):
+        self.work, self.failed = work, 0
+        self.said, ended = tools_rows.sections(f"{work}/said")
+        self.report("said", "" if ended else "it has no end")
+
+    def report(self, name, wrong):
+        print(f"not ok {name}: {wrong}" if wrong else f"ok {name}")
+        self.failed += bool(wrong)
+
+    def rows(self, run, name):
+        """What a command told, or why it did not."""
+        if name not in self.said.get(run, {}):
+            return None, "it did not run"
+        output, errors, status = self.said[run][name]
+        unknown = [line for line in errors.splitlines() if line != COMPLAINTS.get(name)]
+        if status or unknown:
+            return None, f"exit {status}, {'; '.join(unknown)}"
+        try:
+            return tools_rows.ROWS[name](output), ""
+        except (AttributeError, IndexError, ValueError) as wrong:
+            return None, f"{wrong!r}: {output[:200]!r}"
+
+    def compare(self, run, name, expected, of=lambda rows: rows):
+        rows, wrong = self.rows(run, name)
+        self.report(f"{run}/{name}", wrong or difference(expected, of(rows)))
+
+    def frame(self, run, root):
+        highest = max(process["pid"] for process, _ in tools_frame.processes())
+        for name in RUNS[run]:
+            if name in tools_told.TOLD:
+                of = {"lsof": only_told, "dpkg": without_architecture}.get(name, lambda rows: rows)
+                self.compare(run, name, tools_told.TOLD[name](root), lambda rows, of=of: of(captured(rows, highest)))
+
+    def debsums(self):
+        rows, wrong = self.rows("image", "debsums")
+        self.report("image/debsums", wrong or difference([], [row for row in rows if row[2] != "OK"]) or (
+            "" if len(rows) > 20 else f"{len(rows)} files"))
+
+    def real(self):
+        """The frame of a container that somebody crawled in 2017."""
+        processes, wrong = self.rows("real", "ps-ef")
+        commands = {row[0]: row[4] for row in processes or []}
+        self.report("real/ps-ef", wrong or ("" if commands.get(1) == "bash" and "python crawler.py" in commands.get(14, "") else str(commands)))
+        packages, wrong = self.rows("real", "dpkg")
+        self.report("real/dpkg", wrong or ("" if len(packages) == 98 else f"{len(packages)} packages"))
+        system, wrong = self.rows("real", "os-release")
+        system = dict(row[1].split("=", 1) for row in system or [])
+        self.report("real/os-release", wrong or ("" if (system["ID"], system["VERSION_ID"].strip('"')) == ("ubuntu", "16.04") else str(system)))
+
+
+def only_told(rows):
+    """A frame tells neither of roots nor of programs."""
+    return [row for row in rows if row[2] not in ("rtd", "txt")]
+
+
+def without_architecture(rows):
+    """dpkg shows "name:amd64" of those that could be there twice."""
+    return [(*row[:2], row[2].split(":")[0], *row[3:]) for row in rows]
+
+
+def check(work, root):
+    checks = Checks(work)
+    checks.frame("image", root)
+    checks.debsums()
+    checks.frame("tools", root)
+    if os.path.exists(REAL):
+        checks.real()
+
+
+def main():
+    {"make": make, "check": check}[sys.argv[1]](*sys.argv[2:])
+
+
+main()
