@@ -13,6 +13,7 @@ confuse_SOURCES = \
     cli/options.c cli/options.h \
     cli/run.c \
     cli/run_command.c cli/run_command.h \
+    cli/run_lend.c cli/run_lend.h \
     cli/run_pids.c cli/run_pids.h \
     cli/run_root.c cli/run_root.h \
     cli/run_server.c cli/run_server.h \

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "cli/command.h"
 #include "cli/run_command.h"
+#include "cli/run_lend.h"
 #include "cli/run_pids.h"
 #include "cli/run_root.h"
 #include "cli/run_server.h"
@@ -159,6 +160,7 @@ static int run_in_namespace(const struct run *r, struct error *err)
         .arguments = r->command,
         .tool = given.tools ? &tool : NULL,
         .tools = given.tools != NULL,
+        .lent = given.tools && run_lend(&tool),
         .pids = root.captured_proc ? &pids : NULL,
     };
     *r->started = true;

@@ -6,6 +6,7 @@
  */
 #include "cli/address.h"
 #include "cli/run_command.h"
+#include "cli/run_lend.h"
 #include "cli/run_pids.h"
 #include "cli/run_root.h"
 #include "cli/run_server.h"
@@ -89,6 +90,7 @@ static int in_namespace(const char *tools_path, char **arguments, struct error *
         .arguments = arguments,
         .tool = tools_path ? &tool : NULL,
         .tools = tools_path != NULL,
+        .lent = tools_path && run_lend(&tool),
         .pids = root.captured_proc ? &pids : NULL,
     };
     return run_command(&command, err);
@@ -317,6 +319,33 @@ static void tools_with_a_loader(void **state)
     assert_string_equal(output, "hello you " RUN_TOOLS "/usr/share/perl5\n");
 }
 
+/* A snapshot without any program: what a tool starts works as well, be it by the shell. */
+static void loaders_are_lent(void **state)
+{
+    char *script[] = {(char[]){"dash"}, (char[]){"-c"}, (char[]){"sha256sum /etc/hostname && indirect"}, NULL};
+    char *own[] = {(char[]){"dash"}, (char[]){"-c"}, (char[]){"echo ${LD_LIBRARY_PATH-none}"}, NULL};
+    char tools[PATH_MAX + 8];
+
+    (void)state;
+    scratch_need_openat2();
+    snprintf(tools, sizeof tools, "%s/loaded", base);
+    shell("cd %s && mkdir bare && mv tree/bin bare/ && ln -s /usr/bin/dash loaded/bin/sh && "
+          "printf '#!/bin/sh\\necho by the shell\\n' >loaded/usr/bin/indirect && chmod +x loaded/usr/bin/indirect",
+          base);
+    int status = run(tools, script);
+    shell("cd %s && mv bare/bin tree/ && rm -r bare", base);
+    if (status != 0)
+        fail_msg("%s", output);
+    assert_non_null(strstr(output, "  /etc/hostname\nby the shell\n"));
+    /* Nor is anything lent where the snapshot's own can be read. */
+    shell("cd %s && mkdir tree/lib tree/lib64 && for l in loaded/lib/deep/ld-*; do cp $l tree/lib/ && cp $l "
+          "tree/lib64/; done",
+          base);
+    assert_int_equal(run(tools, own), 0);
+    assert_string_equal(output, "none\n");
+    shell("rm -r %s/tree/lib %s/tree/lib64", base, base);
+}
+
 /* --- Addresses ---------------------------------------------------------------------------------------------------- */
 
 static void addresses(void **state)
@@ -369,7 +398,8 @@ static int make_trees(void **state)
         base);
     /* Libraries as Debian has them: the loader behind an absolute link. */
     shell(
-        "cd %s && mkdir -p loaded/usr/bin loaded/usr/share/perl5 loaded/usr/lib64 loaded/lib/deep && ln -s usr/lib64 "
+        "cd %s && mkdir -p loaded/bin loaded/usr/bin loaded/usr/share/perl5 loaded/usr/lib64 loaded/lib/deep && ln -s "
+        "usr/lib64 "
         "loaded/lib64 && "
         "cp $(command -v sha256sum) $(command -v dash) loaded/usr/bin/ && "
         "for l in $(ldd $(command -v sha256sum) $(command -v dash) | grep -o '/[^ ]*' | grep -v : | sort -u); do "
@@ -405,6 +435,7 @@ int main(void)
         cmocka_unit_test(orphans_end_with_the_command),
         cmocka_unit_test(tools_that_are_static),
         cmocka_unit_test(tools_with_a_loader),
+        cmocka_unit_test(loaders_are_lent),
     };
     int failed = cmocka_run_group_tests(anywhere, NULL, NULL);
 
