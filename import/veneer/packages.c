@@ -167,6 +167,26 @@ static int put_database(struct veneer *v, const struct manager *manager, struct 
     return rc;
 }
 
+/* Every command of dpkg ends if these are there and cannot be read. What was in them nothing tells. */
+static const char *const unreadable[] = {
+    "/var/lib/dpkg/diversions",
+    "/var/lib/dpkg/triggers/File",
+    "/var/lib/dpkg/triggers/Unincorp",
+};
+
+static int fill_unreadable(struct veneer *v, const struct manager *manager, struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < sizeof unreadable / sizeof *unreadable && rc == 0; i++) {
+        const char *path = unreadable[i];
+        if (strncmp(path, manager->directory, strlen(manager->directory)) == 0 &&
+            builder_says(v->frame->builder, path, strlen(path)))
+            rc = veneer_put(v, &(struct made){.path = path, .mode = S_IFREG | 0644, .mtime = v->boot}, err);
+    }
+    return rc;
+}
+
 int render_packages(struct veneer *v, struct error *err)
 {
     const struct manager *manager = find_manager(v);
@@ -178,7 +198,10 @@ int render_packages(struct veneer *v, struct error *err)
                                err);
     for (uint32_t row = 0; row < count; row++)
         left_out += !manager->add(v, row);
-    int rc = v->text.size ? put_database(v, manager, err) : 0;
+    bool any = v->text.size > 0;
+    int rc = any ? put_database(v, manager, err) : 0;
+    if (rc == 0 && any)
+        rc = fill_unreadable(v, manager, err);
     return rc < 0 ? rc
                   : veneer_left_out(v, "package", "its name, version or architecture is none, or was there before",
                                     left_out, err);
