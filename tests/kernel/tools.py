@@ -9,8 +9,10 @@ import io
 import json
 import os
 import re
+import subprocess
 import sys
 import tarfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../e2e"))
@@ -42,7 +44,7 @@ COMMANDS = {
     "debsums": "debsums procps lsof",
 }
 RUNS = {"image": list(COMMANDS), "tools": [name for name in COMMANDS if name != "debsums"],
-        "real": ["ps-ef", "dpkg", "os-release"]}
+        "live": [name for name in COMMANDS if name != "pgrep-user"], "real": ["ps-ef", "dpkg", "os-release"]}
 COMMANDS["os-release"] = "cat /etc/os-release"
 
 
@@ -64,13 +66,80 @@ def write_image(directory, root):
     return sha256(config(layers, "amd64"))
 
 
+# In namespaces of its own; the Debian system below, what it writes in a tmpfs above.
+START = r"""
+set -e
+mount --make-rprivate /
+mkdir "$2"
+mount -t tmpfs above "$2"
+mkdir "$2/upper" "$2/work" "$2/root"
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
+cd "$2/root"
+cp "$3" original.py
+mount -t proc proc proc
+hostname original
+ip link set lo up
+exec chroot . /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C python3 /original.py
+"""
+START_MAX = 30  # s
+
+
+class Original:
+    """A system that runs, and what tools say in it."""
+
+    def __init__(self, work, root):
+        self.holder = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--net", "sh", "-c", START, "sh",
+                                        root, f"{work}/original", f"{HERE}/original.py"])
+        for _ in range(START_MAX * 10):
+            children = open(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children", encoding="ascii").read().split()
+            if children and os.path.exists(f"/proc/{children[0]}/root/ready"):
+                break
+            time.sleep(0.1)
+        else:
+            sys.exit("the original system does not start")
+        self.pid = children[0]
+        with open(f"/proc/{self.pid}/root/ready", encoding="ascii") as ready:
+            self.highest = int(ready.read())
+
+    def tell(self, path, commands):
+        with open(f"{HERE}/each.sh", encoding="utf-8") as text:
+            each = text.read()
+        with open(path, "wb") as out:
+            out.write(b"@run original\n")
+            out.flush()
+            subprocess.run(["nsenter", "-t", self.pid, "-p", "-m", "-n", "-u", "-r", "-w", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                            "LC_ALL=C", "TZ=UTC", "sh", "-c", each], input=commands.encode(), stdout=out, check=True)
+            out.write(b"@end\n")
+
+    def end(self):
+        self.holder.kill()
+        self.holder.wait()
+
+
+def capture(work, root, store):
+    """The snapshot of a system that runs; what tools say in it, and the highest process of it are in `work`."""
+    original = Original(work, root)
+    try:
+        original.tell(f"{work}/original.said", command_lines("live"))
+        with open(f"{work}/original.highest", "w", encoding="ascii") as out:
+            out.write(str(original.highest))
+        return import_one(store, "--format", "live", "--namespace", "tools/live", original.pid)
+    finally:
+        original.end()
+
+
+def command_lines(run):
+    return "".join(f"{name}\t{COMMANDS[name]}\n" for name in RUNS[run])
+
+
 def make(work, root):
     store = f"{work}/store"
     image = write_image(f"{work}/image", root)
     tools_frame.write(f"{work}/image.frame", "tools/image", root, image)
     tools_frame.write(f"{work}/tools.frame", "tools/bare", root)
     import_one(store, "--namespace", "base", f"{work}/image")
-    ids = {"image": import_one(store, f"{work}/image.frame"), "tools": import_one(store, f"{work}/tools.frame")}
+    ids = {"image": import_one(store, f"{work}/image.frame"), "tools": import_one(store, f"{work}/tools.frame"),
+           "live": capture(work, root, store)}
     if os.path.exists(REAL):
         ids["real"] = import_one(store, REAL)
     with open(f"{work}/settings.tools", "w") as out:
@@ -80,7 +149,7 @@ def make(work, root):
             out.write(f"{name} {each} {'tools' if name in ('tools', 'real') else 'shell'}\n")
     for name in ids:
         with open(f"{work}/commands.{name}", "w") as out:
-            out.write("".join(f"{command}\t{COMMANDS[command]}\n" for command in RUNS[name]))
+            out.write(command_lines(name))
 
 
 # --- What the tools say -------------------------------------------------------------------------------------------------
@@ -153,6 +222,36 @@ class Checks:
         self.report("real/os-release", wrong or ("" if (system["ID"], system["VERSION_ID"].strip('"')) == ("ubuntu", "16.04") else str(system)))
 
 
+    def live(self):
+        """The same rows as in the system that was captured."""
+        native, ended = tools_rows.sections(f"{self.work}/original.said")
+        self.report("original", "" if ended and len(native["original"]) == len(RUNS["live"]) else "it has no end")
+        with open(f"{self.work}/original.highest", encoding="ascii") as text:
+            highest = int(text.read())
+        self.said["original"] = native["original"]
+        for name in RUNS["live"]:
+            rows, wrong = self.rows("original", name)
+            if wrong:
+                self.report(f"original/{name}", wrong)
+                continue
+            of = lambda rows, keep=RESTING.get(name, list): keep(captured(rows, highest))
+            self.compare("live", name, of(rows), of)
+
+
+# Of a row of a system that runs, what stays so for a moment, and is captured: no share of a processor, no memory that is
+# resident, no load; nor which files a process has mapped, and what it has open that is no file.
+RESTING = {
+    "ps-forest": lambda rows: [(*row[:2], row[3], *row[5:]) for row in rows],
+    "ps-fields": lambda rows: [(*row[:7], *row[8:]) for row in rows],
+    "top": lambda rows: [(*row[:3], row[4], row[6]) for row in rows],
+    "uptime": lambda _: [],
+    "free": lambda rows: [row[:2] for row in rows],
+    "netstat": lambda rows: [(*row[:5], row[5].split(" ")[0]) for row in rows],
+    "netstat-all": lambda rows: [(*row[:5], row[5].split(" ")[0]) for row in rows],
+    "lsof": lambda rows: [row for row in rows if row[2] not in ("rtd", "txt", "mem") and row[3] not in ("pipe", "/dev/null")],
+}
+
+
 def only_told(rows):
     """A frame tells neither of roots nor of programs."""
     return [row for row in rows if row[2] not in ("rtd", "txt")]
@@ -168,6 +267,7 @@ def check(work, root):
     checks.frame("image", root)
     checks.debsums()
     checks.frame("tools", root)
+    checks.live()
     if os.path.exists(REAL):
         checks.real()
 

@@ -22,11 +22,7 @@ check_prepare() {
 inside() { TZ=UTC LC_ALL=C chroot /real /bin/confuse run --server 10.0.2.2 "$@"; }
 
 # One run, of a shell that runs each command.
-# shellcheck disable=SC2016 # for the shell inside
-each='echo "$1" | while IFS="$(printf "\t")" read -r name command; do
-    echo "@begin $name"; sh -c "$command" 2>/tmp/said </dev/null; status=$?; echo; echo @said; cat /tmp/said; echo "@exit $status"
-done'
-by_shell() { inside "$1" -- sh -c "$each" sh "$(cat "/test/commands.$2")"; }
+by_shell() { inside "$1" -- sh -c "$(cat /test/each.sh)" <"/test/commands.$2"; }
 
 # A run for each command, which is started by its own loader.
 by_tools() {
