@@ -67,7 +67,7 @@ static void take_fd(struct sockets *s, int fds, uint32_t pid, const char *name)
     unsigned long fd = strtoul(name, &end, 10);
     uint64_t inode;
 
-    if (*end || fd > INT_MAX || s->looked++ >= RUN_SOCKETS_LINKS_MAX)
+    if (*end || fd > INT_MAX || (name[0] == '0' && name[1]) || s->looked++ >= RUN_SOCKETS_LINKS_MAX)
         return;
     ssize_t size = readlinkat(fds, name, target, sizeof target - 1);
     target[size > 0 ? size : 0] = '\0';
@@ -103,43 +103,38 @@ static int by_captured(const void *a, const void *b)
 
 /* --- Their nodes -------------------------------------------------------------------------------------------------- */
 
-static int failed(const struct held *h, struct error *err)
-{
-    return error_system(err, errno, "/proc/%" PRIu32 "/fd/%" PRIu32, h->pid, h->fd);
-}
-
 /* The node of a socket in the first process that has it: only then is its number known, which its name tells. */
-static int make_node(struct held *h, int fds, struct error *err)
+static bool make_node(struct held *h, int fds)
 {
     static const char aside[] = "socket:[]";
     char name[NAME_SIZE];
     struct stat stat;
 
     if (mknodat(fds, aside, S_IFSOCK | 0777, 0) < 0 || fstatat(fds, aside, &stat, AT_SYMLINK_NOFOLLOW) < 0)
-        return failed(h, err);
+        return false;
     h->node = stat.st_ino;
     snprintf(name, sizeof name, SOCKET_NAME, h->node);
-    return renameat(fds, aside, fds, name) < 0 ? failed(h, err) : 0;
+    return renameat(fds, aside, fds, name) == 0;
 }
 
 /* Another name of it in a process that shares it; there already, if that is the same process. */
-static int link_node(int proc, const struct held *first, struct held *h, int fds, struct error *err)
+static bool link_node(int proc, const struct held *first, struct held *h, int fds)
 {
     char from[NAME_SIZE], name[NAME_SIZE];
 
     h->node = first->node;
     snprintf(name, sizeof name, SOCKET_NAME, h->node);
     snprintf(from, sizeof from, "%" PRIu32 "/fd/" SOCKET_NAME, first->pid, h->node);
-    return linkat(proc, from, fds, name, 0) < 0 && errno != EEXIST ? failed(h, err) : 0;
+    return linkat(proc, from, fds, name, 0) == 0 || (errno == EEXIST && first->pid == h->pid);
 }
 
-static int make_link(const struct held *h, int fds, struct error *err)
+static bool make_link(const struct held *h, int fds)
 {
     char name[16], target[NAME_SIZE];
 
     snprintf(name, sizeof name, "%" PRIu32, h->fd);
     snprintf(target, sizeof target, SOCKET_NAME, h->node);
-    return unlinkat(fds, name, 0) < 0 || symlinkat(target, fds, name) < 0 ? failed(h, err) : 0;
+    return unlinkat(fds, name, 0) == 0 && symlinkat(target, fds, name) == 0;
 }
 
 /* Nothing of a process changes its times. */
@@ -150,33 +145,31 @@ static void keep_time(int fd, const struct stat *stat)
     futimens(fd, times);
 }
 
-static int make_one(struct sockets *s, size_t at, size_t first, struct error *err)
+/* Its node is 0 if that does not work: who captured may have put anything there. */
+static void make_one(const struct sockets *s, struct held *h, const struct held *first)
 {
-    struct held *h = &s->held[at];
     cleanup_close int fds = open_fds(s->proc, h->pid);
     struct stat stat;
 
     if (fds < 0 || fstat(fds, &stat) < 0)
-        return failed(h, err);
-    int result = at == first ? make_node(h, fds, err) : link_node(s->proc, &s->held[first], h, fds, err);
-    if (result == 0)
-        result = make_link(h, fds, err);
+        return;
+    if (!(first ? link_node(s->proc, first, h, fds) : make_node(h, fds)) || !make_link(h, fds))
+        h->node = 0;
     keep_time(fds, &stat);
-    return result;
 }
 
-static int make_nodes(struct sockets *s, struct error *err)
+static void make_nodes(const struct sockets *s)
 {
-    size_t first = 0;
-    int result = 0;
+    const struct held *first = NULL;
 
     qsort(s->held, s->count, sizeof *s->held, by_captured);
-    for (size_t i = 0; i < s->count && result == 0; i++) {
-        if (s->held[i].captured != s->held[first].captured)
-            first = i;
-        result = make_one(s, i, first, err);
+    for (struct held *h = s->held; h < s->held + s->count; h++) {
+        if (first && first->captured != h->captured)
+            first = NULL;
+        make_one(s, h, first);
+        if (!first && h->node)
+            first = h;
     }
-    return result;
 }
 
 /* --- The tables --------------------------------------------------------------------------------------------------- */
@@ -192,6 +185,8 @@ static const struct held *find(const struct sockets *s, uint64_t captured)
         else
             to = middle;
     }
+    while (from < s->count && s->held[from].captured == captured && !s->held[from].node)
+        from++;
     return from < s->count && s->held[from].captured == captured ? &s->held[from] : NULL;
 }
 
@@ -280,7 +275,7 @@ int run_sockets_make(int proc, struct error *err)
     s.held = held;
     run_pids_each(proc, take_process, &s);
     if (s.count > 0)
-        result = make_nodes(&s, err);
+        make_nodes(&s);
     for (size_t i = 0; i < TABLE_COUNT && s.count > 0 && result == 0; i++)
         result = rewrite_table(&s, net, i, err);
     return result;

@@ -265,6 +265,12 @@ static void sockets_are_what_their_links_say(void **state)
           base);
     expect(0, "1\na 11\nsl\n0:\n1:\n", nodes);
     expect(0, "socket:[]\nsocket:[1x]\n/etc/hostname\nN: 2 0 0 1 1 98 /run/x", others);
+    shell(
+        "cd %s/tree/proc && touch '1/fd/socket:[]' && rm 4321/fd/* && ln -s socket:[777] 4321/fd/07 && mkdir 4321/fd/9",
+        base);
+    expect(
+        0, "socket:[777]\nsocket:[777]\n777\n",
+        (char[]){"readlink /proc/1/fd/3; readlink /proc/4321/fd/07; awk '$1 == \"0:\" { print $10 }' /proc/net/tcp"});
     shell("cd %s/tree/proc && rm -r 1/fd 4321/fd net", base);
 }
 
