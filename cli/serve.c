@@ -328,6 +328,7 @@ static int prepare(struct serving *s, const struct invocation *invocation, struc
         .threads = s->threads,
         .app = &s->app,
         .worker_begin = nfsd_worker_begin,
+        .worker_ahead = nfsd_worker_ahead,
         .worker_rest = nfsd_worker_rest,
         .worker_end = nfsd_worker_end,
     };

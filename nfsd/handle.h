@@ -48,7 +48,10 @@ size_t handle_id_size(unsigned kind);
 /* The bytes of a handle; returns how many. */
 size_t handle_encode(uint8_t out[HANDLE_SIZE_MAX], const struct siphash_key *key, const struct handle *handle);
 
-/* False: not a handle of ours (wrong size, version, kind or check). */
+/* What a handle says, unchecked: good for a guess only. False: not of our shape (size, version, kind). */
+bool handle_peek(struct handle *handle, const void *bytes, size_t size);
+
+/* False: not a handle of ours (shape or check). */
 bool handle_decode(struct handle *handle, const struct siphash_key *key, const void *bytes, size_t size);
 
 /* The fsid of the file system that a kind and an id name: the same on every replica. */

@@ -11,6 +11,7 @@ EXTRA_DIST += nfsd/nfs3.x nfsd/nfsacl.x nfsd/nlm4.x mountd/mount.x mountd/rpcb.x
 noinst_LIBRARIES += libnfsd.a
 libnfsd_a_SOURCES = \
     nfsd/acl.c \
+    nfsd/ahead.c \
     nfsd/attributes.c \
     nfsd/blobs.c nfsd/blobs.h \
     nfsd/export.c nfsd/export.h \

@@ -59,17 +59,29 @@ void served_trees_forget(struct served_table *table)
 }
 
 /* An id is a SHA-256: any of its bits are as good as a hash. The lowest layer of an image has the id of its chain. */
-static struct served_tree *slot_of(struct served_table *table, enum handle_kind kind, const uint8_t *id)
+static size_t slot_of(enum handle_kind kind, const uint8_t *id)
 {
-    return &table->slots[(get_be32(id) + kind) % SERVED_TREES];
+    return (get_be32(id) + kind) % SERVED_TREES;
+}
+
+static bool holds(const struct served_tree *slot, enum handle_kind kind, const uint8_t *id)
+{
+    return slot->tree.root && slot->kind == kind && memcmp(slot->id, id, handle_id_size(kind)) == 0;
+}
+
+struct tree served_trees_recall(const struct served_table *table, enum handle_kind kind, const uint8_t *id)
+{
+    const struct served_tree *slot = &table->slots[slot_of(kind, id)];
+
+    return holds(slot, kind, id) ? slot->tree : (struct tree){0};
 }
 
 int served_trees_find(struct served_tree *out, struct served_table *table, struct store *store, enum handle_kind kind,
                       const uint8_t *id, struct error *err)
 {
-    struct served_tree *slot = slot_of(table, kind, id);
+    struct served_tree *slot = &table->slots[slot_of(kind, id)];
 
-    if (slot->tree.root == 0 || slot->kind != kind || memcmp(slot->id, id, handle_id_size(kind)) != 0) {
+    if (!holds(slot, kind, id)) {
         struct served_tree found = {.kind = kind};
         int result = finders[kind](&found, store, id, err);
 

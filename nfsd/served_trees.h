@@ -36,6 +36,9 @@ struct served_table {
 
 void served_trees_forget(struct served_table *table);
 
+/* The tree of a handle that nobody has checked yet, if it is remembered; else its root is 0. */
+struct tree served_trees_recall(const struct served_table *table, enum handle_kind kind, const uint8_t *id);
+
 /* `id` has as many bytes as the kind's ids. Returns 0; -ENOENT (err not filled): there is no such tree; or the store's
  * failure. */
 int served_trees_find(struct served_tree *out, struct served_table *table, struct store *store, enum handle_kind kind,

@@ -61,6 +61,7 @@ struct nfsd_worker {
 
 /* For struct rpc_config. */
 int nfsd_worker_begin(void **worker, void *app, struct error *err);
+void nfsd_worker_ahead(void *worker, const struct rpc_ahead *calls, unsigned count); /* ahead.c */
 void nfsd_worker_rest(void *worker);
 void nfsd_worker_end(void *worker);
 

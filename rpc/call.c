@@ -294,6 +294,17 @@ ssize_t call_answer(uint8_t *reply, size_t room, struct rpc_transport *transport
     return -EBADMSG;
 }
 
+bool call_ahead(struct rpc_ahead *out, const uint8_t *record, size_t size)
+{
+    struct words words = {record, record + size};
+    struct header header;
+
+    if (read_header(&header, &words) != HEADER_GOOD)
+        return false;
+    *out = (struct rpc_ahead){header.program, header.version, header.procedure, words};
+    return true;
+}
+
 void *rpc_call_alloc(struct rpc_call *call, size_t size)
 {
     return region_alloc(call->transport->arena, size);

@@ -31,4 +31,7 @@ struct rpc_transport {
  * transport->tail follows it), or -EBADMSG when this is no call that can be answered. */
 ssize_t call_answer(uint8_t *reply, size_t room, struct rpc_transport *transport, const uint8_t *record, size_t size);
 
+/* What the call in `record` asks for; false: nothing that makes sense. */
+bool call_ahead(struct rpc_ahead *out, const uint8_t *record, size_t size);
+
 #endif

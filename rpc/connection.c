@@ -27,6 +27,7 @@ static void set_options(int fd)
     } options[] = {
         {IPPROTO_TCP, TCP_NODELAY, 1},
         {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {SOL_SOCKET, SO_SNDBUF, RPC_SEND_BUFFER},
         {IPPROTO_TCP, TCP_KEEPIDLE, RPC_KEEPALIVE_IDLE},
         {IPPROTO_TCP, TCP_KEEPINTVL, RPC_KEEPALIVE_INTERVAL},
         {IPPROTO_TCP, TCP_KEEPCNT, RPC_KEEPALIVE_PROBES},
@@ -160,6 +161,20 @@ static int answer(struct worker *worker, struct rpc_transport *transport, const 
     return 0;
 }
 
+/* Tell of the calls that came together. One that came alone has nothing to wait beside. */
+static void look_ahead(struct worker *worker, const struct connection *connection)
+{
+    struct rpc_ahead calls[RPC_CALLS_PER_WAKE];
+    const uint8_t *record;
+    unsigned count = 0;
+    size_t size, at = 0;
+
+    while (count < RPC_CALLS_PER_WAKE && record_peek(&record, &size, &at, &connection->input))
+        count += call_ahead(&calls[count], record, size);
+    if (count > 1)
+        worker->server->config.worker_ahead(worker->app, calls, count);
+}
+
 /* Answer complete calls up to the limits of a wake-up; `pending` tells whether some may be left. Sets *answered. */
 static int answer_calls(bool *answered, struct worker *worker, struct connection *connection)
 {
@@ -172,6 +187,8 @@ static int answer_calls(bool *answered, struct worker *worker, struct connection
     transport.peer = (const struct sockaddr *)&connection->peer;
     transport.options = connection->options;
     transport.version_logged = &connection->version_logged;
+    if (worker->server->config.worker_ahead)
+        look_ahead(worker, connection);
     for (unsigned calls = 0; calls < RPC_CALLS_PER_WAKE && !output_is_full(&worker->output); calls++) {
         int r = record_next(&record, &size, &connection->input);
 

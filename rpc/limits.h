@@ -18,6 +18,12 @@
  * of them wait for a peer that does not read, nothing more is read from that peer. */
 #define RPC_OUTPUT_MAX 2097152u
 
+/* Bytes of replies that the kernel takes of a connection before it has sent them (it counts twice as many, for its own
+ * records, and /proc/sys/net/core/wmem_max may be less). Left to itself it takes megabytes, and the peer then reads
+ * from memory what it could have read from a processor's cache; half a megabyte is what a network of 4 Gbit/s and 1 ms
+ * has on its way. */
+#define RPC_SEND_BUFFER 524288
+
 /* Pieces of other memory in those replies: as many as calls, and what sendmsg(2) takes in one go is far above. */
 #define RPC_PIECES_MAX 64u
 

@@ -128,6 +128,22 @@ int record_next(const uint8_t **record, size_t *size, struct record_reader *read
     }
 }
 
+bool record_peek(const uint8_t **record, size_t *size, size_t *at, const struct record_reader *reader)
+{
+    size_t here = reader->filled - reader->next - *at;
+
+    if (reader->in_fragment || reader->end != reader->start || here < LENGTH_WORD)
+        return false;
+    const uint8_t *from = reader->bytes + reader->next + *at;
+    uint32_t word = get_be32(from);
+    *size = word & ~LAST_FRAGMENT;
+    if (!(word & LAST_FRAGMENT) || *size > here - LENGTH_WORD)
+        return false;
+    *record = from + LENGTH_WORD;
+    *at += LENGTH_WORD + *size;
+    return true;
+}
+
 int record_settle(struct record_reader *reader)
 {
     size_t held = waiting(reader);

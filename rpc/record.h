@@ -44,6 +44,10 @@ void record_filled(struct record_reader *reader, size_t size);
  * good can come of this stream. */
 int record_next(const uint8_t **record, size_t *size, struct record_reader *reader);
 
+/* The record of one fragment that stands `*at` bytes behind what record_next() has passed, if it is there whole; *at is
+ * its end then. Changes nothing. */
+bool record_peek(const uint8_t **record, size_t *size, size_t *at, const struct record_reader *reader);
+
 /* Return the lent buffer; what is left moves to own memory. Returns 0 or -ENOMEM. */
 int record_settle(struct record_reader *reader);
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "rpc/access.h"
+#include "rpc/words.h"
 
 #include <rpc/rpc.h>
 #include <stdbool.h>
@@ -60,7 +61,6 @@ typedef enum accept_stat (*rpc_handler)(struct rpc_call *call, const void *args,
 
 /* The same without XDR, by hand: takes its arguments and puts its result, behind which *result is left when it returns
  * SUCCESS. There is room for RPC_RECORD_MAX bytes of reply. */
-struct words;
 typedef enum accept_stat (*rpc_answer)(struct rpc_call *call, struct words *args, uint8_t **result);
 
 /* Before decoding: set pointers in *args (zeroed, args_size bytes) to memory for what the caller's opaque and string
@@ -95,6 +95,12 @@ struct rpc_program {
     bool datagrams; /* answered over UDP too */
 };
 
+/* A call that is yet to be answered. Only its header was looked at. */
+struct rpc_ahead {
+    uint32_t program, version, procedure;
+    struct words args;
+};
+
 struct rpc_config {
     const struct rpc_program *const *programs;
     size_t program_count;
@@ -102,6 +108,8 @@ struct rpc_config {
     void *app;        /* handed to worker_begin */
     /* A worker thread's own context (database connection and the like), made before the first call. */
     int (*worker_begin)(void **worker, void *app, struct error *err);
+    /* Calls that came together, before the first of them is answered; NULL: nobody wants to know. */
+    void (*worker_ahead)(void *worker, const struct rpc_ahead *calls, unsigned count);
     /* The end of each wake-up, before the worker sleeps: let go what must not outlive it. */
     void (*worker_rest)(void *worker);
     void (*worker_end)(void *worker);

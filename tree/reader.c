@@ -4,6 +4,7 @@
 #include "db/blob.h"
 #include "tree/contents.h"
 #include "tree/links.h"
+#include "tree/memory.h"
 #include "tree/node.h"
 
 #include <errno.h>
@@ -13,58 +14,6 @@
 
 struct tree_cache {
     struct cache *nodes;
-};
-
-/* Where a rank was found before. Trees never change and ids are never used twice, so it is so for ever; only the leaf
- * may have left memory. A cache line. */
-struct found {
-    struct tree tree;
-    int64_t leaf; /* 0: nothing was found here yet */
-    const struct entry *entry;
-    uint64_t looked; /* cache_look() when the entry was seen there */
-    uint32_t rank, parent, file, nlink;
-    uint32_t item; /* in the leaf */
-};
-
-/* Which rank a name was found to have, counted from its directory's. A hint: the place tells whether it is that name.
- */
-struct heard {
-    int64_t subtree;
-    uint32_t hash; /* of the name */
-    uint32_t rank;
-};
-
-/* Where a blob is, as long as nothing was evicted. */
-struct seen {
-    int64_t id;
-    const struct content_row *row;
-    uint64_t looked; /* cache_look() when it was there */
-    const uint8_t *bytes;
-    uint64_t size;
-};
-
-/* A reader's places, names and blobs found last, powers of two: some image whole. Ranks are dense, so those of one tree
- * push each other out only where it has more. 2.25 MB, where they are touched. */
-#define FOUND_PLACES 16384
-#define HEARD_SETS 8192
-#define HEARD_WAYS 4 /* names in a set: a cache line of them */
-#define SEEN_BLOBS 16384
-#define CACHE_LINE 64
-
-_Static_assert(sizeof(struct found) <= CACHE_LINE, "a place is one line");
-_Static_assert(sizeof(struct heard) * HEARD_WAYS <= CACHE_LINE, "so is a set of names");
-
-struct memory {
-    _Alignas(CACHE_LINE) struct found places[FOUND_PLACES];
-    _Alignas(CACHE_LINE) struct heard names[HEARD_SETS][HEARD_WAYS];
-    struct seen blobs[SEEN_BLOBS];
-};
-
-struct tree_reader {
-    struct store *store;
-    struct cache_user *user;
-    uint64_t rests; /* so far: what was borrowed before the last one is gone */
-    struct memory *memory;
 };
 
 int tree_cache_new(struct tree_cache **out, size_t limit, struct error *err)
@@ -217,18 +166,6 @@ static int descend(struct found *found, struct tree_reader *reader, struct tree 
     }
 }
 
-static struct found *found_slot(struct tree_reader *reader, struct tree tree, uint32_t rank)
-{
-    uint64_t hash = (uint64_t)tree.root * 0x9e3779b97f4a7c15ULL;
-
-    return &reader->memory->places[((hash >> 32) + rank) % FOUND_PLACES];
-}
-
-static bool is_found(const struct found *found, struct tree tree, uint32_t rank)
-{
-    return found->rank == rank && found->tree.root == tree.root && found->tree.links == tree.links && found->leaf;
-}
-
 /* Where the entry is now. */
 static int see(struct found *found, struct tree_reader *reader, struct error *err)
 {
@@ -279,7 +216,7 @@ static int find(struct found *found, struct tree_reader *reader, struct tree tre
 
 int tree_find(struct tree_place *place, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err)
 {
-    struct found *found = found_slot(reader, tree, rank);
+    struct found *found = found_slot(reader->memory, tree, rank);
     int result = 0;
 
     if (!is_found(found, tree, rank))
@@ -322,35 +259,10 @@ static int descend_to_name(struct tree_place *place, uint32_t *rank, struct tree
     }
 }
 
-/* Whoever makes names fall on one slot makes them slow, and nothing else. */
-static uint64_t hash_name(int64_t subtree, const char *name, size_t size)
-{
-    uint64_t hash = (uint64_t)subtree ^ (uint64_t)size << 56, word;
-
-    for (; size >= sizeof word; name += sizeof word, size -= sizeof word) {
-        memcpy(&word, name, sizeof word);
-        hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-        hash ^= hash >> 32;
-    }
-    word = 0;
-    memcpy(&word, name, size);
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-    return hash ^ hash >> 32;
-}
-
 static bool has_name(const struct tree_place *place, const struct tree_place *directory, const char *name, size_t size)
 {
     return place->parent == directory->rank && place->rank != 0 && place->entry->name_size == size &&
            memcmp(place->entry->name, name, size) == 0;
-}
-
-/* The rank that a name may have, or 0. */
-static uint32_t recall(const struct heard set[HEARD_WAYS], int64_t subtree, uint32_t hash)
-{
-    for (unsigned i = 0; i < HEARD_WAYS; i++)
-        if (set[i].hash == hash && set[i].subtree == subtree)
-            return set[i].rank;
-    return 0;
 }
 
 /* The newest is first. */
@@ -366,8 +278,8 @@ static int find_name(struct tree_place *place, struct tree_reader *reader, const
 {
     int64_t subtree = directory->entry->subtree;
     uint64_t hash = hash_name(subtree, name, size);
-    struct heard *set = reader->memory->names[hash % HEARD_SETS];
-    uint32_t rank = directory->tree.root ? recall(set, subtree, (uint32_t)(hash >> 32)) : 0;
+    struct heard *set = heard_set(reader->memory, hash);
+    uint32_t rank = directory->tree.root ? recall(set, subtree, heard_hash(hash)) : 0;
     struct tree_place child;
 
     if (rank && tree_find(&child, reader, directory->tree, directory->rank + rank, err) == 0 &&
@@ -378,7 +290,7 @@ static int find_name(struct tree_place *place, struct tree_reader *reader, const
     int result = descend_to_name(&child, &rank, reader, directory, name, size, err);
     if (result < 0)
         return result;
-    remember(set, subtree, (uint32_t)(hash >> 32), rank);
+    remember(set, subtree, heard_hash(hash), rank);
     *place = child;
     return 0;
 }
@@ -501,7 +413,7 @@ int tree_listing_next(struct tree_place *place, struct tree_listing *listing, st
 
 int tree_blob(struct tree_blob *out, struct tree_reader *reader, int64_t id, struct error *err)
 {
-    struct seen *seen = &reader->memory->blobs[(uint64_t)id % SEEN_BLOBS];
+    struct seen *seen = seen_slot(reader->memory, id);
     uint64_t looked = cache_look(reader->user);
 
     if (seen->id != id || seen->looked != looked || !seen->row) {

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libtree.a
 libtree_a_SOURCES = \
+    tree/ahead.c tree/ahead.h \
     tree/cache.c tree/cache.h \
     tree/contents.c tree/contents.h \
     tree/features.c tree/features.h \
@@ -7,6 +8,7 @@ libtree_a_SOURCES = \
     tree/known.c tree/known.h \
     tree/links.c tree/links.h \
     tree/manifest.c tree/manifest.h \
+    tree/memory.h \
     tree/node.c tree/node.h \
     tree/reader.c tree/reader.h \
     tree/sums.c tree/sums.h \

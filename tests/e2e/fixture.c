@@ -432,6 +432,7 @@ static int serve(const char *store, const char *options, uint64_t renderings_lim
         .threads = 2,
         .app = &app,
         .worker_begin = nfsd_worker_begin,
+        .worker_ahead = nfsd_worker_ahead,
         .worker_rest = nfsd_worker_rest,
         .worker_end = nfsd_worker_end,
     };

@@ -71,6 +71,12 @@ static void answer(const uint8_t *record, size_t size, bool stream, const struct
                                       .worker = worker,
                                       .arena = &arena,
                                       .version_logged = &version_logged};
+    struct rpc_ahead ahead[2];
+
+    if (call_ahead(&ahead[0], record, size)) {
+        ahead[1] = ahead[0];
+        nfsd_worker_ahead(worker, ahead, 2);
+    }
     ssize_t n = call_answer(reply, sizeof reply, &transport, record, size);
 
     must(n < 0 || (n >= 20 && n % 4 == 0 && (size_t)n + transport.tail.size <= RPC_RECORD_MAX));

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 static uint8_t lent[512];
+static unsigned peeked_count;
 
 /* Give the reader `size` bytes of the stream, and add what records it finds to `found`, each with its size before it.
  * Returns what record_next() ended with. */
@@ -31,7 +32,16 @@ static int feed(struct buffer *found, struct record_reader *reader, const uint8_
         record_filled(reader, n);
         bytes += n;
         size -= n;
-        while ((r = record_next(&record, &record_size, reader)) == 1) {
+        const uint8_t *ahead;
+        size_t at = 0, ahead_size;
+        bool peeked;
+
+        while (peeked = record_peek(&ahead, &ahead_size, &at, reader),
+               (r = record_next(&record, &record_size, reader)) == 1) {
+            /* What is seen ahead is what comes, and nothing else was changed. */
+            assert_true(!peeked || (ahead == record && ahead_size == record_size));
+            peeked_count += peeked;
+            at = 0;
             buffer_add_be32(found, (uint32_t)record_size);
             buffer_add(found, record, record_size);
         }
@@ -73,6 +83,7 @@ static void test_every_cut(void **state)
         assert_null(reader.bytes); /* nothing is held when nothing waits */
         record_free(&reader);
     }
+    assert_true(peeked_count > 1000);
     buffer_free(&stream);
     buffer_free(&expected);
     buffer_free(&found);
