@@ -38,7 +38,7 @@ def sockets():
 
 
 def files():
-    return [open("/etc/passwd", encoding="utf-8"), open("/var/lib/dpkg/status", encoding="utf-8"), open("/srv/written", "w", encoding="utf-8")]
+    return [open(path, mode, encoding="utf-8") for path, mode in (("/etc/passwd", "r"), ("/var/lib/dpkg/status", "r"), ("/srv/written", "w"))]
 
 
 def shared():

@@ -2,11 +2,10 @@
 """Tools that expect a running system, in `confuse run`: what is captured, and what they have to say of it.
 
     tools.py make WORK ROOT     frames, an image and a live capture of the Debian system ROOT into WORK/store, and what tools.sh reads
-    tools.py check WORK ROOT    what the tools in the guest said (WORK/said) against that; `ok NAME` or `not ok NAME: why` a line
+    tools.py check WORK         what the tools in the guest said (WORK/said) against that; `ok NAME` or `not ok NAME: why` a line
 """
 import collections
 import io
-import json
 import os
 import re
 import subprocess
@@ -88,8 +87,9 @@ class Original:
     """A system that runs, and what tools say in it."""
 
     def __init__(self, work, root):
-        self.holder = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--net", "sh", "-c", START, "sh",
-                                        root, f"{work}/original", f"{HERE}/original.py"])
+        arguments = [root, f"{work}/original", f"{HERE}/original.py"]
+        self.holder = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--net",
+                                        "sh", "-c", START, "sh", *arguments])
         for _ in range(START_MAX * 10):
             children = open(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children", encoding="ascii").read().split()
             if children and os.path.exists(f"/proc/{children[0]}/root/ready"):
@@ -107,8 +107,9 @@ class Original:
         with open(path, "wb") as out:
             out.write(b"@run original\n")
             out.flush()
-            subprocess.run(["nsenter", "-t", self.pid, "-p", "-m", "-n", "-u", "-r", "-w", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-                            "LC_ALL=C", "TZ=UTC", "sh", "-c", each], input=commands.encode(), stdout=out, check=True)
+            subprocess.run(["nsenter", "-t", self.pid, "-p", "-m", "-n", "-u", "-r", "-w",
+                            "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TZ=UTC", "sh", "-c", each],
+                           input=commands.encode(), stdout=out, check=True)
             out.write(b"@end\n")
 
     def end(self):
@@ -198,12 +199,14 @@ class Checks:
         rows, wrong = self.rows(run, name)
         self.report(f"{run}/{name}", wrong or difference(expected, of(rows)))
 
-    def frame(self, run, root):
-        highest = max(process["pid"] for process, _ in tools_frame.processes())
+    def frame(self, run, path):
+        """The captured rows are what the frame tells, and no others."""
+        facts = tools_told.Facts(path)
         for name in RUNS[run]:
             if name in tools_told.TOLD:
-                of = {"lsof": only_told, "dpkg": without_architecture}.get(name, lambda rows: rows)
-                self.compare(run, name, tools_told.TOLD[name](root), lambda rows, of=of: of(captured(rows, highest)))
+                of = {"lsof": only_told, "dpkg": without_architecture}.get(name, list)
+                self.compare(run, name, tools_told.TOLD[name](facts), lambda rows, of=of: of(captured(rows, facts.highest)))
+        return facts
 
     def debsums(self):
         rows, wrong = self.rows("image", "debsums")
@@ -212,15 +215,13 @@ class Checks:
 
     def real(self):
         """The frame of a container that somebody crawled in 2017."""
-        processes, wrong = self.rows("real", "ps-ef")
-        commands = {row[0]: row[4] for row in processes or []}
-        self.report("real/ps-ef", wrong or ("" if commands.get(1) == "bash" and "python crawler.py" in commands.get(14, "") else str(commands)))
-        packages, wrong = self.rows("real", "dpkg")
-        self.report("real/dpkg", wrong or ("" if len(packages) == 98 else f"{len(packages)} packages"))
-        system, wrong = self.rows("real", "os-release")
-        system = dict(row[1].split("=", 1) for row in system or [])
-        self.report("real/os-release", wrong or ("" if (system["ID"], system["VERSION_ID"].strip('"')) == ("ubuntu", "16.04") else str(system)))
-
+        facts = self.frame("real", REAL)
+        commands = {process["pid"]: process["cmd"] for process, _ in facts.processes}
+        self.report("real/frame", "" if commands[1] == "bash" and "crawler.py" in commands[14] and len(facts.records["package"]) == 98
+                    else "it is another one")
+        rows, wrong = self.rows("real", "os-release")
+        system = dict(row[1].replace('"', "").split("=", 1) for row in rows or [])
+        self.report("real/os-release", wrong or ("" if system["ID"] == "ubuntu" and system["VERSION_ID"] == "16.04" else str(system)))
 
     def live(self):
         """The same rows as in the system that was captured."""
@@ -262,11 +263,11 @@ def without_architecture(rows):
     return [(*row[:2], row[2].split(":")[0], *row[3:]) for row in rows]
 
 
-def check(work, root):
+def check(work):
     checks = Checks(work)
-    checks.frame("image", root)
+    checks.frame("image", f"{work}/image.frame")
     checks.debsums()
-    checks.frame("tools", root)
+    checks.frame("tools", f"{work}/tools.frame")
     checks.live()
     if os.path.exists(REAL):
         checks.real()

@@ -1,49 +1,70 @@
-"""The rows that tools have to print of the frame in tools_frame.py: as tools_rows.py reads them, of captured processes only."""
+"""The rows that tools have to print of a frame, as tools_rows.py reads them; of captured processes only."""
 import datetime
+import json
 import math
 
-from tools_frame import BOOT, TIME, UPTIME, connections, packages, processes, system
-
-IDS = {"root": 0, "app": 1000, "db": 1001, "nobody": 65534, "www-data": 33, "4242": 4242}
 LETTERS = {"sleeping": "S", "running": "R", "disk-sleep": "D", "stopped": "T", "idle": "I"}
-MEMORY = 8 << 30
 
 
-def ticks(process, metric):
-    """Of its processor time: 1/100 s."""
-    return int(metric["cpupct"] / 100 * int((TIME - process["created"]) * 100))
+class Facts:
+    """The records of a csv frame."""
+
+    def __init__(self, path):
+        self.records = {}
+        with open(path, encoding="ascii") as lines:
+            for line in lines:
+                kind, _, value = line.split("\t", 2)
+                self.records.setdefault(kind, []).append(json.loads(value))
+        timestamp = self.one("metadata")["timestamp"]
+        self.time = datetime.datetime.strptime(timestamp, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+        self.boot, self.uptime = self.one("os")["boottime"], self.one("os")["uptime"]
+        metrics = {metric["pid"]: metric for metric in self.records.get("metric", [])}
+        self.processes = [(process, metrics.get(process["pid"], {})) for process in self.records["process"]]
+        self.highest = max(process["pid"] for process, _ in self.processes)
+        passwd = next((it["content"] for it in self.records["config"] if it["path"] == "/etc/passwd"), "")
+        self.ids = {line.split(":")[0]: line.split(":")[2] for line in passwd.splitlines()}
+
+    def one(self, kind):
+        return self.records[kind][0]
+
+    def ticks(self, process, metric):
+        """Of its processor time: 1/100 s."""
+        return int(metric.get("cpupct", 0) / 100 * int((self.time - process["created"]) * 100))
+
+    def started(self, process):
+        """The kernel tells of whole seconds for the boot, and of hundredths after it."""
+        at = int(self.boot) + math.floor(process["created"] - self.boot)
+        return datetime.datetime.fromtimestamp(at, datetime.timezone.utc).strftime("%a %b %e %H:%M:%S %Y").replace("  ", " ")
+
+    def per_cent(self, process, metric):
+        """Of the time since it began, cut to a tenth."""
+        seconds = self.uptime - math.floor((process["created"] - self.boot) * 100) / 100
+        share = int(self.ticks(process, metric) * 10 / seconds)
+        return f"{share // 10}.{share % 10}"
 
 
-def clock(seconds):
+def clock(ticks):
     """As ps -ef has it."""
+    seconds = ticks // 100
     days = f"{seconds // 86400}-" if seconds >= 86400 else ""
     return f"{days}{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def started(process):
-    """The kernel tells of whole seconds for the boot, and of hundredths after it."""
-    at = int(BOOT) + math.floor(process["created"] - BOOT)
-    return datetime.datetime.fromtimestamp(at, datetime.timezone.utc).strftime("%a %b %e %H:%M:%S %Y").replace("  ", " ")
+def minutes(ticks):
+    return f"{ticks // 6000}:{ticks // 100 % 60:02}"
 
 
 def state(process, metric):
     return LETTERS[metric["status"]] + "l" * (process["threads"] > 1)
 
 
-def per_cent(process, metric):
-    """Of the time since it began, cut to a tenth."""
-    seconds = UPTIME - math.floor((process["created"] - BOOT) * 100) / 100
-    share = int(ticks(process, metric) * 10 / seconds)
-    return f"{share // 10}.{share % 10}"
-
-
 def of_each(row):
-    return lambda _: [(process["pid"], *row(process, metric)) for process, metric in processes()]
+    return lambda facts: [(process["pid"], *row(facts, process, metric)) for process, metric in facts.processes]
 
 
-def sockets(only_servers):
-    commands = {process["pid"]: process["cmd"] for process, _ in processes()}
-    for it in connections():
+def sockets(facts, only_servers):
+    commands = {process["pid"]: process["cmd"] for process, _ in facts.processes}
+    for it in facts.records["connection"]:
         remote, stream, six = it["remoteipaddr"], it["connstatus"] != "NONE", ":" in it["localipaddr"]
         if only_servers and remote:
             continue
@@ -59,13 +80,13 @@ def bracketed(host, port):
     return f"{host}:{port}"
 
 
-def open_files(_):
-    users = {process["pid"]: process["user"] for process, _ in processes()}
-    for process, _ in processes():
-        yield process["pid"], process["user"], "cwd", "/srv"
+def open_files(facts):
+    users = {process["pid"]: process["user"] for process, _ in facts.processes}
+    for process, _ in facts.processes:
+        yield process["pid"], process["user"], "cwd", process["cwd"]
         for path in process["openfiles"]:
             yield process["pid"], process["user"], "file", path
-    for it in connections():
+    for it in facts.records["connection"]:
         name = bracketed(it["localipaddr"], it["localport"])
         if it["remoteipaddr"]:
             name += "->" + bracketed(it["remoteipaddr"], it["remoteport"])
@@ -73,37 +94,38 @@ def open_files(_):
         yield it["pid"], users[it["pid"]], "IPv6" if ":" in it["localipaddr"] else "IPv4", name
 
 
-def parents(_):
-    return [(process["pid"], process["ppid"], process["pname"]) for process, _ in processes()]
+def memory(facts):
+    told = facts.one("memory")
+    return [(None, str(told["memory_used"] + told["memory_free"]), *(str(told["memory_" + name]) for name in ("free", "buffered", "cached")))]
 
 
-def memory(_):
-    told = next(value for kind, _, value in system() if kind == "memory")
-    return [(None, str(MEMORY), str(told["memory_free"]), str(told["memory_buffered"]), str(told["memory_cached"]))]
+def uptime(facts):
+    days, rest = divmod(int(facts.uptime), 86400)
+    loads = (facts.one("load")[name] for name in ("shortterm", "midterm", "longterm"))
+    return [(None, f"{days} days, {rest // 3600:2}:{rest // 60 % 60:02}", ", ".join(f"{load:.2f}" for load in loads))]
 
 
-def load(_):
-    told = next(value for kind, _, value in system() if kind == "load")
-    return [(None, "10 days,  2:03", ", ".join(f"{told[name]:.2f}" for name in ("shortterm", "midterm", "longterm")))]
+def installed(facts):
+    return [(None, "ii", it["pkgname"], it["pkgversion"], it["pkgarchitecture"]) for it in facts.records["package"]]
 
 
-def installed(root):
-    return [(None, "ii", it["pkgname"], it["pkgversion"], it["pkgarchitecture"]) for it in packages(root)]
+def nothing(_):
+    return []
 
 
 TOLD = {
-    "ps-ef": of_each(lambda p, m: (p["user"], str(p["ppid"]), clock(ticks(p, m) // 100), p["cmd"])),
-    "ps-forest": of_each(lambda p, m: (p["user"], per_cent(p, m), str(m["vms"] >> 10), str(m["rss"] >> 10), state(p, m),
-                                       f"{ticks(p, m) // 6000}:{ticks(p, m) // 100 % 60:02}", p["cmd"])),
-    "ps-fields": of_each(lambda p, m: (str(p["ppid"]), str(IDS[p["user"]]), p["user"], str(p["threads"]), state(p, m), str(m["vms"] >> 10),
-                                       str(m["rss"] >> 10), started(p), p["cmd"])),
-    "pgrep": of_each(lambda p, _: (p["cmd"],)),
-    "pgrep-user": lambda _: [(process["pid"],) for process, _ in processes() if process["user"] == "app"],
-    "pstree": parents,
-    "top": of_each(lambda p, m: (p["user"], str(m["vms"] >> 10), str(m["rss"] >> 10), LETTERS[m["status"]],
-                                 f"{ticks(p, m) // 6000}:{ticks(p, m) // 100 % 60:02}.{ticks(p, m) % 100:02}", p["pname"])),
-    "uptime": load, "free": memory,
-    "netstat": lambda _: list(sockets(True)), "netstat-all": lambda _: list(sockets(False)),
-    "lsof": lambda root: list(open_files(root)), "dpkg": installed,
-    "w": lambda _: [], "df": lambda _: [], "mount": lambda _: [],
+    "ps-ef": of_each(lambda f, p, m: (p["user"], str(p["ppid"]), clock(f.ticks(p, m)), p["cmd"])),
+    "ps-forest": of_each(lambda f, p, m: (p["user"], f.per_cent(p, m), str(m["vms"] >> 10), str(m["rss"] >> 10), state(p, m),
+                                          minutes(f.ticks(p, m)), p["cmd"])),
+    "ps-fields": of_each(lambda f, p, m: (str(p["ppid"]), f.ids.get(p["user"], p["user"]), p["user"], str(p["threads"]), state(p, m),
+                                          str(m["vms"] >> 10), str(m["rss"] >> 10), f.started(p), p["cmd"])),
+    "pgrep": of_each(lambda f, p, m: (p["cmd"],)),
+    "pgrep-user": lambda facts: [(process["pid"],) for process, _ in facts.processes if process["user"] == "app"],
+    "pstree": of_each(lambda f, p, m: (p["ppid"], p["pname"])),
+    "top": of_each(lambda f, p, m: (p["user"], str(m["vms"] >> 10), str(m["rss"] >> 10), LETTERS[m["status"]],
+                                    f"{minutes(f.ticks(p, m))}.{f.ticks(p, m) % 100:02}", p["pname"])),
+    "uptime": uptime, "free": memory,
+    "netstat": lambda facts: list(sockets(facts, True)), "netstat-all": lambda facts: list(sockets(facts, False)),
+    "lsof": lambda facts: list(open_files(facts)), "dpkg": installed,
+    "w": nothing, "df": nothing, "mount": nothing,
 }
