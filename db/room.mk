@@ -14,6 +14,7 @@ libdb_a_SOURCES = \
     db/image.c db/image.h \
     db/layer.c db/layer.h \
     db/node.c db/node.h \
+    db/occurrence.c db/occurrence.h \
     db/publish.c db/publish.h \
     db/schema.c db/schema.h \
     db/snapshot.c db/snapshot.h \

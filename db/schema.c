@@ -166,7 +166,16 @@ static const char IMAGES[] =
     "INSERT INTO directory SELECT '/layer', mtime FROM directory WHERE path = '/';"
     "INSERT INTO directory SELECT '/chain', mtime FROM directory WHERE path = '/';";
 
-static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES};
+/* From things to where they stand (db/occurrence.h). Most entries of frames have no content, and few are directories. */
+static const char OCCURRENCES[] =
+    "CREATE INDEX entry_content ON entry (content) WHERE content IS NOT NULL;"
+    "CREATE INDEX entry_subtree ON entry (subtree) WHERE subtree IS NOT NULL;"
+    "CREATE INDEX child_node ON child (node);"
+    "CREATE INDEX feature_package ON feature (key) WHERE type GLOB '*package';"
+    "CREATE INDEX snapshot_root ON snapshot (root);"
+    "CREATE INDEX snapshot_features ON snapshot (features);";
+
+static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, OCCURRENCES};
 
 int schema_version_newest(void)
 {
