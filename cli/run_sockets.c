@@ -35,9 +35,9 @@ struct held {
 
 struct sockets {
     int proc;
-    struct held *held; /* at most RUN_SOCKETS_LINKS_MAX; as they are found, then by captured number */
+    struct held *held; /* at most RUN_SOCKETS_LOOKED_MAX; as they are found, then by captured number */
     size_t count;
-    uint32_t looked; /* at descriptors */
+    uint32_t looked; /* at processes and descriptors */
 };
 
 /* --- Who holds which ---------------------------------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ static void take_fd(struct sockets *s, int fds, uint32_t pid, const char *name)
     unsigned long fd = strtoul(name, &end, 10);
     uint64_t inode;
 
-    if (*end || fd > INT_MAX || (name[0] == '0' && name[1]) || s->looked++ >= RUN_SOCKETS_LINKS_MAX)
+    if (name[0] < '0' || name[0] > '9' || *end || fd > INT_MAX || (name[0] == '0' && name[1]))
         return;
     ssize_t size = readlinkat(fds, name, target, sizeof target - 1);
     target[size > 0 ? size : 0] = '\0';
@@ -78,7 +78,7 @@ static void take_fd(struct sockets *s, int fds, uint32_t pid, const char *name)
 static void take_process(void *arg, uint32_t pid)
 {
     struct sockets *s = arg;
-    int fds = s->looked < RUN_SOCKETS_LINKS_MAX ? open_fds(s->proc, pid) : -1;
+    int fds = s->looked++ < RUN_SOCKETS_LOOKED_MAX ? open_fds(s->proc, pid) : -1;
     DIR *list = fds < 0 ? NULL : fdopendir(fds);
 
     if (!list) {
@@ -86,9 +86,8 @@ static void take_process(void *arg, uint32_t pid)
             close(fds);
         return;
     }
-    for (const struct dirent *entry; s->looked < RUN_SOCKETS_LINKS_MAX && (entry = readdir(list));)
-        if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
-            take_fd(s, fds, pid, entry->d_name);
+    for (const struct dirent *entry; s->looked < RUN_SOCKETS_LOOKED_MAX && (entry = readdir(list)); s->looked++)
+        take_fd(s, fds, pid, entry->d_name);
     closedir(list);
 }
 
@@ -269,7 +268,7 @@ int run_sockets_make(int proc, struct error *err)
 
     if (net < 0)
         return 0;
-    cleanup_free struct held *held = calloc(RUN_SOCKETS_LINKS_MAX, sizeof *held);
+    cleanup_free struct held *held = calloc(RUN_SOCKETS_LOOKED_MAX, sizeof *held);
     if (!held)
         return error_system(err, ENOMEM, "sockets");
     s.held = held;

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-#define RUN_SOCKETS_LINKS_MAX 16384u      /* descriptors looked at, each a call of the server: some 3 s */
+#define RUN_SOCKETS_LOOKED_MAX 16384u     /* processes and descriptors, each a call of the server or two: some 3 s */
 #define RUN_SOCKETS_TABLE_MAX (16u << 20) /* bytes of a table in /proc/net; a longer one stays as it is */
 
 /* In `proc`, a directory that shows captured processes and can be written to. What it holds may be hostile: what is not
