@@ -17,7 +17,6 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/cli/test_run
-tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_pids.c cli/run_root.c  cli/run_server.c cli/run_tools.c
 tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c cli/run_pids.c  cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
 unit_tests += tests/unit/db/test_blob
 unit_tests += tests/unit/db/test_blob_writer
@@ -72,7 +71,6 @@ tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds
 unit_tests += tests/unit/tree/test_ahead
 unit_tests += tests/unit/tree/test_cache
 unit_tests += tests/unit/tree/test_diff
-unit_tests += tests/unit/tree/test_diff
 unit_tests += tests/unit/tree/test_features
 unit_tests += tests/unit/tree/test_follow
 unit_tests += tests/unit/tree/test_links
@@ -81,7 +79,6 @@ unit_tests += tests/unit/tree/test_node
 
 e2e_tests =
 e2e_tests += tests/e2e/test_crowd
-e2e_tests += tests/e2e/test_diffs
 e2e_tests += tests/e2e/test_diffs
 e2e_tests += tests/e2e/test_files
 e2e_tests += tests/e2e/test_images
@@ -110,7 +107,6 @@ e2e_scripts =
 e2e_scripts += tests/e2e/bad_input.sh
 e2e_scripts += tests/e2e/commands.sh
 e2e_scripts += tests/e2e/damaged.sh
-e2e_scripts += tests/e2e/diff.sh
 e2e_scripts += tests/e2e/diff.sh
 e2e_scripts += tests/e2e/dir.sh
 e2e_scripts += tests/e2e/durable.sh
@@ -169,7 +165,6 @@ endif
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
 EXTRA_DIST += tests/e2e/damaged.py
-EXTRA_DIST += tests/e2e/diff.py
 EXTRA_DIST += tests/e2e/diff.py
 EXTRA_DIST += tests/e2e/find.py
 EXTRA_DIST += tests/e2e/images.py
