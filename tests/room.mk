@@ -19,6 +19,8 @@ unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/cli/test_run
 tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c cli/run_pids.c \
     cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
+tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_pids.c cli/run_root.c  cli/run_server.c cli/run_tools.c
+tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c cli/run_pids.c  cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
 unit_tests += tests/unit/db/test_blob
 unit_tests += tests/unit/db/test_blob_writer
 unit_tests += tests/unit/db/test_check
@@ -54,6 +56,7 @@ unit_tests += tests/unit/import/test_veneer
 unit_tests += tests/unit/import/test_xattrs
 unit_tests += tests/unit/nfsd/test_budget
 unit_tests += tests/unit/nfsd/test_handle
+unit_tests += tests/unit/nfsd/test_mappings
 unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_access
 unit_tests += tests/unit/rpc/test_call
@@ -68,7 +71,9 @@ unit_tests += tests/unit/rpc/test_server
 tests_unit_rpc_test_server_LDADD = $(rpc_libs)
 # Time and send(2) are the test's to decide.
 tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds,--wrap=send,--wrap=sendmsg
+unit_tests += tests/unit/tree/test_ahead
 unit_tests += tests/unit/tree/test_cache
+unit_tests += tests/unit/tree/test_diff
 unit_tests += tests/unit/tree/test_features
 unit_tests += tests/unit/tree/test_follow
 unit_tests += tests/unit/tree/test_links
@@ -77,6 +82,7 @@ unit_tests += tests/unit/tree/test_node
 
 e2e_tests =
 e2e_tests += tests/e2e/test_crowd
+e2e_tests += tests/e2e/test_diffs
 e2e_tests += tests/e2e/test_files
 e2e_tests += tests/e2e/test_images
 e2e_tests += tests/e2e/test_kill
@@ -86,6 +92,7 @@ e2e_tests += tests/e2e/test_listings
 e2e_tests += tests/e2e/test_locks
 e2e_tests += tests/e2e/test_meta
 e2e_tests += tests/e2e/test_mounting
+e2e_tests += tests/e2e/test_same_replies
 e2e_tests += tests/e2e/test_serve
 
 if HAVE_LIBNFS
@@ -103,6 +110,7 @@ e2e_scripts =
 e2e_scripts += tests/e2e/bad_input.sh
 e2e_scripts += tests/e2e/commands.sh
 e2e_scripts += tests/e2e/damaged.sh
+e2e_scripts += tests/e2e/diff.sh
 e2e_scripts += tests/e2e/dir.sh
 e2e_scripts += tests/e2e/durable.sh
 e2e_scripts += tests/e2e/find.sh
@@ -160,6 +168,7 @@ endif
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
 EXTRA_DIST += tests/e2e/damaged.py
+EXTRA_DIST += tests/e2e/diff.py
 EXTRA_DIST += tests/e2e/find.py
 EXTRA_DIST += tests/e2e/images.py
 EXTRA_DIST += tests/e2e/join.py
@@ -186,10 +195,8 @@ dist_check_SCRIPTS += tests/golden/veneers.sh
 EXTRA_DIST += tests/golden/veneer tests/golden/veneers.py
 EXTRA_DIST += tests/golden/image tests/golden/join tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
-EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh \
-    tests/kernel/each.sh tests/kernel/frame.sh tests/kernel/guest.sh tests/kernel/original.py tests/kernel/run.sh \
-    tests/kernel/tools.py tests/kernel/tools.sh tests/kernel/tools_frame.py tests/kernel/tools_rows.py tests/kernel/tools_told.py
-EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run tests/debian/tools
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh  tests/kernel/guest.sh tests/kernel/frame.sh tests/kernel/run.sh
 EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run
+EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh  tests/kernel/each.sh tests/kernel/frame.sh tests/kernel/guest.sh tests/kernel/original.py tests/kernel/run.sh  tests/kernel/tools.py tests/kernel/tools.sh tests/kernel/tools_frame.py tests/kernel/tools_rows.py tests/kernel/tools_told.py
+EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run tests/debian/tools
 EXTRA_DIST += tests/fresh tests/under-valgrind tests/valgrind.supp scripts/packages scripts/quickstart scripts/test samples/web-1.frame
