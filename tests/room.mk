@@ -19,8 +19,6 @@ unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/cli/test_run
 tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c cli/run_pids.c  cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
 tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c  cli/run_pids.c cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
-tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c cli/run_pids.c \
-    cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
 unit_tests += tests/unit/db/test_blob
 unit_tests += tests/unit/db/test_blob_writer
 unit_tests += tests/unit/db/test_check
