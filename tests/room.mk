@@ -5,9 +5,9 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse';
 
 # What tests share; and what every program is linked with that does not say otherwise.
 check_LIBRARIES = libtesting.a librpctesting.a
-libtesting_a_SOURCES =  tests/e2e/capture.c tests/e2e/capture.h  tests/e2e/client.c tests/e2e/client.h  tests/e2e/fixture.c tests/e2e/fixture.h  tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h  tests/e2e/process.c tests/e2e/process.h  tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h  tests/unit/scratch.c tests/unit/scratch.h
+libtesting_a_SOURCES = tests/e2e/capture.c tests/e2e/capture.h tests/e2e/client.c tests/e2e/client.h tests/e2e/fixture.c tests/e2e/fixture.h tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h tests/e2e/process.c tests/e2e/process.h tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h tests/unit/scratch.c tests/unit/scratch.h
 libtesting_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-librpctesting_a_SOURCES =  tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h  tests/unit/rpc/harness.c tests/unit/rpc/harness.h
+librpctesting_a_SOURCES = tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h tests/unit/rpc/harness.c tests/unit/rpc/harness.h
 librpctesting_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 rpc_libs = librpctesting.a librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 LDADD = libtesting.a $(confuse_LDADD) $(JANSSON_LIBS) $(CMOCKA_LIBS)
@@ -17,8 +17,7 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/cli/test_run
-tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c cli/run_pids.c  cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
-tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c  cli/run_pids.c cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
+tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c cli/run_pids.c cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
 unit_tests += tests/unit/db/test_blob
 unit_tests += tests/unit/db/test_blob_writer
 unit_tests += tests/unit/db/test_check
@@ -193,8 +192,8 @@ dist_check_SCRIPTS += tests/golden/veneers.sh
 EXTRA_DIST += tests/golden/veneer tests/golden/veneers.py
 EXTRA_DIST += tests/golden/image tests/golden/join tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
-EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh  tests/kernel/guest.sh tests/kernel/frame.sh tests/kernel/run.sh
+EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh tests/kernel/guest.sh tests/kernel/frame.sh tests/kernel/run.sh
 EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run
-EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh  tests/kernel/each.sh tests/kernel/frame.sh tests/kernel/guest.sh tests/kernel/original.py tests/kernel/run.sh  tests/kernel/tools.py tests/kernel/tools.sh tests/kernel/tools_frame.py tests/kernel/tools_rows.py tests/kernel/tools_told.py
+EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh tests/kernel/each.sh tests/kernel/frame.sh tests/kernel/guest.sh tests/kernel/original.py tests/kernel/run.sh tests/kernel/tools.py tests/kernel/tools.sh tests/kernel/tools_frame.py tests/kernel/tools_rows.py tests/kernel/tools_told.py
 EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run tests/debian/tools
 EXTRA_DIST += tests/fresh tests/under-valgrind tests/valgrind.supp scripts/packages scripts/quickstart scripts/test samples/web-1.frame
