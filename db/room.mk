@@ -11,8 +11,10 @@ libdb_a_SOURCES = \
     db/cut.c db/cut.h \
     db/entry.h \
     db/frame.c db/frame.h \
+    db/history.c db/history.h \
     db/image.c db/image.h \
     db/layer.c db/layer.h \
+    db/namespace_prefix.c db/namespace_prefix.h \
     db/node.c db/node.h \
     db/publish.c db/publish.h \
     db/schema.c db/schema.h \

@@ -113,6 +113,12 @@ void scratch_downgrade(int version)
         int version;
         const char *sql;
     } steps[] = {
+        {4, "DROP TRIGGER snapshot_comes"},
+        {4, "DROP TRIGGER snapshot_goes"},
+        {4, "DROP TRIGGER namespace_goes"},
+        {4, "DROP TABLE prefix"},
+        {4, "DROP INDEX snapshot_namespace"},
+        {4, "DELETE FROM directory WHERE path = '/at'"},
         {3, "DROP TABLE layer"},
         {3, "DROP TABLE chain"},
         {3, "DROP TABLE waiting"},

@@ -472,7 +472,7 @@ static void older_stores_are_migrated(void **state)
     struct snapshot before, after;
     struct made m;
     int64_t tables = scratch_sql(schema);
-    uint64_t slash, snap, layer;
+    uint64_t slash, snap, at;
     (void)state;
 
     publish_frame(&before, store, "frame", 0700, NULL, 0);
@@ -488,9 +488,10 @@ static void older_stores_are_migrated(void **state)
         ok(snapshot_find(&after, store, before.id, &err));
         assert_true(after.number == before.number && after.imported == before.imported && after.image == 0);
         ok(store_directory_mtime(&moved, store, "/", &err));
-        assert_int_equal(moved, ++slash); /* on every copy the same */
-        ok(store_directory_mtime(&layer, store, "/layer", &err));
-        assert_int_equal(layer, slash);
+        slash += (version < 3) + (version < 4); /* the steps that put names into it; on every copy the same */
+        assert_int_equal(moved, slash);
+        ok(store_directory_mtime(&at, store, "/at", &err));
+        assert_int_equal(at, slash);
         ok(store_directory_mtime(&snap, store, "/snap", &err));
         assert_int_equal(snap, before.imported);
     }
