@@ -34,6 +34,8 @@ enum handle_kind {
     HANDLE_META = 5,     /* "/meta/<id>" and what is below it; its id is the snapshot's */
     HANDLE_LAYER = 6,    /* a layer by itself, by its diffID */
     HANDLE_CHAIN = 7,    /* an image after some of its layers, by chainID */
+    HANDLE_AT = 8,       /* "/at/<prefix of namespaces>", by the first 16 bytes of its SHA-256 */
+    HANDLE_AT_TIME = 9,  /* a link in it: those 16 bytes, and the last instant that is meant, big-endian ns */
 };
 
 struct handle {

@@ -158,11 +158,16 @@ static const struct {
     [HANDLE_CHAIN] = {FILEID_CHAIN(0), list_chains},
 };
 
+int trees_root(struct object *root, struct nfsd_worker *worker, enum handle_kind kind, const uint8_t *id)
+{
+    return tree_object(root, worker, kind, id, 0);
+}
+
 int trees_lookup(struct object *child, struct nfsd_worker *worker, enum handle_kind kind, const char *name, size_t size)
 {
     uint8_t id[HANDLE_ID_MAX];
 
-    return name_is_hex(id, handle_id_size(kind), name, size) ? tree_object(child, worker, kind, id, 0) : -ENOENT;
+    return name_is_hex(id, handle_id_size(kind), name, size) ? trees_root(child, worker, kind, id) : -ENOENT;
 }
 
 int trees_list(struct nfsd_worker *worker, enum handle_kind kind, int64_t after, listing_visit visit, void *arg)

@@ -40,7 +40,7 @@ struct nfsd_app {
     struct served served;          /* set before rpc_server_run() */
 };
 
-#define VIRTUAL_COUNT 6 /* directories that no tree holds; virtual.c has their table */
+#define VIRTUAL_COUNT 7 /* directories that no tree holds; virtual.c has their table */
 
 struct nfsd_worker {
     const struct nfsd_app *app;
