@@ -86,6 +86,7 @@ unit_tests += tests/unit/tree/test_manifest
 unit_tests += tests/unit/tree/test_node
 
 e2e_tests =
+e2e_tests += tests/e2e/test_at
 e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_files
 e2e_tests += tests/e2e/test_images
