@@ -204,6 +204,34 @@ static void layers_and_chains_are_walked(void **state)
     nfs_destroy_context(top);
 }
 
+/* "/at": through its links into a version, and mounted by them. */
+static void histories_are_walked(void **state)
+{
+    static const char *const ways[] = {"/at/registry:5000/test/image/latest", "/at/registry:5000/test/image/2023-11"};
+    struct nfs_context *top;
+    struct fixture_image image;
+    struct nfs_stat_64 stat;
+    char target[64], path[128];
+    (void)state;
+
+    fixture_publish_image(&image, fixture_path("libnfs"));
+    top = mount_as("/", 0);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        assert_int_equal(nfs_readlink(top, ways[i], target, sizeof target), 0);
+        assert_string_equal(target, "2023-11-14T22:13:20.123456789Z");
+        snprintf(path, sizeof path, "%s/etc", ways[i]);
+        assert_int_equal(nfs_stat64(top, path, &stat), 0);
+        struct nfs_context *mounted = mount_as(ways[i], 0), *snapshot;
+        snprintf(path, sizeof path, "/snap/%s", image.snapshot);
+        snapshot = mount_as(path, 0);
+        assert_int_equal(count(mounted, ""), count(snapshot, ""));
+        nfs_destroy_context(snapshot);
+        nfs_destroy_context(mounted);
+    }
+    assert_int_equal(nfs_readlink(top, "/at/registry:5000/test/image/2022", target, sizeof target), -ENOENT);
+    nfs_destroy_context(top);
+}
+
 /* A file that is made on demand: libnfs hands JUKEBOX to the program, which asks again (Linux does so itself). */
 static void what_is_being_made_is_asked_for_again(void **state)
 {
@@ -241,6 +269,7 @@ int main(void)
         cmocka_unit_test(others_see_what_modes_let_them),
         cmocka_unit_test(the_top_leads_into_snapshots),
         cmocka_unit_test(layers_and_chains_are_walked),
+        cmocka_unit_test(histories_are_walked),
         cmocka_unit_test(what_is_being_made_is_asked_for_again),
     };
 
