@@ -6,10 +6,11 @@
  *     deep FILES                     one snapshot of FILES files, 20 to a directory, and one path of 32 directories
  *     many COUNT                     COUNT snapshots of one small tree
  *
- * Goes through the project's own builder and its publishing. Prints the ids, one a line. Files have no content: what is
- * measured here are trees.
+ * Goes through the project's own builder and its publishing. Prints the ids, one a line. Files have no content, but
+ * those of "versions" a line of it: what is measured here are trees.
  */
 #include "base/error.h"
+#include "db/blob.h"
 #include "db/snapshot.h"
 #include "import/builder.h"
 #include "import/record_set.h"
@@ -22,6 +23,7 @@ enum {
     SECOND = 1000000000,
     DIRECTORY_FILES = 12, /* as many as a Debian system has on average, more or less */
     DEEP = 32,
+    FILE_PATH_SIZE = 128,
 };
 
 struct making {
@@ -63,12 +65,17 @@ static void add(struct making *m, struct builder *builder, const char *path, uin
     check(m, builder_add(builder, path, strlen(path), &entry, NULL, 0, &m->err));
 }
 
+static void format_path(char path[FILE_PATH_SIZE], unsigned long number)
+{
+    snprintf(path, FILE_PATH_SIZE, "/usr/share/package-%03lu/part-%lu/file-%lu.so.1", number / (DIRECTORY_FILES * 8),
+             number / DIRECTORY_FILES, number);
+}
+
 static void add_file(struct making *m, struct builder *builder, unsigned long number, uint64_t mtime)
 {
-    char path[128];
+    char path[FILE_PATH_SIZE];
 
-    snprintf(path, sizeof path, "/usr/share/package-%03lu/part-%lu/file-%lu.so.1", number / (DIRECTORY_FILES * 8),
-             number / DIRECTORY_FILES, number);
+    format_path(path, number);
     add(m, builder, path, S_IFREG | 0644, mtime);
 }
 
@@ -104,13 +111,26 @@ static void publish(struct making *m, struct snapshot *snapshot, unsigned long t
     puts(id);
 }
 
+/* The same file with a content that says what it is: "NUMBER MTIME\n". */
+static void add_file_with_content(struct making *m, struct builder *builder, unsigned long number, uint64_t mtime)
+{
+    struct entry entry = {.mode = S_IFREG | 0644, .mtime = mtime * SECOND};
+    struct entry_digests digests = {0};
+    char path[FILE_PATH_SIZE], text[64];
+
+    entry.size = (uint64_t)snprintf(text, sizeof text, "%lu %lu\n", number, (unsigned long)mtime);
+    check(m, blob_put(&entry.content, &digests.content, m->store, text, entry.size, &m->err));
+    format_path(path, number);
+    check(m, builder_add(builder, path, strlen(path), &entry, &digests, 0, &m->err));
+}
+
 static void make_versions(struct making *m, const unsigned long *numbers)
 {
     unsigned long count = numbers[0], files = numbers[1], changed = numbers[2];
     struct builder *builder = begin(m, BUILDER_ARCHIVE);
 
     for (unsigned long i = 0; i < files; i++)
-        add_file(m, builder, i, 1);
+        add_file_with_content(m, builder, i, 1);
     struct snapshot image = finish(m, builder);
     for (unsigned long i = 0; i < count; i++) {
         const struct builder_base base = {.reader = m->reader, .tree = tree_of_snapshot(&image), .keep = true};
@@ -118,7 +138,7 @@ static void make_versions(struct making *m, const unsigned long *numbers)
         builder = begin(m, BUILDER_CHAIN);
         check(m, builder_over(builder, &base, &m->err));
         for (unsigned long j = 0; j < changed; j++)
-            add_file(m, builder, (i * 7919 + j * (files / changed)) % files, 2 + i);
+            add_file_with_content(m, builder, (i * 7919 + j * (files / changed)) % files, 2 + i);
         struct snapshot version = finish(m, builder);
         publish(m, &version, i);
         tree_reader_rest(m->reader);

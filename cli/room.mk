@@ -4,6 +4,7 @@ confuse_SOURCES = \
     cli/capture.c \
     cli/cat.c \
     cli/command.h \
+    cli/find.c cli/find.h cli/find_report.c cli/find_text.c \
     cli/fsck.c \
     cli/import.c cli/import_line.c cli/import_line.h \
     cli/log.c \

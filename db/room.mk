@@ -16,6 +16,7 @@ libdb_a_SOURCES = \
     db/layer.c db/layer.h \
     db/namespace_prefix.c db/namespace_prefix.h \
     db/node.c db/node.h \
+    db/occurrence.c db/occurrence.h \
     db/publish.c db/publish.h \
     db/schema.c db/schema.h \
     db/snapshot.c db/snapshot.h \

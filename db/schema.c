@@ -168,85 +168,75 @@ static const char IMAGES[] =
     "INSERT INTO directory SELECT '/layer', mtime FROM directory WHERE path = '/';"
     "INSERT INTO directory SELECT '/chain', mtime FROM directory WHERE path = '/';";
 
+/* From things to where they stand (db/occurrence.h). Most entries of frames have no content, and few are directories.
+ */
+static const char OCCURRENCES[] = "CREATE INDEX entry_content ON entry (content) WHERE content IS NOT NULL;"
+                                  "CREATE INDEX entry_subtree ON entry (subtree) WHERE subtree IS NOT NULL;"
+                                  "CREATE INDEX child_node ON child (node);"
+                                  "CREATE INDEX feature_package ON feature (key) WHERE type GLOB '*package';"
+                                  "CREATE INDEX snapshot_root ON snapshot (root);"
+                                  "CREATE INDEX snapshot_features ON snapshot (features);";
+
 /* Namespaces as directories. A prefix is shown as long as a snapshot stands at or below it, and moves when a version of
  * its own, or a prefix right below it, comes or goes. Triggers see to both: whoever forgets snapshots need not know. */
-#define PREFIXES_OF(namespace_id)                                                                                      \
-    "(WITH RECURSIVE up (id, parent) AS (SELECT id, parent FROM prefix WHERE namespace = " namespace_id                \
-    " UNION ALL SELECT p.id, p.parent FROM up JOIN prefix AS p ON p.id = up.parent) SELECT id FROM up)"
-/* Where it holds nothing: before something comes, or after something went. */
-#define TOUCH_PREFIXES(namespace_id, time)                                                                             \
-    "  UPDATE prefix SET mtime = max(mtime + 1, " time ") WHERE namespace = " namespace_id                             \
-    "    OR id IN (SELECT parent FROM prefix WHERE held = 0 AND id IN " PREFIXES_OF(                                   \
-        namespace_id) ");"                                                                                             \
-                      "  UPDATE directory SET mtime = max(mtime + 1, " time ") WHERE path = '/at' AND EXISTS"          \
-                      "    (SELECT 1 FROM prefix WHERE held = 0 AND parent = x'' AND id IN " PREFIXES_OF(              \
-                          namespace_id) ");"
 #define NOW_NS "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000" /* exact to a millisecond */
-static const char
-    PREFIXES[] = "CREATE TABLE prefix ("
-                 "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
-                 "  id BLOB NOT NULL UNIQUE," /* the first 16 bytes of the SHA-256 of its components, '/' between them
-                                               */
-                 "  parent BLOB NOT NULL,"    /* the id of the one that it stands in; empty: none */
-                 "  name TEXT NOT NULL,"      /* its last component */
-                 "  namespace INTEGER UNIQUE REFERENCES namespace," /* NULL: only longer names are there */
-                 "  held INTEGER NOT NULL DEFAULT 0,"               /* snapshots at or below it */
-                 "  mtime INTEGER NOT NULL DEFAULT 0,"              /* ns */
-                 "  UNIQUE (parent, name)"
-                 ") STRICT;"
-                 "CREATE INDEX prefix_shown ON prefix (parent, number) WHERE held > 0;"
-                 "CREATE INDEX snapshot_namespace ON snapshot (namespace, number);"
-                 "WITH RECURSIVE named (namespace, text) AS (SELECT id, CAST(name || '/' AS BLOB) FROM namespace),"
-                 " piece (namespace, text, start, stop) AS (" /* one component: where it begins, and the '/' behind it
-                                                               */
-                 "  SELECT namespace, text, 1, instr(text, x'2f') FROM named UNION ALL"
-                 "  SELECT namespace, text, stop + 1, stop + instr(substr(text, stop + 1), x'2f') FROM piece"
-                 "  WHERE stop < length(text))"
-                 " INSERT INTO prefix (id, parent, name, namespace)"
-                 "  SELECT sha256_16(substr(text, 1, stop - 1)) AS id,"
-                 "   CASE start WHEN 1 THEN x'' ELSE sha256_16(substr(text, 1, start - 2)) END,"
-                 "   CAST(substr(text, start, stop - start) AS TEXT), max(iif(stop = length(text), namespace, NULL))"
-                 "  FROM piece GROUP BY id ORDER BY min(namespace), min(stop);"
-                 "WITH RECURSIVE up (id, parent, held) AS ("
-                 "  SELECT id, parent, (SELECT count(*) FROM snapshot AS s WHERE s.namespace = prefix.namespace) FROM "
-                 "prefix"
-                 "   WHERE namespace IS NOT NULL UNION ALL"
-                 "  SELECT p.id, p.parent, up.held FROM up JOIN prefix AS p ON p.id = up.parent)"
-                 " UPDATE prefix SET held = total.held, mtime = (SELECT mtime FROM directory WHERE path = '/snap')"
-                 "  FROM (SELECT id, sum(held) AS held FROM up GROUP BY id) AS total WHERE total.id = prefix.id;"
-                 "CREATE TRIGGER snapshot_comes AFTER INSERT ON snapshot BEGIN" TOUCH_PREFIXES("new.namespace", "new."
-                                                                                                                "import"
-                                                                                                                "ed") "  UPDATE prefix SET held = held + 1 WHERE id IN " PREFIXES_OF(
-                     "new.namespace") ";"
-                                      "END;"
-                                      "CREATE TRIGGER snapshot_goes AFTER DELETE ON snapshot BEGIN"
-                                      "  UPDATE prefix SET held = held - 1 WHERE id IN " PREFIXES_OF(
-                                          "old.namespace") ";" TOUCH_PREFIXES("old.namespace",
-                                                                              NOW_NS) "END;"
-                                                                                      "CREATE TRIGGER namespace_goes "
-                                                                                      "BEFORE DELETE ON namespace BEGIN"
-                                                                                      "  DELETE FROM prefix WHERE held "
-                                                                                      "= 0 AND id IN " PREFIXES_OF(
-                                                                                          "old.id") ";"
-                                                                                                    "  UPDATE prefix "
-                                                                                                    "SET namespace = "
-                                                                                                    "NULL WHERE "
-                                                                                                    "namespace = "
-                                                                                                    "old.id;"
-                                                                                                    "END;"
-                                                                                                    /* "/" has one more
-                                                                                                       name now. */
-                                                                                                    "UPDATE directory "
-                                                                                                    "SET mtime = mtime "
-                                                                                                    "+ 1 WHERE path = "
-                                                                                                    "'/';"
-                                                                                                    "INSERT INTO "
-                                                                                                    "directory SELECT "
-                                                                                                    "'/at', mtime FROM "
-                                                                                                    "directory WHERE "
-                                                                                                    "path = '/';";
+static const char PREFIXES[] =
+    "CREATE TABLE prefix ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  id BLOB NOT NULL UNIQUE," /* the first 16 bytes of the SHA-256 of its components, '/' between them */
+    "  parent BLOB NOT NULL,"    /* the id of the one that it stands in; empty: none */
+    "  name TEXT NOT NULL,"      /* its last component */
+    "  namespace INTEGER UNIQUE REFERENCES namespace," /* NULL: only longer names are there */
+    "  held INTEGER NOT NULL DEFAULT 0,"               /* snapshots at or below it */
+    "  mtime INTEGER NOT NULL DEFAULT 0,"              /* ns */
+    "  UNIQUE (parent, name)"
+    ") STRICT;"
+    "CREATE INDEX prefix_shown ON prefix (parent, number) WHERE held > 0;"
+    "CREATE INDEX snapshot_namespace ON snapshot (namespace, number);"
+    "WITH RECURSIVE named (namespace, text) AS (SELECT id, CAST(name || '/' AS BLOB) FROM namespace),"
+    /* A component: where it begins, and the '/' behind it. */
+    " piece (namespace, text, start, stop) AS ("
+    "  SELECT namespace, text, 1, instr(text, x'2f') FROM named UNION ALL"
+    "  SELECT namespace, text, stop + 1, stop + instr(substr(text, stop + 1), x'2f') FROM piece"
+    "  WHERE stop < length(text))"
+    " INSERT INTO prefix (id, parent, name, namespace)"
+    "  SELECT sha256_16(substr(text, 1, stop - 1)) AS id,"
+    "   CASE start WHEN 1 THEN x'' ELSE sha256_16(substr(text, 1, start - 2)) END,"
+    "   CAST(substr(text, start, stop - start) AS TEXT), max(iif(stop = length(text), namespace, NULL))"
+    "  FROM piece GROUP BY id ORDER BY min(namespace), min(stop);"
+    "WITH RECURSIVE up (id, parent, held) AS ("
+    "  SELECT id, parent, (SELECT count(*) FROM snapshot AS s WHERE s.namespace = prefix.namespace)"
+    "   FROM prefix WHERE namespace IS NOT NULL UNION ALL"
+    "  SELECT p.id, p.parent, up.held FROM up JOIN prefix AS p ON p.id = up.parent)"
+    " UPDATE prefix SET held = total.held, mtime = (SELECT mtime FROM directory WHERE path = '/snap')"
+    "  FROM (SELECT id, sum(held) AS held FROM up GROUP BY id) AS total WHERE total.id = prefix.id;"
+    "CREATE TRIGGER snapshot_comes AFTER INSERT ON snapshot BEGIN"
+    "  UPDATE prefix SET held = held + 1 WHERE id IN (WITH RECURSIVE up (id, parent) AS ("
+    "    SELECT id, parent FROM prefix WHERE namespace = new.namespace UNION ALL"
+    "    SELECT p.id, p.parent FROM up JOIN prefix AS p ON p.id = up.parent) SELECT id FROM up);"
+    "  UPDATE prefix SET mtime = max(mtime + 1, " NOW_NS ") WHERE namespace = new.namespace;"
+    "END;"
+    "CREATE TRIGGER snapshot_goes AFTER DELETE ON snapshot BEGIN"
+    "  UPDATE prefix SET held = held - 1 WHERE id IN (WITH RECURSIVE up (id, parent) AS ("
+    "    SELECT id, parent FROM prefix WHERE namespace = old.namespace UNION ALL"
+    "    SELECT p.id, p.parent FROM up JOIN prefix AS p ON p.id = up.parent) SELECT id FROM up);"
+    "  UPDATE prefix SET mtime = max(mtime + 1, " NOW_NS ") WHERE namespace = old.namespace;"
+    "END;"
+    "CREATE TRIGGER prefix_shows AFTER UPDATE OF held ON prefix WHEN (old.held = 0) <> (new.held = 0) BEGIN"
+    "  UPDATE prefix SET mtime = max(mtime + 1, " NOW_NS ") WHERE id = new.parent;"
+    "  UPDATE directory SET mtime = max(mtime + 1, " NOW_NS ") WHERE path = '/at' AND new.parent = x'';"
+    "END;"
+    "CREATE TRIGGER namespace_goes BEFORE DELETE ON namespace BEGIN"
+    "  DELETE FROM prefix WHERE held = 0 AND id IN (WITH RECURSIVE up (id, parent) AS ("
+    "    SELECT id, parent FROM prefix WHERE namespace = old.id UNION ALL"
+    "    SELECT p.id, p.parent FROM up JOIN prefix AS p ON p.id = up.parent) SELECT id FROM up);"
+    "  UPDATE prefix SET namespace = NULL WHERE namespace = old.id;"
+    "END;"
+    /* "/" has one more name now. */
+    "UPDATE directory SET mtime = mtime + 1 WHERE path = '/';"
+    "INSERT INTO directory SELECT '/at', mtime FROM directory WHERE path = '/';";
 
-static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, PREFIXES};
+static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, OCCURRENCES, PREFIXES};
 
 int schema_version_newest(void)
 {

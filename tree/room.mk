@@ -2,6 +2,7 @@ noinst_LIBRARIES += libtree.a
 libtree_a_SOURCES = \
     tree/ahead.c tree/ahead.h \
     tree/cache.c tree/cache.h \
+    tree/climb.c tree/climb.h \
     tree/contents.c tree/contents.h \
     tree/features.c tree/features.h \
     tree/follow.c tree/follow.h \

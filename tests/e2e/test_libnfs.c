@@ -27,6 +27,7 @@ const char *__lsan_default_suppressions(void)
 
 static struct server server;
 static char id[33];
+static struct fixture_image image;
 static struct nfs_context *nfs;
 
 static struct nfs_context *mount_as(const char *path, int uid)
@@ -51,6 +52,7 @@ static int set_up(void **state)
     (void)state;
 
     snprintf(id, sizeof id, "%s", fixture_publish(store));
+    fixture_publish_image(&image, store);
     server_start(&server, store);
     snprintf(path, sizeof path, "/snap/%s", id);
     nfs = mount_as(path, 0);
@@ -179,11 +181,9 @@ static void layers_and_chains_are_walked(void **state)
 {
     static const char *const kinds[] = {"/layer", "/chain"};
     struct nfs_context *top = mount_as("/", 0);
-    struct fixture_image image;
     char path[128];
     (void)state;
 
-    fixture_publish_image(&image, fixture_path("libnfs"));
     for (unsigned kind = 0; kind < 2; kind++) {
         for (unsigned i = 0; i < FIXTURE_LAYERS; i++) {
             unsigned expected = 1;
@@ -209,12 +209,10 @@ static void histories_are_walked(void **state)
 {
     static const char *const ways[] = {"/at/registry:5000/test/image/latest", "/at/registry:5000/test/image/2023-11"};
     struct nfs_context *top;
-    struct fixture_image image;
     struct nfs_stat_64 stat;
     char target[64], path[128];
     (void)state;
 
-    fixture_publish_image(&image, fixture_path("libnfs"));
     top = mount_as("/", 0);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         assert_int_equal(nfs_readlink(top, ways[i], target, sizeof target), 0);
