@@ -7,6 +7,7 @@ confuse_SOURCES = \
     cli/find.c cli/find.h cli/find_report.c cli/find_text.c \
     cli/fsck.c \
     cli/import.c cli/import_line.c cli/import_line.h \
+    cli/importing.c cli/importing.h \
     cli/log.c \
     cli/ls.c \
     cli/main.c \
