@@ -22,6 +22,9 @@ confuse_SOURCES = \
     cli/serve.c \
     cli/show.c \
     cli/terminal.c cli/terminal.h \
-    cli/view.c cli/view.h
+    cli/view.c cli/view.h \
+    cli/watch.c \
+    cli/watch_metrics.c cli/watch_metrics.h \
+    cli/watch_queue.c cli/watch_queue.h
 confuse_LDADD = libmountd.a libnfsd.a libxdr.a librpc.a libimport.a libtree.a libdb.a libbase.a \
     $(TIRPC_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(LIBARCHIVE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)

@@ -22,4 +22,5 @@ libdb_a_SOURCES = \
     db/snapshot.c db/snapshot.h \
     db/snapshot_row.c db/snapshot_row.h \
     db/sql.h \
-    db/store.c db/store.h
+    db/store.c db/store.h \
+    db/watched.c db/watched.h

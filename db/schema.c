@@ -236,7 +236,19 @@ static const char PREFIXES[] =
     "UPDATE directory SET mtime = mtime + 1 WHERE path = '/';"
     "INSERT INTO directory SELECT '/at', mtime FROM directory WHERE path = '/';";
 
-static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, OCCURRENCES, PREFIXES};
+/* Files of watched directories that need no second look (db/watched.h). */
+static const char WATCHED[] =
+    "CREATE TABLE watched ("
+    "  directory TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  size INTEGER NOT NULL," /* bytes, and two more things that tell whether it is still the same file */
+    "  inode INTEGER NOT NULL,"
+    "  mtime INTEGER NOT NULL,"    /* ns */
+    "  rejected INTEGER NOT NULL," /* 1: it was bad */
+    "  PRIMARY KEY (directory, name)"
+    ") STRICT, WITHOUT ROWID;";
+
+static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, OCCURRENCES, PREFIXES, WATCHED};
 
 int schema_version_newest(void)
 {

@@ -113,6 +113,7 @@ void scratch_downgrade(int version)
         int version;
         const char *sql;
     } steps[] = {
+        {6, "DROP TABLE watched"},
         {5, "DROP TRIGGER snapshot_comes"},
         {5, "DROP TRIGGER snapshot_goes"},
         {5, "DROP TRIGGER namespace_goes"},
