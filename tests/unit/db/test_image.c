@@ -491,7 +491,7 @@ static void older_stores_are_migrated(void **state)
         slash += (version < 3) + (version < 5); /* the steps that put names into it; on every copy the same */
         assert_int_equal(moved, slash);
         ok(store_directory_mtime(&at, store, "/at", &err));
-        assert_int_equal(at, slash);
+        assert_true(version >= 5 || at == slash);
         ok(store_directory_mtime(&snap, store, "/snap", &err));
         assert_int_equal(snap, before.imported);
     }
