@@ -63,6 +63,7 @@ struct nfsd_worker {
 int nfsd_worker_begin(void **worker, void *app, struct error *err);
 void nfsd_worker_ahead(void *worker, const struct rpc_ahead *calls, unsigned count); /* ahead.c */
 void nfsd_worker_rest(void *worker);
+bool nfsd_worker_tick(void *worker);
 void nfsd_worker_end(void *worker);
 
 /* Forget what may have changed, if another connection has committed and the last look is WORKER_LOOK_MS ago; once a
