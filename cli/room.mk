@@ -4,6 +4,7 @@ confuse_SOURCES = \
     cli/capture.c \
     cli/cat.c \
     cli/command.h \
+    cli/diff.c \
     cli/find.c cli/find.h cli/find_report.c cli/find_text.c \
     cli/fsck.c \
     cli/import.c cli/import_line.c cli/import_line.h \
@@ -13,6 +14,7 @@ confuse_SOURCES = \
     cli/main.c \
     cli/manifest.c \
     cli/options.c cli/options.h \
+    cli/pager.c cli/pager.h \
     cli/run.c \
     cli/run_command.c cli/run_command.h \
     cli/run_pids.c cli/run_pids.h \
@@ -22,6 +24,7 @@ confuse_SOURCES = \
     cli/serve.c \
     cli/show.c \
     cli/terminal.c cli/terminal.h \
+    cli/unified.c cli/unified.h \
     cli/view.c cli/view.h \
     cli/watch.c \
     cli/watch_metrics.c cli/watch_metrics.h \

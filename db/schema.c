@@ -168,14 +168,17 @@ static const char IMAGES[] =
     "INSERT INTO directory SELECT '/layer', mtime FROM directory WHERE path = '/';"
     "INSERT INTO directory SELECT '/chain', mtime FROM directory WHERE path = '/';";
 
-/* From things to where they stand (db/occurrence.h). Most entries of frames have no content, and few are directories.
- */
-static const char OCCURRENCES[] = "CREATE INDEX entry_content ON entry (content) WHERE content IS NOT NULL;"
-                                  "CREATE INDEX entry_subtree ON entry (subtree) WHERE subtree IS NOT NULL;"
-                                  "CREATE INDEX child_node ON child (node);"
-                                  "CREATE INDEX feature_package ON feature (key) WHERE type GLOB '*package';"
-                                  "CREATE INDEX snapshot_root ON snapshot (root);"
-                                  "CREATE INDEX snapshot_features ON snapshot (features);";
+/* From things to where they stand (db/occurrence.h). Most entries of frames have no content, and few are directories. */
+static const char OCCURRENCES[] =
+    "CREATE INDEX entry_content ON entry (content) WHERE content IS NOT NULL;"
+    "CREATE INDEX entry_subtree ON entry (subtree) WHERE subtree IS NOT NULL;"
+    "CREATE INDEX child_node ON child (node);"
+    "CREATE INDEX feature_package ON feature (key) WHERE type GLOB '*package';"
+    "CREATE INDEX snapshot_root ON snapshot (root);"
+    "CREATE INDEX snapshot_features ON snapshot (features);";
+
+/* "/" has one more name, "diff". */
+static const char DIFFS[] = "UPDATE directory SET mtime = mtime + 1 WHERE path = '/';";
 
 /* Namespaces as directories. A prefix is shown as long as a snapshot stands at or below it, and moves when a version of
  * its own, or a prefix right below it, comes or goes. Triggers see to both: whoever forgets snapshots need not know. */
@@ -248,7 +251,7 @@ static const char WATCHED[] =
     "  PRIMARY KEY (directory, name)"
     ") STRICT, WITHOUT ROWID;";
 
-static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, OCCURRENCES, PREFIXES, WATCHED};
+static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, OCCURRENCES, DIFFS, PREFIXES, WATCHED};
 
 int schema_version_newest(void)
 {

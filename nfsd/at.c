@@ -167,7 +167,7 @@ static int lookup_version(struct object *child, struct nfsd_worker *worker, cons
     int found = history_find(&version, worker->store, directory->own.row, name, size, &worker->err);
 
     if (found == 0)
-        return trees_root(child, worker, HANDLE_SNAPSHOT, version.id);
+        return trees_object(child, worker, HANDLE_SNAPSHOT, version.id, 0);
     if (found == -ENOENT && history_time(&time, name, size))
         return time_object(child, worker, directory, time);
     return found;

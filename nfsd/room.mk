@@ -15,6 +15,7 @@ libnfsd_a_SOURCES = \
     nfsd/at.c nfsd/at.h \
     nfsd/attributes.c \
     nfsd/blobs.c nfsd/blobs.h \
+    nfsd/diffs.c nfsd/diffs.h \
     nfsd/export.c nfsd/export.h \
     nfsd/handle.c nfsd/handle.h \
     nfsd/kind.h \

@@ -17,11 +17,10 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/cli/test_run
-tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_pids.c cli/run_root.c \
-    cli/run_server.c cli/run_tools.c
+tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_pids.c cli/run_root.c  cli/run_server.c cli/run_tools.c
+tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c cli/run_pids.c  cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
 unit_tests += tests/unit/cli/test_watch_queue
 tests_unit_cli_test_watch_queue_SOURCES = tests/unit/cli/test_watch_queue.c cli/watch_queue.c
-tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_pids.c cli/run_root.c  cli/run_server.c cli/run_tools.c
 unit_tests += tests/unit/db/test_blob
 unit_tests += tests/unit/db/test_blob_writer
 unit_tests += tests/unit/db/test_check
@@ -76,6 +75,7 @@ tests_unit_rpc_test_server_LDADD = $(rpc_libs)
 tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds,--wrap=send,--wrap=sendmsg
 unit_tests += tests/unit/tree/test_ahead
 unit_tests += tests/unit/tree/test_cache
+unit_tests += tests/unit/tree/test_diff
 unit_tests += tests/unit/tree/test_features
 unit_tests += tests/unit/tree/test_follow
 unit_tests += tests/unit/tree/test_links
@@ -85,6 +85,7 @@ unit_tests += tests/unit/tree/test_node
 e2e_tests =
 e2e_tests += tests/e2e/test_at
 e2e_tests += tests/e2e/test_crowd
+e2e_tests += tests/e2e/test_diffs
 e2e_tests += tests/e2e/test_files
 e2e_tests += tests/e2e/test_images
 e2e_tests += tests/e2e/test_kill
@@ -108,14 +109,11 @@ check_PROGRAMS += $(unit_tests) $(e2e_tests)
 TESTS += $(unit_tests) $(e2e_tests)
 
 # The same from scripts, and what they need: a frame of any size, a strict reader of JSON lines.
-e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/damaged.sh tests/e2e/dir.sh \
-    tests/e2e/durable.sh tests/e2e/find.sh tests/e2e/images.sh tests/e2e/join.sh tests/e2e/kill_images.sh tests/e2e/live.sh \
-    tests/e2e/merge.sh tests/e2e/oci.sh tests/e2e/progress.sh tests/e2e/tar.sh tests/e2e/veneer.sh \
-    tests/e2e/watch.sh
 e2e_scripts =
 e2e_scripts += tests/e2e/bad_input.sh
 e2e_scripts += tests/e2e/commands.sh
 e2e_scripts += tests/e2e/damaged.sh
+e2e_scripts += tests/e2e/diff.sh
 e2e_scripts += tests/e2e/dir.sh
 e2e_scripts += tests/e2e/durable.sh
 e2e_scripts += tests/e2e/find.sh
@@ -129,6 +127,7 @@ e2e_scripts += tests/e2e/packages.sh
 e2e_scripts += tests/e2e/progress.sh
 e2e_scripts += tests/e2e/tar.sh
 e2e_scripts += tests/e2e/veneer.sh
+e2e_scripts += tests/e2e/watch.sh
 check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
@@ -172,11 +171,8 @@ endif
 endif
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
-EXTRA_DIST += tests/e2e/damaged.py tests/e2e/find.py tests/e2e/images.py tests/e2e/join.py tests/e2e/live.py tests/e2e/live_inside.py \
-    tests/e2e/make_images.py tests/e2e/make_tree.py tests/e2e/merge_model.py tests/e2e/oci_layout.py \
-    tests/e2e/on_terminal.py tests/e2e/served.py tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py \
-    tests/e2e/veneer.py tests/e2e/watch.py
 EXTRA_DIST += tests/e2e/damaged.py
+EXTRA_DIST += tests/e2e/diff.py
 EXTRA_DIST += tests/e2e/find.py
 EXTRA_DIST += tests/e2e/images.py
 EXTRA_DIST += tests/e2e/join.py
@@ -192,6 +188,7 @@ EXTRA_DIST += tests/e2e/served.py
 EXTRA_DIST += tests/e2e/tree_oracle.py
 EXTRA_DIST += tests/e2e/umoci_oracle.py
 EXTRA_DIST += tests/e2e/veneer.py
+EXTRA_DIST += tests/e2e/watch.py
 
 # The format once more, from its document alone.
 TESTS += tests/golden/images.sh tests/golden/joins.sh tests/golden/second.sh
@@ -205,4 +202,6 @@ EXTRA_DIST += tests/golden/image tests/golden/join tests/golden/images.py tests/
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh  tests/kernel/guest.sh tests/kernel/frame.sh tests/kernel/run.sh
 EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run
+EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh  tests/kernel/each.sh tests/kernel/frame.sh tests/kernel/guest.sh tests/kernel/original.py tests/kernel/run.sh  tests/kernel/tools.py tests/kernel/tools.sh tests/kernel/tools_frame.py tests/kernel/tools_rows.py tests/kernel/tools_told.py
+EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run tests/debian/tools
 EXTRA_DIST += tests/fresh tests/under-valgrind tests/valgrind.supp scripts/packages scripts/quickstart scripts/test samples/web-1.frame

@@ -219,7 +219,7 @@ static void older_stores_get_the_same_rows(void **state)
     int64_t rows = scratch_sql("SELECT count(*) FROM remembered");
     assert_true(rows > NAMESPACE_SIZE_MAX / 2);
 
-    scratch_downgrade(4); /* the last one without prefixes */
+    scratch_downgrade(5); /* the last one without prefixes */
     store = scratch_store(STORE_WRITE);
     assert_int_equal(scratch_sql("SELECT count(*) FROM prefix WHERE held > 0"), rows);
     assert_int_equal(scratch_sql("SELECT count(*) FROM (SELECT id, parent, name, namespace, held FROM prefix"
