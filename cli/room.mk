@@ -17,9 +17,11 @@ confuse_SOURCES = \
     cli/pager.c cli/pager.h \
     cli/run.c \
     cli/run_command.c cli/run_command.h \
+    cli/run_lend.c cli/run_lend.h \
     cli/run_pids.c cli/run_pids.h \
     cli/run_root.c cli/run_root.h \
     cli/run_server.c cli/run_server.h \
+    cli/run_sockets.c cli/run_sockets.h \
     cli/run_tools.c cli/run_tools.h \
     cli/serve.c \
     cli/show.c \
