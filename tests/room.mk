@@ -17,7 +17,6 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/cli/test_run
-tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_pids.c cli/run_root.c  cli/run_server.c cli/run_tools.c
 tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c cli/run_pids.c  cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
 unit_tests += tests/unit/cli/test_watch_queue
 tests_unit_cli_test_watch_queue_SOURCES = tests/unit/cli/test_watch_queue.c cli/watch_queue.c
@@ -200,8 +199,6 @@ dist_check_SCRIPTS += tests/golden/veneers.sh
 EXTRA_DIST += tests/golden/veneer tests/golden/veneers.py
 EXTRA_DIST += tests/golden/image tests/golden/join tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
-EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh  tests/kernel/guest.sh tests/kernel/frame.sh tests/kernel/run.sh
-EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh  tests/kernel/each.sh tests/kernel/frame.sh tests/kernel/guest.sh tests/kernel/original.py tests/kernel/run.sh  tests/kernel/tools.py tests/kernel/tools.sh tests/kernel/tools_frame.py tests/kernel/tools_rows.py tests/kernel/tools_told.py
 EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run tests/debian/tools
 EXTRA_DIST += tests/fresh tests/under-valgrind tests/valgrind.supp scripts/packages scripts/quickstart scripts/test samples/web-1.frame
