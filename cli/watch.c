@@ -11,7 +11,9 @@
 #include "cli/watch_metrics.h"
 #include "cli/watch_queue.h"
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/quote.h"
 #include "base/timestamp.h"
 
 #include <dirent.h>
@@ -62,10 +64,14 @@ struct watching {
     bool stops, any_bad;
 };
 
+/* One line, whatever the names of files are. */
 static void report(const struct error *err)
 {
+    struct buffer line cleanup_buffer = {0};
+
+    quote_text(&line, err->text, strlen(err->text));
     progress_clear();
-    fprintf(stderr, "confuse watch: %s\n", err->text);
+    fprintf(stderr, "confuse watch: %.*s\n", (int)line.size, line.size ? (const char *)line.bytes : "");
 }
 
 static void tell_metrics(struct watching *w)
@@ -278,7 +284,7 @@ static int take_event(struct watching *w, const struct inotify_event *event, str
         return error_system(err, ENOENT, "%s is not there any more", w->path);
     if (!event->len)
         return 0;
-    if (event->mask & (IN_DELETE | IN_MOVED_FROM))
+    if ((event->mask & (IN_DELETE | IN_MOVED_FROM)) && watch_is_final(event->name))
         return watched_drop(w->importing.options.store, w->path, event->name, err);
     /* A new name is a file that is being written, unless it is a further one of a file (link(2)). */
     if ((event->mask & IN_CREATE) &&

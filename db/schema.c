@@ -284,8 +284,12 @@ static void free_sha256(void *sha)
 
 int schema_migrate(sqlite3 *db, int from, struct error *err)
 {
-    if (sqlite3_create_function_v2(db, "sha256_16", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, sha256_new(), sha256_16,
-                                   NULL, NULL, free_sha256) != SQLITE_OK)
+    struct sha256 *sha = sha256_new();
+
+    if (!sha)
+        return error_system(err, ENOMEM, "cannot set up the store's tables");
+    if (sqlite3_create_function_v2(db, "sha256_16", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, sha, sha256_16, NULL, NULL,
+                                   free_sha256) != SQLITE_OK)
         return error_system(err, EIO, "cannot set up the store's tables: %s", sqlite3_errmsg(db));
     for (int version = from; version < schema_version_newest(); version++) {
         char stamp[80];

@@ -156,8 +156,11 @@ def crashes(root):
 
     # Left where it is, it is told of once.
     place.put("garbage", b"garbage\n")
+    place.put("new\nline\x1b[2J", b"garbage\n")
     code, _, err = place.once()
-    if code != 3 or len(err) != 1 or "garbage:1: " not in err[0]:
+    os.remove(place.path("in", "new\nline\x1b[2J"))
+    err.sort()
+    if code != 3 or len(err) != 2 or "garbage:1: " not in err[0] or "\x1b" in err[1]:
         wrong(f"garbage: {code} {err}")
     if place.once() != (0, [], []):
         wrong("garbage is told of twice")

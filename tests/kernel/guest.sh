@@ -108,7 +108,7 @@ check_restart_time() {
 check_mount_history() { mount_nfs confuse:/ /mnt -o "ro,$ports,nolock"; }
 check_history() {
     ls "/mnt/at/$NAMESPACE" | sort | tr '\n' ' ' >/tmp/listed
-    [ "$(cat /tmp/listed)" = "2001-01-01T00:00:00Z $TIME latest " ] || fail "listed: $(cat /tmp/listed)"
+    [ "$(cat /tmp/listed)" = "2001-01-01T00:00:00Z $TIME another latest " ] || fail "listed: $(cat /tmp/listed)"
     [ "$(readlink "/mnt/at/$NAMESPACE/latest")" = "$TIME" ] || fail "latest is $(readlink "/mnt/at/$NAMESPACE/latest")"
     cmp -s "/mnt/at/$NAMESPACE/latest/etc/hostname" /test/hostname || fail "etc/hostname of latest differs"
     [ "$(cat "/mnt/at/$NAMESPACE/2002-02-02/etc/hostname")" = older ] || fail "etc/hostname of 2002 differs"
