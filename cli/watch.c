@@ -10,6 +10,7 @@
 #include "cli/terminal.h"
 #include "cli/watch_metrics.h"
 #include "cli/watch_queue.h"
+#include "db/lease.h"
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
