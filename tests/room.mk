@@ -155,6 +155,6 @@ EXTRA_DIST += tests/golden/veneer tests/golden/veneers.py
 EXTRA_DIST += tests/golden/image tests/golden/join tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh \
-    tests/kernel/guest.sh tests/kernel/frame.sh tests/kernel/run.sh
-EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run
+    tests/kernel/guest.sh tests/kernel/frame.sh tests/kernel/run.sh tests/kernel/scanners.py tests/kernel/scanners.sh
+EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run tests/debian/scanners
 EXTRA_DIST += tests/fresh tests/under-valgrind tests/valgrind.supp scripts/packages scripts/quickstart scripts/test samples/web-1.frame
