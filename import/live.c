@@ -289,7 +289,8 @@ int live_produce(struct live *live, const char *name_space, const char *features
         int (*produce)(struct live *live, struct error *err);
         bool of_process;
     } parts[] = {
-        {live_system, false}, {live_packages, false}, {live_processes, true}, {live_network, true}, {live_rates, true},
+        {live_system, false},   {live_packages, false}, {live_rpm, false},
+        {live_processes, true}, {live_network, true},   {live_rates, true},
     };
     int result = produce_metadata(live, name_space, features, err);
 

@@ -3,7 +3,7 @@
  *     live_open()                 in live.c: a process of the container, or the directory of an unpacked one
  *     live_produce()              in live.c: records, one by one, into a sink
  *         live_system()           in live_system.c: os, memory, load; disk from the process's mounts
- *         live_packages()         in live_packages.c: what dpkg and apk say is installed
+ *         live_packages()         in live_packages.c: what dpkg and apk say is installed; live_rpm.c: and rpm
  *         live_processes()        in live_process.c: process and metric; keeps who has which socket
  *         live_network()          in live_network.c: connection
  *         live_rates()            in live_rates.c: cpu and interface, from two looks
@@ -34,6 +34,7 @@
 #define LIVE_TABLE_MAX ((size_t)64 << 20)     /* bytes of its tables: sockets, mounts */
 #define LIVE_CONFIG_MAX ((size_t)4 << 20)     /* bytes of a file that is read for what it says: passwd, os-release */
 #define LIVE_DATABASE_MAX ((size_t)64 << 20)  /* bytes of a package database */
+#define LIVE_RPMDB_MAX ((size_t)256 << 20)    /* bytes of rpm's, which knows each file, and its log's */
 #define LIVE_ADDRESSES_MAX 1024u              /* IPv4 addresses of its network namespace */
 
 /* What the metadata says was captured: of a process, and of a directory. Files are the sink's. */
@@ -111,6 +112,7 @@ int live_produce(struct live *live, const char *name_space, const char *features
 
 int live_system(struct live *live, struct error *err);
 int live_packages(struct live *live, struct error *err);
+int live_rpm(struct live *live, struct error *err);
 int live_processes(struct live *live, struct error *err);
 int live_network(struct live *live, struct error *err);
 int live_rates(struct live *live, struct error *err);
@@ -130,6 +132,9 @@ int live_read(struct buffer *out, int at, const char *name, size_t max);
  * makes up. Where any mount is remote, not through mounts; only the file itself may be one that is not. -EFBIG instead
  * of 1, and nothing is appended. */
 int live_read_inside(struct buffer *out, const struct live *live, const char *path, size_t max);
+
+/* What a file of the container is that live_read_inside() would read. 0, or a negative errno. */
+int live_stat_inside(struct stat *st, const struct live *live, const char *path);
 
 /* 0, or a negative errno: is there anything, were it a link to nowhere? */
 int live_has(const struct live *live, const char *path);

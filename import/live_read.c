@@ -141,17 +141,33 @@ static int read_regular(struct buffer *out, int found, size_t max)
     return result;
 }
 
-int live_read_inside(struct buffer *out, const struct live *live, const char *path, size_t max)
+static int find_inside(const struct live *live, const char *path)
 {
     int found = open_inside(live->root, path, 0, RESOLVE_IN_ROOT | RESOLVE_NO_XDEV);
 
     if (found < 0)
         found = errno == EXDEV ? open_mounted_file(live, path) : -errno;
-    if (found == -EXDEV)
-        found = open_across(live, path);
+    return found == -EXDEV ? open_across(live, path) : found;
+}
+
+int live_read_inside(struct buffer *out, const struct live *live, const char *path, size_t max)
+{
+    int found = find_inside(live, path);
+
     if (found < 0)
         return found;
     int result = read_regular(out, found, max);
+    close(found);
+    return result;
+}
+
+int live_stat_inside(struct stat *st, const struct live *live, const char *path)
+{
+    int found = find_inside(live, path);
+
+    if (found < 0)
+        return found;
+    int result = fstat(found, st) < 0 ? -errno : 0;
     close(found);
     return result;
 }

@@ -33,7 +33,7 @@ libimport_a_SOURCES = \
     import/layer.c import/layer.h \
     import/live.c import/live.h import/live_command.c import/live_files.c import/live_network.c import/live_packages.c \
     import/live_parse.c import/live_parse.h import/live_process.c import/live_rates.c import/live_read.c \
-    import/live_system.c \
+    import/live_rpm.c import/live_system.c \
     import/logstash.c import/logstash.h \
     import/member_path.c import/member_path.h \
     import/members.c import/members.h import/members_tar.c import/members_tar.h \
@@ -42,6 +42,8 @@ libimport_a_SOURCES = \
     import/plain.c import/plain.h \
     import/prefix.c import/prefix.h \
     import/record.h import/record_key.c import/record_key.h \
+    import/rpm_header.c import/rpm_header.h \
+    import/rpmdb.c import/rpmdb.h \
     import/source.c import/source.h \
     import/source_name.c import/source_name.h \
     import/spool.c import/spool.h \
@@ -54,4 +56,5 @@ libimport_a_SOURCES = \
     import/veneer/lay.c \
     import/veneer/numbered.c import/veneer/numbered.h \
     import/veneer/render.h import/veneer/veneer.c import/veneer/veneer.h \
+    import/wal.c import/wal.h \
     import/xattrs.c import/xattrs.h

@@ -56,6 +56,7 @@ unit_tests += tests/unit/import/test_members
 unit_tests += tests/unit/import/test_memory
 # Memory ends when the test says so.
 tests_unit_import_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+unit_tests += tests/unit/import/test_rpmdb
 unit_tests += tests/unit/import/test_source
 unit_tests += tests/unit/import/test_tar
 unit_tests += tests/unit/import/test_veneer
@@ -109,39 +110,41 @@ TESTS += $(unit_tests) $(e2e_tests)
 # The same from scripts, and what they need: a frame of any size, a strict reader of JSON lines.
 e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/damaged.sh tests/e2e/dir.sh \
     tests/e2e/durable.sh tests/e2e/find.sh tests/e2e/images.sh tests/e2e/join.sh tests/e2e/kill_images.sh tests/e2e/live.sh \
-    tests/e2e/merge.sh tests/e2e/oci.sh tests/e2e/progress.sh tests/e2e/tar.sh tests/e2e/veneer.sh
+    tests/e2e/merge.sh tests/e2e/oci.sh tests/e2e/packages.sh tests/e2e/progress.sh tests/e2e/tar.sh tests/e2e/veneer.sh
 check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
 
 # Fuzz targets: with any compiler each runs on its corpus (tests/fuzz/driver.c); --enable-fuzzers builds the fuzzers too.
 check_PROGRAMS += tests/fuzz/fuzz_call_corpus tests/fuzz/fuzz_frame_corpus tests/fuzz/fuzz_layer_corpus \
-    tests/fuzz/fuzz_programs_corpus tests/fuzz/fuzz_record_corpus
+    tests/fuzz/fuzz_programs_corpus tests/fuzz/fuzz_record_corpus tests/fuzz/fuzz_rpmdb_corpus
 tests_fuzz_fuzz_call_corpus_SOURCES = tests/fuzz/fuzz_call.c tests/fuzz/driver.c
 tests_fuzz_fuzz_call_corpus_LDADD = $(rpc_libs)
 tests_fuzz_fuzz_frame_corpus_SOURCES = tests/fuzz/fuzz_frame.c tests/fuzz/driver.c
 tests_fuzz_fuzz_layer_corpus_SOURCES = tests/fuzz/fuzz_layer.c tests/fuzz/driver.c
 tests_fuzz_fuzz_programs_corpus_SOURCES = tests/fuzz/fuzz_programs.c tests/fuzz/driver.c
 tests_fuzz_fuzz_record_corpus_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/driver.c
+tests_fuzz_fuzz_rpmdb_corpus_SOURCES = tests/fuzz/fuzz_rpmdb.c tests/fuzz/driver.c
 TESTS += tests/fuzz/corpora.sh
 dist_check_SCRIPTS += tests/fuzz/corpora.sh
 
 if FUZZERS
 check_PROGRAMS += tests/fuzz/fuzz_call tests/fuzz/fuzz_frame tests/fuzz/fuzz_layer tests/fuzz/fuzz_programs \
-    tests/fuzz/fuzz_record
+    tests/fuzz/fuzz_record tests/fuzz/fuzz_rpmdb
 tests_fuzz_fuzz_call_LDADD = $(rpc_libs)
 tests_fuzz_fuzz_call_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_layer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_programs_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_rpmdb_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 endif
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
 EXTRA_DIST += tests/e2e/damaged.py tests/e2e/find.py tests/e2e/images.py tests/e2e/join.py tests/e2e/live.py tests/e2e/live_inside.py \
     tests/e2e/make_images.py tests/e2e/make_tree.py tests/e2e/merge_model.py tests/e2e/oci_layout.py \
-    tests/e2e/on_terminal.py tests/e2e/served.py tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py \
+    tests/e2e/on_terminal.py tests/e2e/packages.py tests/e2e/served.py tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py \
     tests/e2e/veneer.py
 
 # The format once more, from its document alone.

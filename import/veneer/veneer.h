@@ -14,7 +14,7 @@
 #include "import/journal.h"
 
 /* What is made changes with this number, and only with it. */
-#define VENEER_VERSION 1u
+#define VENEER_VERSION 2u
 
 struct frame;
 

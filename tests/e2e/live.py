@@ -71,7 +71,7 @@ def frame(data):
 
 
 def make_root(root):
-    for name in ("etc", "proc", "sys", "dev", "usr", "tmp", "data", "mnt x", "var/lib/dpkg", "lib/apk/db", "shadowed"):
+    for name in ("etc", "proc", "sys", "dev", "usr", "tmp", "data", "mnt x", "var/lib/dpkg/info", "lib/apk/db", "shadowed"):
         os.makedirs(f"{root}/{name}", exist_ok=True)
     for name in ("bin", "lib64", "sbin"):
         os.symlink(f"usr/{name}", f"{root}/{name}")
@@ -82,6 +82,8 @@ def make_root(root):
                                     "Version: 1.0-1\nDescription: x\n Version: 7\n .\n\nPackage: gone\n"
                                     "Status: deinstall ok config-files\nVersion: 2\n\nPackage: b\nStatus: install ok installed\n"
                                     "Architecture: all\nVersion: 3",
+             "var/lib/dpkg/info/a.list": "/.\n/usr\n/usr/share/a b\n", "var/lib/dpkg/info/b:all.list": "/b\n",
+             "var/lib/dpkg/info/gone.list": "/gone\n",
              "lib/apk/db/installed": "P:musl\nV:1.2-r0\nA:x86_64\nI:622592\nF:lib\nR:x\n\n", "plain": "text\n",
              "live_inside.py": open(f"{HERE}/live_inside.py").read()}
     for name, content in files.items():
@@ -239,6 +241,8 @@ def check_packages(records):
     equal("packages", {key: [(v["pkgversion"], v["pkgarchitecture"], v["pkgsize"], v["installed"]) for v in values]
                        for key, values in records["package"].items()},
           {"a": [("1.0-1", "amd64", "12", None)], "b": [("3", "all", "", None)], "musl": [("1.2-r0", "x86_64", "622592", None)]})
+    equal("files of packages", {key: values[0].get("pkgfiles") for key, values in records["package"].items()},
+          {"a": ["/.", "/usr", "/usr/share/a b"], "b": ["/b"], "musl": None})
 
 
 def check_files(root, records):

@@ -135,7 +135,7 @@ def check_real(work, _):
         plain = store.take(path, "--no-veneer")
         expect("made without the veneer", set(), {line["type"] for line in store.manifest(plain) if line.get("known") == "made"} - {"dir"})
         expect("notes without the veneer", [], [line for line in store.manifest(plain) if line.get("note", {}).get("what") == "veneer"])
-        expect("shown", True, b"veneer     version 1" in store.run("show", snapshot))
+        expect("shown", True, b"veneer     version 2" in store.run("show", snapshot))
         if path == REAL:
             text = store.cat(snapshot, "/usr/lib/os-release").decode()
             expect("os-release", True, 'ID=ubuntu\n' in text and 'VERSION_ID="16.04"\n' in text)
@@ -177,7 +177,7 @@ def check_version(work, _):
     plain, snapshot = store.take(text, "--no-veneer"), store.take(text)
     database = sqlite3.connect(os.path.join(store.path, "confuse.db"))
     with database:
-        old, new = '{"version":1,"what":"veneer"}', '{"version":0,"what":"veneer"}'
+        old, new = '{"version":2,"what":"veneer"}', '{"version":0,"what":"veneer"}'
         changed = database.execute("UPDATE feature SET value = ? WHERE value = ?", (new, old)).rowcount
         expect("notes", 1, changed)
         database.execute("UPDATE snapshot SET id = ?, root = (SELECT root FROM snapshot WHERE id = ?) WHERE id = ?",
