@@ -6,8 +6,6 @@
     scanners.py compare FOLDER              what they said there (NAME.original, NAME.mounted); `ok NAME` or `not ok NAME: why` a line
 
 $SCANNERS, if set, names those that are meant. `originals` mounts: in a mount namespace of its own.
-
-What may differ stands in DIFFER, and doc/TOOLS.md tells why.
 """
 import os
 import re
@@ -40,20 +38,21 @@ TOOLS = {
 ENVIRONMENT = ["/usr/bin/env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TERM=dumb", "LC_ALL=C"]
 RULES_MIN = 20  # of OpenSCAP, that pass or fail
 
-# Lines that tell of the run and not of the system: times, durations, process numbers.
-RUN = {
-    "clamscan": r"^(Time|Start Date|End Date): ",
-    "aide": r"^(Start|End) timestamp: ",
-    "rkhunter": None,
-    "lynis": None,
+# What tells of the run and not of the system (times, durations), or differs because of how the system is reached: patterns, and what is compared
+# in their place. doc/TOOLS.md tells why.
+DIFFER = {
+    "clamscan": [(r"^(Time|Start Date|End Date): .*\n", "")],
+    "aide": [(r"^(Start|End) timestamp: .*\n", ""), (r"\(run time: .*\)", "")],
+    "chkrootkit": [(r"/proc/1/fd/\d+: Permission denied\n", "")],
+    "rkhunter": [(r"^\[[\d:]+\] ?", ""), (r"^(Info: (Start|End) date is|The system checks took).*\n", "")],
+    "lynis": [(r"^(report_datetime_(start|end)|uptime_in_seconds|slow_test\[\])=.*\n", ""), (r"^.* had a long execution: .*\n", "")],
 }
-# What may differ because of how the system is reached.
-DIFFER = {}
 
 
 def lines_of(name, text):
-    skipped = [re.compile(pattern) for pattern in (RUN.get(name), DIFFER.get(name)) if pattern]
-    return [line for line in text.splitlines() if not any(pattern.search(line) for pattern in skipped)]
+    for pattern, replacement in DIFFER.get(name, []):
+        text = re.sub(pattern, replacement, text, flags=re.M)
+    return text.splitlines()
 
 
 def read(folder, name, where):
