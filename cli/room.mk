@@ -4,6 +4,7 @@ confuse_SOURCES = \
     cli/capture.c \
     cli/cat.c \
     cli/command.h \
+    cli/diff.c \
     cli/find.c cli/find.h cli/find_report.c cli/find_text.c \
     cli/fsck.c \
     cli/import.c cli/import_line.c cli/import_line.h \
@@ -12,15 +13,19 @@ confuse_SOURCES = \
     cli/main.c \
     cli/manifest.c \
     cli/options.c cli/options.h \
+    cli/pager.c cli/pager.h \
     cli/run.c \
     cli/run_command.c cli/run_command.h \
+    cli/run_lend.c cli/run_lend.h \
     cli/run_pids.c cli/run_pids.h \
     cli/run_root.c cli/run_root.h \
     cli/run_server.c cli/run_server.h \
+    cli/run_sockets.c cli/run_sockets.h \
     cli/run_tools.c cli/run_tools.h \
     cli/serve.c \
     cli/show.c \
     cli/terminal.c cli/terminal.h \
+    cli/unified.c cli/unified.h \
     cli/view.c cli/view.h
 confuse_LDADD = libmountd.a libnfsd.a libxdr.a librpc.a libimport.a libtree.a libdb.a libbase.a \
     $(TIRPC_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(LIBARCHIVE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)

@@ -44,7 +44,8 @@ static const struct {
 } PROC_LINKS[] = {
     {"self", ".confuse/self", false},
     {"thread-self", ".confuse/thread-self", false},
-    {"mounts", "self/mounts", true}, /* df and mount end without it */
+    {"mounts", "self/mounts", true},       /* df and mount end without it, */
+    {"cpuinfo", ".confuse/cpuinfo", true}, /* as ps does */
 };
 #define PROC_LINK_COUNT (sizeof PROC_LINKS / sizeof *PROC_LINKS)
 

@@ -175,7 +175,10 @@ static const char OCCURRENCES[] =
     "CREATE INDEX snapshot_root ON snapshot (root);"
     "CREATE INDEX snapshot_features ON snapshot (features);";
 
-static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, OCCURRENCES};
+/* "/" has one more name, "diff". */
+static const char DIFFS[] = "UPDATE directory SET mtime = mtime + 1 WHERE path = '/';";
+
+static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES, OCCURRENCES, DIFFS};
 
 int schema_version_newest(void)
 {

@@ -21,6 +21,8 @@ static const char FIND_CAPTURE[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND s.ti
 static const char FIND_RANGE[] = SELECT_SNAPSHOTS " WHERE s.id BETWEEN ?1 AND ?2 ORDER BY s.id LIMIT ?3";
 static const char FIND_NEWEST[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND s.time <= ?2"
                                                    " ORDER BY s.time DESC, s.number DESC LIMIT 1";
+static const char FIND_BEFORE[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND (s.time, s.number) < (?2, ?3)"
+                                                   " ORDER BY s.time DESC, s.number DESC LIMIT 1";
 static const char EACH[] = SELECT_SNAPSHOTS " WHERE s.number > ?1 ORDER BY s.number";
 static const char EACH_IN_HISTORY[] = SELECT_SNAPSHOTS " WHERE ?1 IS NULL OR n.name = ?1"
                                                        " ORDER BY s.time DESC, s.number DESC";
@@ -212,6 +214,18 @@ int snapshot_visit(struct store *store, int64_t after, int (*visit)(void *arg, c
         return -EIO;
     sqlite3_bind_int64(rows, 1, after);
     return snapshot_visit_rows(store, rows, visit, arg, err);
+}
+
+int snapshot_find_before(struct snapshot *before, struct store *store, const struct snapshot *of, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_BEFORE, err);
+
+    if (!find)
+        return -EIO;
+    sqlite3_bind_text(find, 1, of->namespace, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(find, 2, (int64_t)of->time);
+    sqlite3_bind_int64(find, 3, of->number);
+    return snapshot_keep_row(before, store, find, err);
 }
 
 int snapshot_visit_history(struct store *store, const char *namespace,

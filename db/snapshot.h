@@ -52,6 +52,9 @@ int snapshot_find(struct snapshot *snapshot, struct store *store, const uint8_t 
 int snapshot_find_capture(struct snapshot *newest, struct store *store, const struct snapshot *capture,
                           struct error *err);
 
+/* The one that stands before another in the history of its namespace. As snapshot_find(). */
+int snapshot_find_before(struct snapshot *before, struct store *store, const struct snapshot *of, struct error *err);
+
 /* By SNAP as the command line has it: an id, a unique prefix of it (>= 8 digits), NS@latest, NS@TIME, NS:TAG. A
  * namespace may hold ':' and '@': a time behind the last '@' is a time; else a tag stands behind the last ':'.
  * Error (-EBADMSG): unknown, or ambiguous with the candidates listed. */

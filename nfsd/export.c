@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Cookies of a listing's two first entries. */
 enum { COOKIE_SELF = 1, COOKIE_PARENT = 2 };
@@ -17,9 +18,10 @@ enum { COOKIE_SELF = 1, COOKIE_PARENT = 2 };
 const struct access_option export_options[] = {{"blob", EXPORT_BLOB}, {"meta", EXPORT_META}, {NULL, 0}};
 
 static const struct export_kind *const kinds[] = {
-    [HANDLE_VIRTUAL] = &kind_virtual, [HANDLE_SNAPSHOT] = &kind_tree, [HANDLE_BLOBS] = &kind_blobs,
-    [HANDLE_BLOB] = &kind_blob,       [HANDLE_META] = &kind_meta,     [HANDLE_LAYER] = &kind_tree,
-    [HANDLE_CHAIN] = &kind_tree,
+    [HANDLE_VIRTUAL] = &kind_virtual,    [HANDLE_SNAPSHOT] = &kind_tree, [HANDLE_BLOBS] = &kind_blobs,
+    [HANDLE_BLOB] = &kind_blob,          [HANDLE_META] = &kind_meta,     [HANDLE_LAYER] = &kind_tree,
+    [HANDLE_CHAIN] = &kind_tree,         [HANDLE_DIFF] = &kind_diff,     [HANDLE_DIFF_OLD] = &kind_diff_side,
+    [HANDLE_DIFF_NEW] = &kind_diff_side,
 };
 
 /* --- Contents ----------------------------------------------------------------------------------------------------- */
@@ -56,6 +58,24 @@ int content_of_blob(struct content *content, struct nfsd_worker *worker, int64_t
         .hold = &mapping->hold,
     };
     return 0;
+}
+
+static ssize_t read_rendering(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset,
+                              size_t size)
+{
+    ssize_t n;
+
+    (void)worker;
+    do
+        n = pread(content->fd, out, size, (off_t)offset);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+int content_of_rendering(struct content *content, struct nfsd_worker *worker, const struct rendered *what)
+{
+    *content = (struct content){.fd = -1, .read = read_rendering};
+    return renderings_find(&content->size, &content->fd, worker->app->renderings, what, &worker->err);
 }
 
 /* --- Objects of any kind ------------------------------------------------------------------------------------------ */

@@ -27,13 +27,16 @@
 
 /* What a handle's id names. The numbers are on the wire and in clients' memory: they never change. */
 enum handle_kind {
-    HANDLE_VIRTUAL = 1,  /* a directory that no tree holds ("/", "/snap"); its id is 16 zero bytes */
-    HANDLE_SNAPSHOT = 2, /* a snapshot, by its 16-byte id */
-    HANDLE_BLOBS = 3,    /* "/blob/ab"; the number is the byte 0xab, its id 16 zero bytes */
-    HANDLE_BLOB = 4,     /* a content, by its digest */
-    HANDLE_META = 5,     /* "/meta/<id>" and what is below it; its id is the snapshot's */
-    HANDLE_LAYER = 6,    /* a layer by itself, by its diffID */
-    HANDLE_CHAIN = 7,    /* an image after some of its layers, by chainID */
+    HANDLE_VIRTUAL = 1,   /* a directory that no tree holds ("/", "/snap"); its id is 16 zero bytes */
+    HANDLE_SNAPSHOT = 2,  /* a snapshot, by its 16-byte id */
+    HANDLE_BLOBS = 3,     /* "/blob/ab"; the number is the byte 0xab, its id 16 zero bytes */
+    HANDLE_BLOB = 4,      /* a content, by its digest */
+    HANDLE_META = 5,      /* "/meta/<id>" and what is below it; its id is the snapshot's */
+    HANDLE_LAYER = 6,     /* a layer by itself, by its diffID */
+    HANDLE_CHAIN = 7,     /* an image after some of its layers, by chainID */
+    HANDLE_DIFF = 8,      /* "/diff/<a>..<b>" and its changes.jsonl; the ids of both snapshots */
+    HANDLE_DIFF_OLD = 9,  /* "old" below it: the number is a rank in a */
+    HANDLE_DIFF_NEW = 10, /* "new" below it: the number is a rank in b */
 };
 
 struct handle {

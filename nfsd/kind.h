@@ -22,10 +22,13 @@ struct export_kind {
     int (*open)(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset);
 };
 
-extern const struct export_kind kind_virtual, kind_tree, kind_blobs, kind_blob, kind_meta;
+extern const struct export_kind kind_virtual, kind_tree, kind_blobs, kind_blob, kind_meta, kind_diff, kind_diff_side;
 
 /* The content of a blob, by its id. */
 int content_of_blob(struct content *content, struct nfsd_worker *worker, int64_t id, uint64_t offset);
+
+/* The content of a rendered file (renderings.h). */
+int content_of_rendering(struct content *content, struct nfsd_worker *worker, const struct rendered *what);
 
 /* The fileid of an object of a tree. */
 uint64_t tree_fileid(const struct object *object);
@@ -38,6 +41,8 @@ uint64_t tree_fileid(const struct object *object);
 #define FILEID_BLOBS(prefix) (0x7fffff00u + (uint64_t)(prefix))          /* "/blob/ab" */
 #define FILEID_BLOB(row) (0x80000000u + (uint64_t)(row))                 /* "/blob/ab/<digest>" */
 #define FILEID_META_FILE(number, file) ((1 + (uint64_t)(file)) << 32 | (uint64_t)(number)) /* below "/meta/<id>" */
+/* "/diff/<a>..<b>", its changes.jsonl and, for listings, its two trees: commit numbers are below 2^30. */
+#define FILEID_DIFF(a, b, file) ((uint64_t)1 << 62 | (uint64_t)(file) << 60 | (uint64_t)(a) << 30 | (uint64_t)(b))
 
 /* Is a name this text? */
 bool name_is(const char *name, size_t size, const char *text);

@@ -14,6 +14,7 @@ libnfsd_a_SOURCES = \
     nfsd/ahead.c \
     nfsd/attributes.c \
     nfsd/blobs.c nfsd/blobs.h \
+    nfsd/diffs.c nfsd/diffs.h \
     nfsd/export.c nfsd/export.h \
     nfsd/handle.c nfsd/handle.h \
     nfsd/kind.h \

@@ -434,6 +434,7 @@ static int serve(const char *store, const char *options, uint64_t renderings_lim
         .worker_begin = nfsd_worker_begin,
         .worker_ahead = nfsd_worker_ahead,
         .worker_rest = nfsd_worker_rest,
+        .worker_tick = nfsd_worker_tick,
         .worker_end = nfsd_worker_end,
     };
     uint16_t port;

@@ -6,6 +6,7 @@ set -u
 . /test/checks.sh
 checks="portmap exports mount_plain version_3 find fileids cat stat links large_directory md5 absent modes read_only umount
     mount_ports refused_writes restart umount mount_udp umount mount_subdirectory subdirectory umount unknown_snapshot from_root umount_all
+    mount_diff diff diff_after_restart umount
     mount_locks lock_shared lock_exclusive lock_after_lock umount"
 
 # The slowest check takes 7 s here, a mount less than 1.
@@ -54,6 +55,28 @@ check_subdirectory() {
 check_unknown_snapshot() {
     mkdir -p /none
     refused 'No such file|not exist' mount -t nfs confuse:/snap/00000000000000000000000000000000 /none -o "ro,$ports,nolock"
+}
+
+# What is new between two snapshots, and nothing else; the same after the server was started again.
+check_mount_diff() { mount_nfs "confuse:$(cat /test/diff)/new" /mnt -o "ro,$ports,nolock"; }
+
+check_diff() {
+    (cd /mnt && find . | sort) >/tmp/seen
+    printf '%s\n' . ./etc ./etc/added ./etc/hostname >/tmp/wanted
+    same /tmp/wanted /tmp/seen
+    [ "$(cat /mnt/etc/added /mnt/etc/hostname)" = newfox ] || fail "the files read otherwise"
+    cat /mnt/etc/passwd 2>/dev/null && fail "a file that did not change is there"
+    return 0
+}
+
+check_diff_after_restart() {
+    cd /mnt/etc || exit 1
+    echo @restart >/dev/ttyS1
+    read -r answer </dev/ttyS1
+    [ "$answer" = restarted ] || fail "the host says: $answer"
+    forget_caches
+    [ "$(cat added)" = new ] || fail "the working directory reads otherwise after the restart"
+    check_diff
 }
 
 # Crossing from the served root into a snapshot changes the fsid: the client mounts the snapshot by itself.

@@ -113,6 +113,12 @@ void scratch_downgrade(int version)
         int version;
         const char *sql;
     } steps[] = {
+        {4, "DROP INDEX entry_content"},
+        {4, "DROP INDEX entry_subtree"},
+        {4, "DROP INDEX child_node"},
+        {4, "DROP INDEX feature_package"},
+        {4, "DROP INDEX snapshot_root"},
+        {4, "DROP INDEX snapshot_features"},
         {3, "DROP TABLE layer"},
         {3, "DROP TABLE chain"},
         {3, "DROP TABLE waiting"},

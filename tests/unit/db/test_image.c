@@ -477,8 +477,10 @@ static void older_stores_are_migrated(void **state)
 
     publish_frame(&before, store, "frame", 0700, NULL, 0);
     ok(store_directory_mtime(&slash, store, "/", &err));
+    ok(store_directory_mtime(&layer, store, "/layer", &err));
     for (int version = schema_version_newest() - 1; version >= 1; version--) {
-        uint64_t moved;
+        bool images = version < 3; /* they are among the steps, and put two names into "/"; the last step puts one */
+        uint64_t moved, expected = images ? slash + 1 : layer;
 
         store_close(store);
         scratch_downgrade(version);
@@ -488,9 +490,10 @@ static void older_stores_are_migrated(void **state)
         ok(snapshot_find(&after, store, before.id, &err));
         assert_true(after.number == before.number && after.imported == before.imported && after.image == 0);
         ok(store_directory_mtime(&moved, store, "/", &err));
-        assert_int_equal(moved, ++slash); /* on every copy the same */
+        slash += images ? 2 : 1;
+        assert_int_equal(moved, slash); /* on every copy the same */
         ok(store_directory_mtime(&layer, store, "/layer", &err));
-        assert_int_equal(layer, slash);
+        assert_int_equal(layer, expected);
         ok(store_directory_mtime(&snap, store, "/snap", &err));
         assert_int_equal(snap, before.imported);
     }
