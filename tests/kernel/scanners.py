@@ -28,9 +28,9 @@ TOOLS = {
              [r": /srv/app/upload$", r"^File: /usr/sbin/tarcat$", r"^ Perm +: -rw-r--r-- +\| -rw-rw-rw-$", r"^ +Added entries:\s+6$"]),
     "debsecan": ("pointed", "debsecan --source file:///data/debsecan/ --status /target/var/lib/dpkg/status", [r"^TEMP-0000001 bash"]),
     "chkrootkit": ("inside", "chkrootkit", [r"HiDrootkit rootkit installed", r"^Checking `ls'\.\.\. +not infected$"]),
-    "rkhunter": ("inside", "rkhunter --check --sk --nocolors; cat /var/log/rkhunter.log",
-                 [r"Warning: The file properties have changed:\n.*File: /usr/bin/which$", r"Devil RootKit +\[ Warning \]", r"Account 'toor' is root equivalent"]),
-    "oscap": ("pointed", f"oscap-chroot /target xccdf eval --profile {PROFILE} --results /tmp/results {CONTENT}; echo exit $?; {RESULTS}",
+    "rkhunter": ("inside", "rkhunter --check --sk --nocolors --enable properties,local_host; cat /var/log/rkhunter.log",
+                 [r"Warning: The file properties have changed:\n.*File: /usr/bin/which$", r"Account 'toor' is root equivalent"]),
+    "oscap": ("overlaid", f"oscap-chroot /target xccdf eval --profile {PROFILE} --results /tmp/results {CONTENT}; echo exit $?; {RESULTS}",
               [r"^fail .*_file_permissions_etc_group$", r"^pass .*_file_permissions_etc_passwd$"]),
     "lynis": ("inside", "lynis audit system --quick --no-colors; echo; cat /var/log/lynis-report.dat",
               [r"^warning\[\]=AUTH-9204\|", r"^hardening_index=\d+$"]),
@@ -112,7 +112,7 @@ def originals(systems, folder):
         subprocess.run(["mount", *arguments], check=True)
     for name in chosen():
         way, command, _ = TOOLS[name]
-        if way == "pointed":
+        if way != "inside":
             done = subprocess.run(["chroot", scanner, *ENVIRONMENT, "sh", "-c", command], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
             with open(os.path.join(folder, f"{name}.original"), "wb") as out:
