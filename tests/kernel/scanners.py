@@ -20,7 +20,9 @@ RESULTS = r"""awk -F '[<>"]' '/<rule-result /{rule = $3} /<result>/{print $3, ru
 
 # Name: way (see scanners.sh), command, and what it has to find: patterns of lines.
 TOOLS = {
-    "debsums": ("pointed", "debsums --root=/target -a", [r"^/usr/sbin/tarcat +FAILED$", r"^/etc/deluser.conf +FAILED$", r"^/usr/bin/perl +OK$"]),
+    "debsums": ("pointed", "debsums --root=/target -a",
+                [r"^/target/usr/sbin/tarcat +FAILED$", r"^/target/usr/bin/which +FAILED$", r"^/target/etc/deluser.conf +FAILED$",
+                 r"^/target/usr/bin/perl +OK$"]),
     "clamscan": ("pointed", "cd /target && clamscan -r -d /data/test.ndb etc opt root srv usr/local usr/sbin var/lib",
                  [r"^srv/app/upload: Confuse.Test.Planted.UNOFFICIAL FOUND$", r"^Infected files: 1$"]),
     "yara": ("pointed", "yara -r -N /data/test.yar /target", [r"^planted /target/srv/app/upload$", r"^shell /target/usr/bin/"]),
