@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 static const struct command *const COMMANDS[] = {
-    &command_import, &command_serve,    &command_log,  &command_ls,   &command_show,    &command_cat,
-    &command_diff,   &command_manifest, &command_find, &command_fsck, &command_capture, &command_run,
+    &command_import,   &command_serve, &command_log,  &command_ls,      &command_show, &command_cat,   &command_diff,
+    &command_manifest, &command_find,  &command_fsck, &command_capture, &command_run,  &command_watch,
 };
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof *COMMANDS)
 

@@ -8,6 +8,7 @@ confuse_SOURCES = \
     cli/find.c cli/find.h cli/find_report.c cli/find_text.c \
     cli/fsck.c \
     cli/import.c cli/import_line.c cli/import_line.h \
+    cli/importing.c cli/importing.h \
     cli/log.c \
     cli/ls.c \
     cli/main.c \
@@ -26,6 +27,9 @@ confuse_SOURCES = \
     cli/show.c \
     cli/terminal.c cli/terminal.h \
     cli/unified.c cli/unified.h \
-    cli/view.c cli/view.h
+    cli/view.c cli/view.h \
+    cli/watch.c \
+    cli/watch_metrics.c cli/watch_metrics.h \
+    cli/watch_queue.c cli/watch_queue.h
 confuse_LDADD = libmountd.a libnfsd.a libxdr.a librpc.a libimport.a libtree.a libdb.a libbase.a \
     $(TIRPC_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(LIBARCHIVE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)

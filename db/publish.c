@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/timestamp.h"
+#include "db/namespace_prefix.h"
 #include "db/snapshot_row.h"
 
 #include <errno.h>
@@ -65,7 +66,8 @@ static int put_namespace(struct store *store, const char *name, struct error *er
     if (!put)
         return -EIO;
     sqlite3_bind_text(put, 1, name, -1, SQLITE_STATIC);
-    return sql_step(store, put, err);
+    int result = sql_step(store, put, err);
+    return result < 0 ? result : namespace_prefix_put(store, name, err);
 }
 
 static int insert_snapshot(struct snapshot *snapshot, struct store *store, struct error *err)

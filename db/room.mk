@@ -11,8 +11,10 @@ libdb_a_SOURCES = \
     db/cut.c db/cut.h \
     db/entry.h \
     db/frame.c db/frame.h \
+    db/history.c db/history.h \
     db/image.c db/image.h \
     db/layer.c db/layer.h \
+    db/namespace_prefix.c db/namespace_prefix.h \
     db/node.c db/node.h \
     db/occurrence.c db/occurrence.h \
     db/publish.c db/publish.h \
@@ -20,4 +22,5 @@ libdb_a_SOURCES = \
     db/snapshot.c db/snapshot.h \
     db/snapshot_row.c db/snapshot_row.h \
     db/sql.h \
-    db/store.c db/store.h
+    db/store.c db/store.h \
+    db/watched.c db/watched.h

@@ -5,9 +5,9 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse';
 
 # What tests share; and what every program is linked with that does not say otherwise.
 check_LIBRARIES = libtesting.a librpctesting.a
-libtesting_a_SOURCES =  tests/e2e/capture.c tests/e2e/capture.h  tests/e2e/client.c tests/e2e/client.h  tests/e2e/fixture.c tests/e2e/fixture.h  tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h  tests/e2e/process.c tests/e2e/process.h  tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h  tests/unit/scratch.c tests/unit/scratch.h
+libtesting_a_SOURCES = tests/e2e/capture.c tests/e2e/capture.h tests/e2e/client.c tests/e2e/client.h tests/e2e/fixture.c tests/e2e/fixture.h tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h tests/e2e/process.c tests/e2e/process.h tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h tests/unit/scratch.c tests/unit/scratch.h
 libtesting_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-librpctesting_a_SOURCES =  tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h  tests/unit/rpc/harness.c tests/unit/rpc/harness.h
+librpctesting_a_SOURCES = tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h tests/unit/rpc/harness.c tests/unit/rpc/harness.h
 librpctesting_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 rpc_libs = librpctesting.a librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 LDADD = libtesting.a $(confuse_LDADD) $(JANSSON_LIBS) $(CMOCKA_LIBS)
@@ -17,14 +17,17 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/cli/test_run
-tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_pids.c cli/run_root.c  cli/run_server.c cli/run_tools.c
-tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c cli/run_pids.c  cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
+tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_lend.c cli/run_pids.c cli/run_root.c cli/run_server.c cli/run_sockets.c cli/run_tools.c
+unit_tests += tests/unit/cli/test_watch_queue
+tests_unit_cli_test_watch_queue_SOURCES = tests/unit/cli/test_watch_queue.c cli/watch_queue.c
 unit_tests += tests/unit/db/test_blob
 unit_tests += tests/unit/db/test_blob_writer
 unit_tests += tests/unit/db/test_check
 unit_tests += tests/unit/db/test_cut
 unit_tests += tests/unit/db/test_frame_store
+unit_tests += tests/unit/db/test_history
 unit_tests += tests/unit/db/test_image
+unit_tests += tests/unit/db/test_namespace_prefix
 unit_tests += tests/unit/db/test_snapshot
 unit_tests += tests/unit/db/test_store
 unit_tests += tests/unit/import/test_builder
@@ -79,6 +82,7 @@ unit_tests += tests/unit/tree/test_manifest
 unit_tests += tests/unit/tree/test_node
 
 e2e_tests =
+e2e_tests += tests/e2e/test_at
 e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_diffs
 e2e_tests += tests/e2e/test_files
@@ -122,6 +126,7 @@ e2e_scripts += tests/e2e/packages.sh
 e2e_scripts += tests/e2e/progress.sh
 e2e_scripts += tests/e2e/tar.sh
 e2e_scripts += tests/e2e/veneer.sh
+e2e_scripts += tests/e2e/watch.sh
 check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
@@ -182,6 +187,7 @@ EXTRA_DIST += tests/e2e/served.py
 EXTRA_DIST += tests/e2e/tree_oracle.py
 EXTRA_DIST += tests/e2e/umoci_oracle.py
 EXTRA_DIST += tests/e2e/veneer.py
+EXTRA_DIST += tests/e2e/watch.py
 
 # The format once more, from its document alone.
 TESTS += tests/golden/images.sh tests/golden/joins.sh tests/golden/second.sh

@@ -240,22 +240,19 @@ class Checks:
 
 
 # Of a row of a system that runs, what stays so for a moment, and is captured: no share of a processor, no memory that is
-# resident, no load; nor which files a process has mapped, and what it has open that is no file.
+# resident, no load.
 RESTING = {
     "ps-forest": lambda rows: [(*row[:2], row[3], *row[5:]) for row in rows],
     "ps-fields": lambda rows: [(*row[:7], *row[8:]) for row in rows],
     "top": lambda rows: [(*row[:3], row[4], row[6]) for row in rows],
     "uptime": lambda _: [],
     "free": lambda rows: [row[:2] for row in rows],
-    "netstat": lambda rows: [(*row[:5], row[5].split(" ")[0]) for row in rows],
-    "netstat-all": lambda rows: [(*row[:5], row[5].split(" ")[0]) for row in rows],
-    "lsof": lambda rows: [row for row in rows if row[2] not in ("rtd", "txt", "mem") and row[3] not in ("pipe", "/dev/null")],
 }
 
 
 def only_told(rows):
-    """A frame tells neither of roots nor of programs."""
-    return [row for row in rows if row[2] not in ("rtd", "txt")]
+    """A crawler tells neither of roots nor of programs, and not which descriptor it is."""
+    return [row[:4] for row in rows if row[2] not in ("rtd", "txt")]
 
 
 def without_architecture(rows):

@@ -42,7 +42,7 @@ def netstat(text):
 
 
 def lsof(text):
-    """(process, user, what, name): what is cwd, rtd, txt, mem, IPv4, IPv6 or, whatever it is, a file."""
+    """(process, user, what, name, descriptor): what is cwd, rtd, txt, mem, IPv4, IPv6 or, whatever it is, a file."""
     lines = text.splitlines()
     name = lines[0].index("NAME")
     found = []
@@ -50,8 +50,9 @@ def lsof(text):
         _, pid, user, descriptor, kind = line[:name].split()[:5]
         what = descriptor if not descriptor[0].isdigit() else kind if kind.startswith("IPv") else "file"
         protocol = re.search(r" (TCP|UDP) $", line[:name]) if what.startswith("IPv") else None
-        text = re.sub(r" \((stat|readlink): .*\)$", "", line[name:].rstrip())
-        found.append((int(pid), user, what, f"{protocol[1]} {text}" if protocol else text))
+        # What only tells where it looked.
+        text = re.sub(r" \((stat: |readlink: |path dev=).*\)$", "", line[name:].rstrip())
+        found.append((int(pid), user, what, f"{protocol[1]} {text}" if protocol else text, re.match(r"\d*", descriptor)[0]))
     return found
 
 

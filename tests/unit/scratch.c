@@ -113,6 +113,13 @@ void scratch_downgrade(int version)
         int version;
         const char *sql;
     } steps[] = {
+        {7, "DROP TABLE watched"},
+        {6, "DROP TRIGGER snapshot_comes"},
+        {6, "DROP TRIGGER snapshot_goes"},
+        {6, "DROP TRIGGER namespace_goes"},
+        {6, "DROP TABLE prefix"},
+        {6, "DROP INDEX snapshot_namespace"},
+        {6, "DELETE FROM directory WHERE path = '/at'"},
         {4, "DROP INDEX entry_content"},
         {4, "DROP INDEX entry_subtree"},
         {4, "DROP INDEX child_node"},
