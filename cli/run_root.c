@@ -165,7 +165,7 @@ static int make_dev(struct error *err)
         struct stat stat;
         snprintf(from, sizeof from, "/dev/%s", DEVICES[i]);
         snprintf(path, sizeof path, UPPER "/dev/%s", DEVICES[i]);
-        if (lstat(from, &stat) < 0 || mknod(path, stat.st_mode, stat.st_rdev) < 0)
+        if (fstatat(AT_FDCWD, from, &stat, 0) < 0 || mknod(path, stat.st_mode, stat.st_rdev) < 0)
             result = error_system(err, errno, "%s", from);
     }
     /* Of shells, and of what they start; where the capture has them, these are the same. */

@@ -13,7 +13,7 @@ checks="prepare commands"
 # An emulated processor, and all commands.
 limit_of() { echo 5000; }
 
-# overlay LOWER: with the tmpfs that takes writes, at LOWER.over. With what `confuse run` leaves of a system's rights.
+# overlay LOWER: with a tmpfs that takes writes, at LOWER.over.
 overlay() {
     mkdir -p "$1.over" "$1.upper"
     mount -t tmpfs upper "$1.upper" || fail "no tmpfs"
