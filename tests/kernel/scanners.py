@@ -109,7 +109,8 @@ def commands():
 
 def originals(systems, folder):
     scanner = os.path.join(systems, "scanner")
-    for arguments in (["--bind", os.path.join(systems, "scanned"), scanner + "/target"], ["-t", "tmpfs", "tmp", scanner + "/tmp"],
+    # To read only: OpenSCAP would leave apt's cache there.
+    for arguments in (["--bind", "-o", "ro", os.path.join(systems, "scanned"), scanner + "/target"], ["-t", "tmpfs", "tmp", scanner + "/tmp"],
                       ["-t", "proc", "proc", scanner + "/proc"], ["--bind", "/dev", scanner + "/dev"]):
         subprocess.run(["mount", *arguments], check=True)
     for name in chosen():
