@@ -216,6 +216,17 @@ int name_compare(const char *a, size_t a_size, const char *b, size_t b_size)
     return order ? order : (a_size > b_size) - (a_size < b_size);
 }
 
+int path_compare(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    size_t shorter = a_size < b_size ? a_size : b_size, i = 0;
+
+    while (i < shorter && a[i] == b[i])
+        i++;
+    if (i == shorter)
+        return (a_size > b_size) - (a_size < b_size);
+    return (a[i] == '/' ? 0 : (uint8_t)a[i]) < (b[i] == '/' ? 0 : (uint8_t)b[i]) ? -1 : 1;
+}
+
 /* The first item whose name is > (or >=) the name. */
 static unsigned first_behind(const struct node *node, const char *name, size_t size, bool or_equal)
 {

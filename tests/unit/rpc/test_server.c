@@ -830,6 +830,40 @@ static void test_eight_threads(void **state)
         pthread_join(threads[i], NULL);
 }
 
+#define TICKS 3
+
+static atomic_uint ticks;
+
+static bool count_tick(void *worker)
+{
+    (void)worker;
+    return ++ticks < TICKS;
+}
+
+static int setup_ticking(void **state)
+{
+    (void)state;
+    ticks = 0;
+    harness_start_ticking(&harness, count_tick);
+    return 0;
+}
+
+/* Who has something that grows old is asked again though nobody calls, and no longer than he wants. */
+static void test_ticks(void **state)
+{
+    int fd = client_connect(harness.port);
+
+    (void)state;
+    assert_served(fd, 1);
+    for (unsigned i = 0; i < 200 && ticks < TICKS; i++)
+        pause_ms(100);
+    assert_int_equal(ticks, TICKS);
+    pause_ms(2 * RPC_TICK_MS + 500);
+    assert_int_equal(ticks, TICKS);
+    assert_served(fd, 2);
+    close(fd);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -852,6 +886,7 @@ int main(void)
         TEST(test_swaps_while_serving),
         cmocka_unit_test(test_stop_drains),
         cmocka_unit_test(test_stop_does_not_wait_for_ever),
+        cmocka_unit_test_setup_teardown(test_ticks, setup_ticking, teardown),
         TEST(test_connection_limit),
         TEST(test_memory_of_all_connections),
         cmocka_unit_test(test_listening),
