@@ -3,12 +3,13 @@ confuse_SOURCES = \
     cli/address.c cli/address.h \
     cli/capture.c \
     cli/cat.c \
+    cli/change_look.c cli/change_look.h \
     cli/command.h \
     cli/diff.c \
     cli/find.c cli/find.h cli/find_report.c cli/find_text.c \
     cli/fsck.c \
     cli/import.c cli/import_line.c cli/import_line.h \
-    cli/log.c \
+    cli/log.c cli/log.h cli/log_follow.c \
     cli/ls.c \
     cli/main.c \
     cli/manifest.c \

@@ -315,6 +315,17 @@ try 0 . log
 grep -q since out && wrong 'log tells of changes without being asked'
 try 0 'since 2026-11-21T16:43:01Z: ' log --stat
 "$CONFUSE" --json log web/one | head -1 | grep -q "\"changes\":{\"since\":\"$id\"" || wrong 'log --json does not tell since what'
+# One file through time.
+try 0 '^ID ' log --follow diff/one:/etc/conf
+try 0 "^$one  2[0-9TZ:.-]*  A\$" log --follow diff/one:/etc/conf
+lines 1 'id namespace time imported format partial tags change path new' log --follow diff/one://etc/./conf
+same 'a file that never was there' "$("$CONFUSE" log --follow diff/one:/etc/none; echo $?)" 1
+same 'a path below a file' "$("$CONFUSE" log --follow diff/one:/etc/conf/x; echo $?)" 1
+try 2 'takes NAMESPACE:PATH' log --follow
+try 2 'takes NAMESPACE:PATH' log --follow diff/one
+try 2 'exclude one another' log --follow --stat diff/one:/etc/conf
+try 3 'nothing of "nobody" is here' log --follow nobody:/etc
+try 3 'cannot be followed' log --follow diff/one:/etc/../etc/conf
 # On a terminal it goes through the pager, in colour; a snapshot's bytes are shown, not obeyed.
 script -qec "PAGER='sed s/^/page:/' '$CONFUSE' diff -u $one $two" /dev/null </dev/null >seen
 same 'diff on a terminal: exit' $? 1
