@@ -147,7 +147,7 @@ static int show_row(const struct log *log, const struct snapshot *s, const struc
     print_text(s->namespace, strlen(s->namespace));
     if (tags.size)
         printf(" %s(%.*s)%s", colour(COLOUR_CYAN), (int)tags.size, (const char *)tags.bytes, colour(COLOUR_NONE));
-    printf("%s\n", s->partial ? " (partial)" : "");
+    printf("%s%s\n", s->partial ? " (partial)" : "", s->pinned ? " (pinned)" : "");
     print_changes(changes);
     return result;
 }

@@ -133,6 +133,7 @@ int view_snapshot_members(struct buffer *line, struct store *store, const struct
     jsonl_time(line, "imported", snapshot->imported);
     jsonl_string(line, "format", snapshot->format);
     jsonl_bool(line, "partial", snapshot->partial);
+    jsonl_bool(line, "pinned", snapshot->pinned);
     int result = tags_member(line, store, snapshot, err);
     return result == 0 && snapshot->image ? image_member(line, store, snapshot, err) : result;
 }

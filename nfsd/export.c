@@ -21,7 +21,7 @@ static const struct export_kind *const kinds[] = {
     [HANDLE_VIRTUAL] = &kind_virtual,    [HANDLE_SNAPSHOT] = &kind_tree, [HANDLE_BLOBS] = &kind_blobs,
     [HANDLE_BLOB] = &kind_blob,          [HANDLE_META] = &kind_meta,     [HANDLE_LAYER] = &kind_tree,
     [HANDLE_CHAIN] = &kind_tree,         [HANDLE_DIFF] = &kind_diff,     [HANDLE_DIFF_OLD] = &kind_diff_side,
-    [HANDLE_DIFF_NEW] = &kind_diff_side,
+    [HANDLE_DIFF_NEW] = &kind_diff_side, [HANDLE_AT] = &kind_at,         [HANDLE_AT_TIME] = &kind_at_time,
 };
 
 /* --- Contents ----------------------------------------------------------------------------------------------------- */
@@ -159,6 +159,33 @@ int object_lookup(struct object *child, struct nfsd_worker *worker, const struct
     return kinds[directory->kind]->lookup(child, worker, directory, name, size);
 }
 
+size_t object_target(const char **target, char room[TIMESTAMP_TEXT_SIZE], const struct object *link)
+{
+    if (link->place.entry) {
+        *target = link->place.entry->target;
+        return link->place.entry->target_size;
+    }
+    timestamp_format(room, (uint64_t)link->own.row);
+    *target = room;
+    return strlen(room);
+}
+
+/* One step of a walk. Links of virtual directories are followed: they lead to a name beside them, which is none. */
+static int walk_step(struct object *object, const struct rpc_call *call, const struct object *directory,
+                     const char *name, size_t size)
+{
+    char room[TIMESTAMP_TEXT_SIZE];
+    const char *target;
+
+    if (S_ISDIR(object_mode(directory)) && !(object_permits(directory, &call->credential) & PERMIT_EXECUTE))
+        return -EACCES;
+    int found = object_lookup(object, call->worker, directory, name, size);
+    if (found < 0 || object->place.entry || !S_ISLNK(object_mode(object)))
+        return found;
+    size = object_target(&target, room, object);
+    return object_lookup(object, call->worker, directory, target, size);
+}
+
 int object_walk(struct object *object, const struct rpc_call *call, const char *path, size_t size)
 {
     struct nfsd_worker *worker = call->worker;
@@ -174,13 +201,9 @@ int object_walk(struct object *object, const struct rpc_call *call, const char *
         const char *next = slash ? slash : end;
         struct object directory = *object;
 
-        if (next > path) {
-            if (S_ISDIR(object_mode(&directory)) && !(object_permits(&directory, &call->credential) & PERMIT_EXECUTE))
-                return -EACCES;
-            int found = object_lookup(object, worker, &directory, path, (size_t)(next - path));
-            if (found < 0)
-                return found;
-        }
+        int found = next > path ? walk_step(object, call, &directory, path, (size_t)(next - path)) : 0;
+        if (found < 0)
+            return found;
         path = slash ? slash + 1 : end;
     }
     return 0;

@@ -12,6 +12,7 @@ noinst_LIBRARIES += libnfsd.a
 libnfsd_a_SOURCES = \
     nfsd/acl.c \
     nfsd/ahead.c \
+    nfsd/at.c nfsd/at.h \
     nfsd/attributes.c \
     nfsd/blobs.c nfsd/blobs.h \
     nfsd/diffs.c nfsd/diffs.h \

@@ -1,6 +1,7 @@
 /* virtual.c - the table of virtual directories. */
 #include "nfsd/virtual.h"
 
+#include "nfsd/at.h"
 #include "nfsd/blobs.h"
 #include "nfsd/diffs.h"
 #include "nfsd/kind.h"
@@ -39,6 +40,7 @@ static const struct virtual_directory directories[VIRTUAL_COUNT] = {
     {VIRTUAL_LAYER, VIRTUAL_ROOT, "layer", "/layer", 0555, 1, .trees = HANDLE_LAYER},
     {VIRTUAL_CHAIN, VIRTUAL_ROOT, "chain", "/chain", 0555, 1, .trees = HANDLE_CHAIN},
     {VIRTUAL_DIFF, VIRTUAL_ROOT, "diff", "/snap", 0555, 1, .lookup = diffs_lookup},
+    {VIRTUAL_AT, VIRTUAL_ROOT, "at", "/at", 0555, 1, .lookup = at_lookup_top, .list = at_list_top},
 };
 
 static bool is_shown(const struct virtual_directory *directory, const struct nfsd_worker *worker)

@@ -40,7 +40,7 @@ struct nfsd_app {
     struct served served;          /* set before rpc_server_run() */
 };
 
-#define VIRTUAL_COUNT 7 /* directories that no tree holds; virtual.c has their table */
+#define VIRTUAL_COUNT 8 /* directories that no tree holds; virtual.c has their table */
 
 /* A directory of a diff, and how far its listing from a cookie on has shown nothing (diffs.c). */
 struct diff_listing {

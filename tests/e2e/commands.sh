@@ -54,7 +54,7 @@ same()
 
 # --- Help, and what makes no sense ---------------------------------------------------------------------------------
 
-commands='import serve log ls show cat diff manifest find fsck run'
+commands='import serve log ls show cat diff manifest find fsck run watch'
 try 0 '^Usage: confuse ' --help
 for command in $commands; do
     try 0 "^Usage: confuse $command " "$command" --help

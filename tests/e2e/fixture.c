@@ -308,7 +308,7 @@ static void commit_image(struct snapshot *snapshot, struct store *store, struct 
     snapshot->root = chain[count - 1].root;
     snapshot->links = chain[count - 1].links;
     snapshot->features = chain[count - 1].notes;
-    ok(image_publish(&is_new, snapshot, &(struct image_commit){&image, alone, chain, count, FIXTURE_TAG}, store, &err));
+    ok(image_publish(&is_new, snapshot, &(struct image_commit){&image, alone, chain, count, FIXTURE_TAG, 0}, store, &err));
     assert_true(is_new);
 }
 
