@@ -3,6 +3,7 @@
 # comes in.
 set -u
 here=$(dirname "$CONFUSE")/tests/e2e
+sources=$(cd "${srcdir:-.}" && pwd)
 scratch=$(mktemp -d /tmp/confuse-commands-XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
@@ -380,6 +381,11 @@ grep -q ' 1 bad$' out || wrong 'fsck does not count what is damaged'
 rm -f "$large"
 "$CONFUSE" fsck >out 2>err
 same 'fsck without a blob: exit' $? 1
+
+# --- What the README shows ------------------------------------------------------------------------------------------
+
+id=$("$CONFUSE" --store "$scratch/sample" import "$sources/samples/web-1.frame" 2>err | cut -d' ' -f1)
+grep -q "^    $id demo/web-1 " "$sources/README.md" || wrong "README.md shows another id for samples/web-1.frame than $id"
 
 [ $failures -eq 0 ] || {
     echo "$failures things are wrong"
