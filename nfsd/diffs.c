@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 
 /* To be raised when the bytes of changes.jsonl become others for snapshots that exist. */
-#define CHANGES_VERSION 1u
+#define CHANGES_VERSION 2u
 
 /* Numbers in handles of HANDLE_DIFF; of what is rendered with its version above them. The other two are of listings
  * only. These never change. */
