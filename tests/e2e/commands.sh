@@ -320,7 +320,10 @@ script -qec "PAGER='sed s/^/page:/' '$CONFUSE' diff -u $one $two" /dev/null </de
 same 'diff on a terminal: exit' $? 1
 grep -q 'page:.*R.* /usr/bin/tool -> /usr/bin/renamed' seen || wrong 'diff on a terminal does not use the pager'
 grep -q "page:$(printf '\033')" seen || wrong 'diff on a terminal has no colour'
-grep -q "d$(printf '\033')\[31m$" seen && wrong 'an escape of a capture reaches the terminal'
+grep -q "d$(printf '\033')\[31m" seen && wrong 'an escape of a capture reaches the terminal'
+NO_COLOR=1 script -qec "PAGER='sed s/^/page:/' '$CONFUSE' diff -u $one $two" /dev/null </dev/null >seen
+grep -q 'page:+b' seen || wrong 'diff on a terminal without colours shows no lines'
+grep -q "$(printf '\033')" seen && wrong 'an escape of a capture reaches the terminal by a pager without colours'
 
 # --- A command in a snapshot: as far as it goes without an NFS client --------------------------------------------------
 
