@@ -283,6 +283,16 @@ same 'a snapshot and itself' "$("$CONFUSE" diff "$one" "$one"; echo $?)" 0
 same 'packages where there are none' "$("$CONFUSE" diff --packages "$one" "$two"; echo $?)" 0
 try 1 '^files  *1 added, 2 modified, 1 renamed' diff --stat "$one" "$two"
 try 1 '^hard links  *1 groups changed' diff --stat "$one" "$two"
+for count in 2 70; do
+    printf 'metadata\t"metadata"\t{"namespace":"types/%s","timestamp":"2026-01-05T09:30:00+0000"}\n' $count
+    seq -f 'type%02.0f' $count | sed 's/.*/&\t"key"\t{}/'
+done >types
+sed '/types.70/,$d' types >few
+sed '1,/types.70/{/types.70/!d}' types >many
+few=$("$CONFUSE" import --format frame few | cut -d' ' -f1)
+many=$("$CONFUSE" import --format frame many | cut -d' ' -f1)
+try 1 '^type64  *1 added$' diff --stat "$few" "$many"
+same 'types that are not counted one by one' "$(tail -1 out)" 'other types      6 added'
 try 1 . diff --name-only --no-renames "$two" "$one"
 same 'diff --name-only' "$(sort out | tr '\n' ' ')" '/binary /dir /etc/conf /usr/bin/renamed /usr/bin/tool '
 try 1 "$(printf '^R\t/usr/bin/tool\t/usr/bin/renamed$')" diff --name-status "$one" "$two"
