@@ -3,6 +3,7 @@ confuse_SOURCES = \
     cli/address.c cli/address.h \
     cli/capture.c \
     cli/cat.c \
+    cli/change_look.c cli/change_look.h \
     cli/command.h \
     cli/diff.c \
     cli/export.c \
@@ -14,7 +15,7 @@ confuse_SOURCES = \
     cli/gc.c \
     cli/import.c cli/import_line.c cli/import_line.h \
     cli/importing.c cli/importing.h \
-    cli/log.c \
+    cli/log.c cli/log.h cli/log_follow.c \
     cli/ls.c \
     cli/main.c \
     cli/manifest.c \

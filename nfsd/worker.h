@@ -45,7 +45,10 @@ struct nfsd_app {
 
 #define VIRTUAL_COUNT 9 /* directories that no tree holds; virtual.c has their table */
 
-/* A directory of a diff, and how far its listing from a cookie on has shown nothing (diffs.c). */
+/* A directory of a diff, and how far its listing from a cookie on has shown nothing (diffs.c). So many are remembered,
+ * a power of two: who pushes another one out makes it begin again. */
+#define DIFF_LISTINGS 64
+
 struct diff_listing {
     int64_t own, other; /* nodes; 0: there is none */
     uint64_t cookie, reached;
@@ -63,11 +66,11 @@ struct nfsd_worker {
     uint64_t looked, reported;             /* ms on the monotonic clock */
     uint64_t mounts_second;                /* s on the monotonic clock, in which mounts_logged were logged */
     unsigned mounts_logged;
-    struct diff_listing diff;   /* where one that found nothing to show for long goes on */
-    bool awake;                 /* it has looked at the clock since it rested */
-    unsigned options;           /* of the rule for the peer of the call at hand */
-    struct feature_types types; /* of the features that were listed last */
-    struct error err;           /* of the call at hand; here since 4.6 KiB need not be on every stack */
+    struct diff_listing diffs[DIFF_LISTINGS]; /* where those that found nothing to show for long go on */
+    bool awake;                               /* it has looked at the clock since it rested */
+    unsigned options;                         /* of the rule for the peer of the call at hand */
+    struct feature_types types;               /* of the features that were listed last */
+    struct error err;                         /* of the call at hand; here since 4.6 KiB need not be on every stack */
 };
 
 /* For struct rpc_config. */
