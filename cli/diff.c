@@ -263,12 +263,13 @@ static void count_feature(struct showing *s, const struct feature *record, enum 
     size_t size = record->type_size < TYPE_SHOWN_MAX ? record->type_size : TYPE_SHOWN_MAX;
     struct type_count *last = s->type_count ? &s->types[s->type_count - 1] : NULL;
 
-    /* They come type by type; those behind the last that can be counted are counted with it. */
-    if (!last || strlen(last->name) != size || memcmp(last->name, record->type, size) != 0) {
-        if (s->type_count < TYPES_COUNTED)
-            last = &s->types[s->type_count++];
-        memset(last->name, 0, sizeof last->name);
+    /* They come type by type; the last of those that can be counted is all others. */
+    if (s->type_count < TYPES_COUNTED &&
+        (!last || strlen(last->name) != size || memcmp(last->name, record->type, size) != 0)) {
+        last = &s->types[s->type_count++];
         memcpy(last->name, record->type, size);
+        if (s->type_count == TYPES_COUNTED)
+            snprintf(last->name, sizeof last->name, "other types");
     }
     last->counts[change]++;
     s->features++;

@@ -4,7 +4,6 @@
 #include "cli/terminal.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,9 +29,8 @@ void pager_begin(struct pager *pager)
     int ends[2];
 
     *pager = (struct pager){.terminal = -1};
-    if (!isatty(STDOUT_FILENO) || (command && (!*command || strcmp(command, "cat") == 0)))
+    if (!output_is_terminal() || (command && (!*command || strcmp(command, "cat") == 0)))
         return;
-    colour(COLOUR_NONE); /* asks whether it is a terminal as long as it is one */
     fflush(stdout);
     if (pipe2(ends, O_CLOEXEC) < 0)
         return;

@@ -79,7 +79,7 @@ static void print_line(const char *line, size_t size)
         const char *found = memchr(line + at, '\t', end - at);
 
         tab = found ? (size_t)(found - line) : end;
-        if (isatty(STDOUT_FILENO) || *colour(COLOUR_BOLD))
+        if (output_is_terminal())
             print_text(line + at, tab - at);
         else
             fwrite(line + at, 1, tab - at, stdout);

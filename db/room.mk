@@ -28,4 +28,8 @@ libdb_a_SOURCES = \
     db/snapshot_row.c db/snapshot_row.h \
     db/sql.h \
     db/store.c db/store.h \
+    db/verdict_change.c \
+    db/verdict_reply.c \
+    db/verdict_row.h \
+    db/verdicts.c db/verdicts.h \
     db/watched.c db/watched.h

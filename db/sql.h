@@ -61,6 +61,12 @@ int sql_step(struct store *store, sqlite3_stmt *statement, struct error *err);
 /* Step a statement that gives no rows, once. */
 int sql_run(struct store *store, const char *text, struct error *err);
 
+/* The one integer that a PRAGMA answers. */
+int sql_integer(int64_t *value, struct store *store, const char *text, struct error *err);
+
+/* A connection that is yet to be made: its directory and its statements. store_close() frees it at any stage. */
+int sql_new(struct store **store, const char *directory, bool writable, struct error *err);
+
 /* What SQLite just refused, as an error. */
 int sql_error(struct store *store, struct error *err);
 

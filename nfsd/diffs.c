@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 
 /* To be raised when the bytes of changes.jsonl become others for snapshots that exist. */
-#define CHANGES_VERSION 1u
+#define CHANGES_VERSION 2u
 
 /* Numbers in handles of HANDLE_DIFF; of what is rendered with its version above them. The other two are of listings
  * only. These never change. */
@@ -307,16 +307,24 @@ static int visit_pairs(uint64_t *reached, struct side_listing *l)
     return result;
 }
 
+static struct diff_listing *listing_slot(struct nfsd_worker *worker, const struct diff_listing *listing)
+{
+    uint64_t hash = ((uint64_t)listing->own * 0x9e3779b97f4a7c15ULL ^ (uint64_t)listing->other) + listing->cookie;
+
+    return &worker->diffs[(hash * 0x9e3779b97f4a7c15ULL >> 32) % DIFF_LISTINGS];
+}
+
 static int side_list(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
                      void *arg)
 {
     struct side_listing l = {.worker = worker, .directory = directory, .visit = visit, .arg = arg};
-    struct diff_listing *kept = &worker->diff, now = {.own = directory->place.entry->subtree, .cookie = cookie};
+    struct diff_listing *kept, now = {.own = directory->place.entry->subtree, .cookie = cookie};
     uint64_t from = cookie < TREE_COOKIE_FIRST ? 0 : cookie - TREE_COOKIE_FIRST + 1; /* ordinal */
     int result = find_beside(&now.other, worker, directory);
 
     if (result < 0)
         return result;
+    kept = listing_slot(worker, &now);
     if (kept->own == now.own && kept->other == now.other && kept->cookie == cookie)
         from = kept->reached;
     l.any = cookie < TREE_COOKIE_FIRST - 1; /* "." and ".." */

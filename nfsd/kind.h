@@ -23,7 +23,7 @@ struct export_kind {
 };
 
 extern const struct export_kind kind_virtual, kind_tree, kind_blobs, kind_blob, kind_meta, kind_diff, kind_diff_side,
-    kind_at, kind_at_time;
+    kind_at, kind_at_time, kind_verdict;
 
 /* The content of a blob, by its id. */
 int content_of_blob(struct content *content, struct nfsd_worker *worker, int64_t id, uint64_t offset);

@@ -5,7 +5,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse';
 
 # What tests share; and what every program is linked with that does not say otherwise.
 check_LIBRARIES = libtesting.a librpctesting.a
-libtesting_a_SOURCES = tests/e2e/capture.c tests/e2e/capture.h tests/e2e/client.c tests/e2e/client.h tests/e2e/fixture.c tests/e2e/fixture.h tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h tests/e2e/process.c tests/e2e/process.h tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h tests/unit/scratch.c tests/unit/scratch.h
+libtesting_a_SOURCES = tests/e2e/cache_calls.c tests/e2e/cache_calls.h tests/e2e/capture.c tests/e2e/capture.h tests/e2e/client.c tests/e2e/client.h tests/e2e/fixture.c tests/e2e/fixture.h tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h tests/e2e/process.c tests/e2e/process.h tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h tests/unit/scratch.c tests/unit/scratch.h
 libtesting_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 librpctesting_a_SOURCES = tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h tests/unit/rpc/harness.c tests/unit/rpc/harness.h
 librpctesting_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
@@ -33,6 +33,7 @@ unit_tests += tests/unit/db/test_repair
 unit_tests += tests/unit/db/test_namespace_prefix
 unit_tests += tests/unit/db/test_snapshot
 unit_tests += tests/unit/db/test_store
+unit_tests += tests/unit/db/test_verdicts
 unit_tests += tests/unit/import/test_builder
 unit_tests += tests/unit/import/test_builder_over
 unit_tests += tests/unit/import/test_builder_replay
@@ -86,6 +87,9 @@ unit_tests += tests/unit/tree/test_node
 
 e2e_tests =
 e2e_tests += tests/e2e/test_at
+e2e_tests += tests/e2e/test_cache
+e2e_tests += tests/e2e/test_cache_full
+e2e_tests += tests/e2e/test_claims
 e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_diffs
 e2e_tests += tests/e2e/test_files

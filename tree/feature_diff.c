@@ -9,29 +9,48 @@
 #include <errno.h>
 #include <string.h>
 
-/* What is measured: whole types (NULL), or a member of theirs. */
+/* What is measured: whole types (NULL), or those of one key, or a member of theirs. */
 static const struct {
-    const char *type, *member; /* as a JSON Pointer */
+    const char *type, *key, *member; /* the member as a JSON Pointer */
 } MEASURED[] = {
-    {"cpu", NULL},    {"disk", "/freepct"},  {"diskio", NULL},           {"interface", NULL}, {"load", NULL},
-    {"memory", NULL}, {"metadata", "/uuid"}, {"metadata", "/timestamp"}, {"metric", NULL},    {"os", "/uptime"},
+    {"cpu", NULL, NULL},
+    {"disk", NULL, "/freepct"},
+    {"diskio", NULL, NULL},
+    {"interface", NULL, NULL},
+    {"load", NULL, NULL},
+    {"memory", NULL, NULL},
+    {"metadata", NULL, "/uuid"},
+    {"metadata", NULL, "/timestamp"},
+    {"metric", NULL, NULL},
+    {"os", NULL, "/uptime"},
+    {"proc", "/proc/cpuinfo", NULL}, /* it has the clock rates of the moment */
+    {"proc", "/proc/diskstats", NULL},
+    {"proc", "/proc/meminfo", NULL},
+    {"proc", "/proc/net/dev", NULL},
+    {"proc", "/proc/stat", NULL},
+    {"proc", "/proc/uptime", NULL},
 };
 
 static const char *const PACKAGES[] = {"package", "python-package", "ruby-package", "node-package"};
 #define VERSION_MEMBER "pkgversion"
 
+static bool is(const char *text, size_t size, const char *word)
+{
+    return size == strlen(word) && memcmp(text, word, size) == 0;
+}
+
 static bool has_type(const struct feature *feature, const char *type)
 {
-    return feature->type_size == strlen(type) && memcmp(feature->type, type, feature->type_size) == 0;
+    return is(feature->type, feature->type_size, type);
 }
 
 static bool is_measured(const struct feature *feature, struct json_text at)
 {
     for (size_t i = 0; i < sizeof MEASURED / sizeof *MEASURED; i++) {
-        const char *member = MEASURED[i].member;
+        const char *key = MEASURED[i].key, *member = MEASURED[i].member;
 
-        if (has_type(feature, MEASURED[i].type) &&
-            (!member || (at.text && strlen(member) == at.size && memcmp(member, at.text, at.size) == 0)))
+        if (has_type(feature, MEASURED[i].type) && (!key || is(feature->key, feature->key_size, key)) &&
+            (!member || (at.text && is(at.text, at.size, member))))
             return true;
     }
     return false;

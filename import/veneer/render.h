@@ -57,7 +57,7 @@ int veneer_put_link(struct veneer *v, const char *path, const char *target, stru
 /* A note on the whole frame: so many records of a type are not to be seen in made files. None for 0. */
 int veneer_left_out(struct veneer *v, const char *record, const char *why, uint64_t count, struct error *err);
 
-/* Append bytes as the kernel's mangle_path() has them: these and backslashes as three octal digits. */
+/* Append bytes as the kernel's mangle_path() has them: these, and NUL, as three octal digits. */
 void veneer_add_escaped(struct buffer *out, const char *text, size_t size, const char *escaped);
 
 /* Append each string of a list as a line; what would end it is escaped. And each with a NUL behind it. */

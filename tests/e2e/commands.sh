@@ -284,6 +284,16 @@ same 'a snapshot and itself' "$("$CONFUSE" diff "$one" "$one"; echo $?)" 0
 same 'packages where there are none' "$("$CONFUSE" diff --packages "$one" "$two"; echo $?)" 0
 try 1 '^files  *1 added, 2 modified, 1 renamed' diff --stat "$one" "$two"
 try 1 '^hard links  *1 groups changed' diff --stat "$one" "$two"
+for count in 2 70; do
+    printf 'metadata\t"metadata"\t{"namespace":"types/%s","timestamp":"2026-01-05T09:30:00+0000"}\n' $count
+    seq -f 'type%02.0f' $count | sed 's/.*/&\t"key"\t{}/'
+done >types
+sed '/types.70/,$d' types >few
+sed '1,/types.70/{/types.70/!d}' types >many
+few=$("$CONFUSE" import --format frame few | cut -d' ' -f1)
+many=$("$CONFUSE" import --format frame many | cut -d' ' -f1)
+try 1 '^type64  *1 added$' diff --stat "$few" "$many"
+same 'types that are not counted one by one' "$(tail -1 out)" 'other types      6 added'
 try 1 . diff --name-only --no-renames "$two" "$one"
 same 'diff --name-only' "$(sort out | tr '\n' ' ')" '/binary /dir /etc/conf /usr/bin/renamed /usr/bin/tool '
 try 1 "$(printf '^R\t/usr/bin/tool\t/usr/bin/renamed$')" diff --name-status "$one" "$two"
@@ -332,7 +342,10 @@ script -qec "PAGER='sed s/^/page:/' '$CONFUSE' diff -u $one $two" /dev/null </de
 same 'diff on a terminal: exit' $? 1
 grep -q 'page:.*R.* /usr/bin/tool -> /usr/bin/renamed' seen || wrong 'diff on a terminal does not use the pager'
 grep -q "page:$(printf '\033')" seen || wrong 'diff on a terminal has no colour'
-grep -q "d$(printf '\033')\[31m$" seen && wrong 'an escape of a capture reaches the terminal'
+grep -q "d$(printf '\033')\[31m" seen && wrong 'an escape of a capture reaches the terminal'
+NO_COLOR=1 script -qec "PAGER='sed s/^/page:/' '$CONFUSE' diff -u $one $two" /dev/null </dev/null >seen
+grep -q 'page:+b' seen || wrong 'diff on a terminal without colours shows no lines'
+grep -q "$(printf '\033')" seen && wrong 'an escape of a capture reaches the terminal by a pager without colours'
 
 # --- A command in a snapshot: as far as it goes without an NFS client --------------------------------------------------
 

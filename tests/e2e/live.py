@@ -452,6 +452,9 @@ def check_imports(pid, root, scratch, captured):
     again = run(CONFUSE, "--store", live, "import", "--format", "live", "--namespace", "c", pid).stdout.split()[0].decode()
     if again == first:
         wrong("what ran later is the same snapshot")
+    told = [json.loads(line) for line in run(CONFUSE, "--store", live, "--json", "diff", first, again).stdout.splitlines()]
+    equal("counters in a diff", [line for line in told if line.get("feature") in ("metric", "load", "memory")
+                                 or line.get("key") in ("/proc/meminfo", "/proc/stat", "/proc/uptime")], [])
     equal("fsck", run(CONFUSE, "--store", live, "fsck").returncode, 0)
     pipe = subprocess.run(f"'{CONFUSE}' capture {pid} 2>/dev/null | '{CONFUSE}' --store {piped} import -", shell=True,
                           stdout=subprocess.PIPE, check=False)

@@ -299,6 +299,38 @@ static void made_files_are_left_out(void **state)
     assert_int_equal(call_lookup(NULL, NULL, &client, &dir, "f0000000", 8), NOENT);
 }
 
+/* One READDIR from behind the first entry on, as no other test asks. */
+static uint32_t ask(const struct fh *directory)
+{
+    struct buffer args __attribute__((cleanup(buffer_free))) = {0};
+
+    buffer_add_be64(&args, 3);
+    buffer_add_be64(&args, 0);
+    buffer_add_be32(&args, 65536);
+    return call_nfs(&client, READDIR, directory, &args);
+}
+
+/* Both sides are listed in turns, each by somebody who gets there in as many calls as if he were alone. */
+static void listings_in_turns_get_there(void **state)
+{
+    struct fh new = mounted(new_path), old = mounted(old_path);
+    struct fh directories[] = {call_walk(&client, &new, "made"), call_walk(&client, &old, "made")};
+    unsigned waiting[2] = {0}, done = 0;
+    (void)state;
+
+    for (unsigned turn = 0; done < 3; turn++) {
+        unsigned side = turn % 2, bit = 1u << side;
+
+        if (done & bit)
+            continue;
+        if (ask(&directories[side]) == OK)
+            done |= bit;
+        else
+            assert_in_range(++waiting[side], 1, MADE / 16384 + 1);
+    }
+    assert_true(waiting[0] > 0 && waiting[1] > 0);
+}
+
 static void nothing_between_a_and_a(void **state)
 {
     char path[80];
@@ -454,6 +486,7 @@ int main(void)
         cmocka_unit_test(listings_go_on),
         cmocka_unit_test(what_only_the_other_side_has_costs_nothing),
         cmocka_unit_test(made_files_are_left_out),
+        cmocka_unit_test(listings_in_turns_get_there),
         cmocka_unit_test(nothing_between_a_and_a),
         cmocka_unit_test(names_have_one_spelling),
         cmocka_unit_test(changes_are_a_file),

@@ -409,6 +409,8 @@ static void records_of_one_key(void **state)
                                        {"package", "old", "{\"pkgversion\":\"1\"}"},
                                        {"package", "same", "{\"pkgversion\":\"1\"}"},
                                        {"package", "size", "{\"pkgsize\":1,\"pkgversion\":\"1\"}"},
+                                       {"proc", "/proc/meminfo", "{\"lines\":[\"1\"]}"},
+                                       {"proc", "/proc/version", "{\"lines\":[\"1\"]}"},
                                        {"thing", "many", "1"},
                                        {"thing", "many", "2"},
                                        {"~note", "/x", "1"},
@@ -419,6 +421,8 @@ static void records_of_one_key(void **state)
                                        {"package", "new", "{\"pkgversion\":\"1\"}"},
                                        {"package", "same", "{\"pkgversion\":\"1\"}"},
                                        {"package", "size", "{\"pkgsize\":2,\"pkgversion\":\"1\"}"},
+                                       {"proc", "/proc/meminfo", "{\"lines\":[\"2\"]}"},
+                                       {"proc", "/proc/version", "{\"lines\":[\"2\"]}"},
                                        {"thing", "many", "2"},
                                        {"thing", "many", "3"},
                                        {NULL}};
@@ -431,8 +435,8 @@ static void records_of_one_key(void **state)
     ok(features_diff(reader, of_b, of_a, true, add_step, &text, &err));
     ok(features_diff(reader, of_a, of_a, true, add_step, &text, &err));
     buffer_add_byte(&text, '\0');
-    assert_string_equal((const char *)text.bytes, "^libc6 ^libc6 +new -old ~size ~many | "
-                                                  "~load ^libc6 ^libc6 -new +old ~size ~many ");
+    assert_string_equal((const char *)text.bytes, "^libc6 ^libc6 +new -old ~size ~/proc/version ~many | ~load ^libc6 "
+                                                  "^libc6 -new +old ~size ~/proc/meminfo ~/proc/version ~many ");
     buffer_free(&text);
 }
 
