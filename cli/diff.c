@@ -1,8 +1,8 @@
 /* diff.c - `confuse diff A B`: what changed, for people and for scripts. tree/changes.c finds it; here it is shown. */
 #include "base/cleanup.h"
 #include "base/quote.h"
+#include "cli/change_look.h"
 #include "cli/pager.h"
-#include "cli/terminal.h"
 #include "cli/unified.h"
 #include "cli/view.h"
 #include "db/image.h"
@@ -114,19 +114,14 @@ static int find_sides(struct side *a, struct side *b, struct store *store, char 
 static const struct {
     char letter;
     enum colour colour;
-} FILE_LOOKS[] =
-    {
-        [DIFF_ADDED] = {'A', COLOUR_GREEN},  [DIFF_REMOVED] = {'D', COLOUR_RED}, [DIFF_MODIFIED] = {'M', COLOUR_YELLOW},
-        [DIFF_RENAMED] = {'R', COLOUR_CYAN}, [DIFF_COPIED] = {'C', COLOUR_CYAN},
-},
-  FEATURE_LOOKS[] = {
-      [FEATURE_ADDED] = {'A', COLOUR_GREEN},
-      [FEATURE_REMOVED] = {'D', COLOUR_RED},
-      [FEATURE_MODIFIED] = {'M', COLOUR_YELLOW},
-      [FEATURE_UPGRADED] = {'U', COLOUR_CYAN},
+} FEATURE_LOOKS[] = {
+    [FEATURE_ADDED] = {'A', COLOUR_GREEN},
+    [FEATURE_REMOVED] = {'D', COLOUR_RED},
+    [FEATURE_MODIFIED] = {'M', COLOUR_YELLOW},
+    [FEATURE_UPGRADED] = {'U', COLOUR_CYAN},
 };
 
-#define FILE_CHANGES (sizeof FILE_LOOKS / sizeof *FILE_LOOKS)
+#define FILE_CHANGES (DIFF_COPIED + 1)
 #define FEATURE_CHANGES (sizeof FEATURE_LOOKS / sizeof *FEATURE_LOOKS)
 #define TYPES_COUNTED 64 /* types of records that are counted one by one */
 #define TYPE_SHOWN_MAX 32
@@ -145,11 +140,6 @@ struct showing {
     struct error *err;
 };
 
-static void print_letter(char letter, enum colour of)
-{
-    printf("%s%c%s", colour(of), letter, colour(COLOUR_NONE));
-}
-
 static void count_file(struct showing *s, const struct diff_step *step)
 {
     s->files[step->change]++;
@@ -157,19 +147,6 @@ static void count_file(struct showing *s, const struct diff_step *step)
         s->bytes_added += step->b->size;
     if (step->a && S_ISREG(step->a->mode) && (!step->b || step->changed & DIFF_CONTENT))
         s->bytes_removed += step->a->size;
-}
-
-static void print_bits(unsigned bits)
-{
-    const char *between = "  ";
-
-    fputs(colour(COLOUR_DIM), stdout);
-    for (unsigned i = 0; i < DIFF_BITS; i++)
-        if (bits & 1u << i) {
-            printf("%s%s", between, diff_bit_names[i]);
-            between = ", ";
-        }
-    fputs(colour(COLOUR_NONE), stdout);
 }
 
 static void print_path(const struct diff_step *step)
@@ -226,7 +203,7 @@ static int show_file(void *arg, const struct diff_step *step)
     if (stat_form)
         return 0;
     if (!name_only) {
-        print_letter(FILE_LOOKS[step->change].letter, FILE_LOOKS[step->change].colour);
+        print_change_letter(step->change);
         putchar(name_status ? '\t' : ' ');
     }
     if (name_only)
@@ -236,7 +213,7 @@ static int show_file(void *arg, const struct diff_step *step)
     if (!name_only && !name_status) {
         print_directory_mark(step);
         if (step->a && step->b)
-            print_bits(step->changed);
+            print_changed(step->changed);
     }
     putchar('\n');
     return unified ? print_lines(s, step) : 0;

@@ -1,4 +1,6 @@
 /* log.c - `confuse log [NAMESPACE]`: snapshots, newest first, and what changed from each to the next. */
+#include "cli/log.h"
+
 #include "base/jsonl.h"
 #include "base/timestamp.h"
 #include "cli/terminal.h"
@@ -9,9 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool with_changes;
+static bool with_changes, follow;
 
 static const struct option_spec OPTIONS[] = {
+    {"follow", 0, OPTION_FLAG, &follow, NULL, "NAMESPACE:PATH: the versions in which one file came, changed or went"},
     {"stat", 0, OPTION_FLAG, &with_changes, NULL, "what changed since the version before, of all namespaces, too"},
     {0},
 };
@@ -144,7 +147,7 @@ static int show_row(const struct log *log, const struct snapshot *s, const struc
     print_text(s->namespace, strlen(s->namespace));
     if (tags.size)
         printf(" %s(%.*s)%s", colour(COLOUR_CYAN), (int)tags.size, (const char *)tags.bytes, colour(COLOUR_NONE));
-    printf("%s\n", s->partial ? " (partial)" : "");
+    printf("%s%s\n", s->partial ? " (partial)" : "", s->pinned ? " (pinned)" : "");
     print_changes(changes);
     return result;
 }
@@ -170,8 +173,14 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
 
     if (argc > 1)
         return error_usage(err, "one namespace at most");
+    if (follow && (argc == 0 || with_changes))
+        return error_usage(err, argc ? "--follow and --stat exclude one another" : "--follow takes NAMESPACE:PATH");
+    if (follow)
+        return log_follow(invocation, argv[0], err);
     with_changes |= argc == 1;
-    int result = view_open_store(&view, invocation, err);
+    int result = argc ? namespace_check(argv[0], strlen(argv[0]), err) : 0;
+    if (result == 0)
+        result = view_open_store(&view, invocation, err);
     if (result < 0)
         return result;
     return snapshot_visit_history(view.store, argc ? argv[0] : NULL, show, &log, err);
@@ -179,13 +188,17 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
 
 const struct command command_log = {
     .name = "log",
-    .arguments = "[NAMESPACE]",
+    .arguments = "[NAMESPACE] | --follow NAMESPACE:PATH",
     .summary = "List snapshots, newest first",
-    .help = "The history of one namespace, with what changed since the version before, or of all. Tags stand behind "
-            "the namespace that they are of: NAMESPACE:TAG\n"
-            "names the snapshot.\n\n"
-            "    confuse log prod/web-1\n"
-            "    confuse --json log | jq -r .id\n",
+    .help =
+        "The history of one namespace, with what changed since the version before, or of all. Tags stand behind "
+        "the namespace that they are of: NAMESPACE:TAG\n"
+        "names the snapshot.\n\n"
+        "--follow tells of one path, newest first: A it came, M it changed and in what, D it went. Links on the way\n"
+        "are not followed, and a directory is itself, not what is in it. Exit 1 when it never was there.\n\n"
+        "    confuse log prod/web-1\n"
+        "    confuse log --follow prod/web-1:/etc/passwd\n"
+        "    confuse --json log | jq -r .id\n",
     .options = OPTIONS,
     .run = run,
 };

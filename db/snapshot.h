@@ -27,6 +27,7 @@ struct snapshot {
     struct node_ref root; /* the leaf that holds the root's entry alone, named "" */
     struct node_ref links, features;
     int64_t frame; /* the frame as received, 0: none */
+    bool pinned;   /* no policy forgets it */
     int64_t image; /* number of the image that it is, or that it was joined with; 0: none */
     /* For publishing only: the image that a frame lacks, "sha256:<hex>" or an image reference; NULL: none, borrowed. */
     const char *wants;
@@ -63,6 +64,10 @@ int snapshot_resolve(struct snapshot *snapshot, struct store *store, const char 
 /* Visit snapshots by commit number, those after `after`; a visitor's non-zero value ends the visit. */
 int snapshot_visit(struct store *store, int64_t after, int (*visit)(void *arg, const struct snapshot *snapshot),
                    void *arg, struct error *err);
+
+/* The namespace whose name follows another one in byte order ("": the first). -ENOENT (err not filled): there is none.
+ */
+int namespace_next(char name[NAMESPACE_SIZE_MAX + 1], struct store *store, const char *after, struct error *err);
 
 /* Visit the history of a namespace (NULL: of all), newest first by (time, commit number). */
 int snapshot_visit_history(struct store *store, const char *namespace,

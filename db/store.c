@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/timestamp.h"
+#include "db/lease.h"
 #include "db/schema.h"
 #include "db/sql.h"
 
@@ -131,8 +132,7 @@ bool sql_column_node(struct node_ref *node, sqlite3_stmt *statement, int id_colu
     return sql_column_digest(&node->digest, statement, column);
 }
 
-/* The one integer that a PRAGMA answers. */
-static int read_integer(int64_t *value, struct store *store, const char *text, struct error *err)
+int sql_integer(int64_t *value, struct store *store, const char *text, struct error *err)
 {
     cleanup_reset sqlite3_stmt *statement = sql_statement(store, text, err);
 
@@ -220,7 +220,6 @@ static int connect_database(struct store *store, enum store_access access, struc
     int flags = access == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     char path[PATH_MAX];
 
-    pthread_once(&configured, configure_sqlite);
     if ((size_t)snprintf(path, sizeof path, "%s/confuse.db", store->directory) >= sizeof path)
         return error_system(err, ENAMETOOLONG, "%s", store->directory);
     if (sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
@@ -264,7 +263,6 @@ static int create_database(struct store *store, struct error *err)
                                             NEW_DATABASE "-shm"};
     char path[PATH_MAX];
 
-    pthread_once(&configured, configure_sqlite);
     if (faccessat(store->directory_fd, "confuse.db", F_OK, 0) == 0)
         return 0;
     if ((size_t)snprintf(path, sizeof path, "%s/" NEW_DATABASE, store->directory) >= sizeof path)
@@ -290,10 +288,10 @@ static int create_database(struct store *store, struct error *err)
 static int prepare_schema(struct store *store, enum store_access access, struct error *err)
 {
     int64_t version, application;
-    int result = read_integer(&version, store, USER_VERSION, err);
+    int result = sql_integer(&version, store, USER_VERSION, err);
 
     if (result == 0)
-        result = read_integer(&application, store, APPLICATION_ID, err);
+        result = sql_integer(&application, store, APPLICATION_ID, err);
     if (result < 0)
         return result;
     if (application != SCHEMA_APPLICATION_ID)
@@ -347,6 +345,8 @@ static int open_parts(struct store *store, enum store_access access, struct erro
         sql_watch_wal(store);
     if (result == 0)
         result = load_key(store, err);
+    if (result == 0 && access != STORE_READ)
+        result = lease_begin(store, err);
     return result;
 }
 
@@ -357,20 +357,34 @@ static void cut_slashes(char *path)
         path[size - 1] = '\0';
 }
 
-int store_open(struct store **out, const char *directory, enum store_access access, struct error *err)
+int sql_new(struct store **out, const char *directory, bool writable, struct error *err)
 {
     struct store *store = calloc(1, sizeof *store);
 
-    if (!store)
+    pthread_once(&configured, configure_sqlite);
+    if (store) {
+        store->directory_fd = store->leases_fd = -1;
+        store->writable = writable;
+        store->directory = strdup(directory);
+    }
+    if (!store || !store->directory) {
+        free(store);
         return error_system(err, ENOMEM, "the store %s", directory);
-    store->directory_fd = -1;
-    store->writable = access != STORE_READ;
-    store->directory = strdup(directory);
-    if (store->directory)
-        cut_slashes(store->directory);
+    }
+    cut_slashes(store->directory);
+    *out = store;
+    return 0;
+}
+
+int store_open(struct store **out, const char *directory, enum store_access access, struct error *err)
+{
+    struct store *store;
+    int result = sql_new(&store, directory, access != STORE_READ, err);
+
+    if (result < 0)
+        return result;
     store->sha = sha256_new();
-    int result = store->directory && store->sha ? open_parts(store, access, err)
-                                                : error_system(err, ENOMEM, "the store %s", directory);
+    result = store->sha ? open_parts(store, access, err) : error_system(err, ENOMEM, "the store %s", directory);
     if (result < 0) {
         store_close(store);
         return result;
@@ -388,6 +402,8 @@ void store_close(struct store *store)
     for (size_t i = 0; i < SQL_STATEMENTS_MAX; i++)
         sqlite3_finalize(store->statements[i].statement);
     sqlite3_close(store->db);
+    if (store->leases_fd >= 0)
+        close(store->leases_fd);
     if (store->directory_fd >= 0)
         close(store->directory_fd);
     sha256_free(store->sha);
@@ -415,7 +431,7 @@ void store_use_key(struct store *store, const struct siphash_key *key)
 int store_changed(bool *changed, struct store *store, struct error *err)
 {
     int64_t version;
-    int result = read_integer(&version, store, DATA_VERSION, err);
+    int result = sql_integer(&version, store, DATA_VERSION, err);
 
     if (result < 0)
         return result;

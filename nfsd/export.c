@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "nfsd/kind.h"
 #include "nfsd/permission.h"
+#include "nfsd/verdicts.h"
 #include "nfsd/virtual.h"
 
 #include <errno.h>
@@ -15,13 +16,15 @@
 /* Cookies of a listing's two first entries. */
 enum { COOKIE_SELF = 1, COOKIE_PARENT = 2 };
 
-const struct access_option export_options[] = {{"blob", EXPORT_BLOB}, {"meta", EXPORT_META}, {NULL, 0}};
+const struct access_option export_options[] = {
+    {"blob", EXPORT_BLOB}, {"meta", EXPORT_META}, {"cache=rw", EXPORT_CACHE}, {NULL, 0}};
 
 static const struct export_kind *const kinds[] = {
     [HANDLE_VIRTUAL] = &kind_virtual,    [HANDLE_SNAPSHOT] = &kind_tree, [HANDLE_BLOBS] = &kind_blobs,
     [HANDLE_BLOB] = &kind_blob,          [HANDLE_META] = &kind_meta,     [HANDLE_LAYER] = &kind_tree,
     [HANDLE_CHAIN] = &kind_tree,         [HANDLE_DIFF] = &kind_diff,     [HANDLE_DIFF_OLD] = &kind_diff_side,
-    [HANDLE_DIFF_NEW] = &kind_diff_side,
+    [HANDLE_DIFF_NEW] = &kind_diff_side, [HANDLE_AT] = &kind_at,         [HANDLE_AT_TIME] = &kind_at_time,
+    [HANDLE_VERDICT] = &kind_verdict,
 };
 
 /* --- Contents ----------------------------------------------------------------------------------------------------- */
@@ -117,12 +120,12 @@ uint32_t object_mode(const struct object *object)
 
 uint32_t object_uid(const struct object *object)
 {
-    return object->place.entry ? object->place.entry->uid : 0;
+    return object->place.entry ? object->place.entry->uid : object->own.uid;
 }
 
 uint32_t object_gid(const struct object *object)
 {
-    return object->place.entry ? object->place.entry->gid : 0;
+    return object->place.entry ? object->place.entry->gid : object->own.gid;
 }
 
 uint64_t object_fileid(const struct object *object)
@@ -159,6 +162,33 @@ int object_lookup(struct object *child, struct nfsd_worker *worker, const struct
     return kinds[directory->kind]->lookup(child, worker, directory, name, size);
 }
 
+size_t object_target(const char **target, char room[TIMESTAMP_TEXT_SIZE], const struct object *link)
+{
+    if (link->place.entry) {
+        *target = link->place.entry->target;
+        return link->place.entry->target_size;
+    }
+    timestamp_format(room, (uint64_t)link->own.row);
+    *target = room;
+    return strlen(room);
+}
+
+/* One step of a walk. Links of virtual directories are followed: they lead to a name beside them, which is none. */
+static int walk_step(struct object *object, const struct rpc_call *call, const struct object *directory,
+                     const char *name, size_t size)
+{
+    char room[TIMESTAMP_TEXT_SIZE];
+    const char *target;
+
+    if (S_ISDIR(object_mode(directory)) && !(object_permits(directory, &call->credential) & PERMIT_EXECUTE))
+        return -EACCES;
+    int found = object_lookup(object, call->worker, directory, name, size);
+    if (found < 0 || object->place.entry || !S_ISLNK(object_mode(object)))
+        return found;
+    size = object_target(&target, room, object);
+    return object_lookup(object, call->worker, directory, target, size);
+}
+
 int object_walk(struct object *object, const struct rpc_call *call, const char *path, size_t size)
 {
     struct nfsd_worker *worker = call->worker;
@@ -174,13 +204,9 @@ int object_walk(struct object *object, const struct rpc_call *call, const char *
         const char *next = slash ? slash : end;
         struct object directory = *object;
 
-        if (next > path) {
-            if (S_ISDIR(object_mode(&directory)) && !(object_permits(&directory, &call->credential) & PERMIT_EXECUTE))
-                return -EACCES;
-            int found = object_lookup(object, worker, &directory, path, (size_t)(next - path));
-            if (found < 0)
-                return found;
-        }
+        int found = next > path ? walk_step(object, call, &directory, path, (size_t)(next - path)) : 0;
+        if (found < 0)
+            return found;
         path = slash ? slash + 1 : end;
     }
     return 0;
@@ -216,11 +242,21 @@ int object_list(struct nfsd_worker *worker, const struct object *directory, uint
     return kinds[directory->kind]->list(worker, directory, cookie, visit, arg);
 }
 
-int object_count_nodes(uint64_t *nodes, struct nfsd_worker *worker, const struct object *object)
+bool object_is_writable(const struct object *object, const struct rpc_call *call)
 {
+    return object->kind == HANDLE_VERDICT && (call->options & EXPORT_CACHE);
+}
+
+int object_space(struct space *space, struct nfsd_worker *worker, const struct object *object)
+{
+    uint64_t *nodes = &space->files;
+
     struct tree_place root;
     struct object slash;
 
+    *space = (struct space){0};
+    if (object->kind == HANDLE_VERDICT)
+        return verdicts_space(space, worker, object);
     if (!object->place.entry) {
         int found = virtual_object(&slash, worker, VIRTUAL_ROOT);
         *nodes = found < 0 ? 0 : slash.own.nlink - 1;

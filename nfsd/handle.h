@@ -37,6 +37,9 @@ enum handle_kind {
     HANDLE_DIFF = 8,      /* "/diff/<a>..<b>" and its changes.jsonl; the ids of both snapshots */
     HANDLE_DIFF_OLD = 9,  /* "old" below it: the number is a rank in a */
     HANDLE_DIFF_NEW = 10, /* "new" below it: the number is a rank in b */
+    HANDLE_AT = 11,       /* "/at/<prefix of namespaces>", by the first 16 bytes of its SHA-256 */
+    HANDLE_AT_TIME = 12,  /* a link in it: those 16 bytes, and the last instant that is meant, big-endian ns */
+    HANDLE_VERDICT = 13,  /* "/cache" and what is below it: its row (8 bytes) and its random id */
 };
 
 struct handle {

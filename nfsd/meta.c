@@ -381,14 +381,14 @@ static int meta_list(struct nfsd_worker *worker, const struct object *directory,
 static ssize_t read_frame(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset,
                           size_t size)
 {
-    return frame_read_range(out, worker->store, content->frame, offset, size, &worker->err);
+    return frame_read_range(out, worker->store, content->row, offset, size, &worker->err);
 }
 
 static int meta_open(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset)
 {
     if (is_of_image(file->own.number))
         return content_of_blob(content, worker, file->own.row, offset);
-    *content = (struct content){.size = file->own.size, .fd = -1, .read = read_frame, .frame = file->own.row};
+    *content = (struct content){.size = file->own.size, .fd = -1, .read = read_frame, .row = file->own.row};
     if (file->own.row)
         return 0;
     const struct rendered what = rendered_of(file->id, file->own.number & META_FILE_MASK);

@@ -223,24 +223,47 @@ static void put_success(uint8_t *p, uint32_t xid)
     put_word(put_word64(p, AUTH_NONE), SUCCESS);
 }
 
-static ssize_t perform(uint8_t *reply, size_t room, struct rpc_call *call, const struct rpc_procedure *procedure,
-                       struct words *words)
+/* The reply whose result ends at `end`. */
+static ssize_t conclude(uint8_t *reply, const uint8_t *end, struct rpc_call *call, enum accept_stat stat)
 {
     struct rpc_transport *transport = call->transport;
-    uint8_t *end = reply + REPLY_HEAD_SIZE;
-    enum accept_stat stat =
-        procedure->answer ? procedure->answer(call, words, &end) : answer_by_xdr(call, procedure, words, &end);
 
+    if (stat == RPC_PARKED)
+        return 0;
     if (stat == SUCCESS && (size_t)(end - reply) + transport->tail.size <= RPC_RECORD_MAX) {
         put_success(reply, call->xid);
         return end - reply;
     }
     transport->tail = (struct rpc_tail){0};
-    return fail(reply, room, call->xid, stat == SUCCESS ? SYSTEM_ERR : stat);
+    return fail(reply, RPC_RECORD_MAX, call->xid, stat == SUCCESS ? SYSTEM_ERR : stat);
+}
+
+static ssize_t perform(uint8_t *reply, struct rpc_call *call, const struct rpc_procedure *procedure,
+                       struct words *words)
+{
+    uint8_t *end = reply + REPLY_HEAD_SIZE;
+    enum accept_stat stat =
+        procedure->answer ? procedure->answer(call, words, &end) : answer_by_xdr(call, procedure, words, &end);
+
+    return conclude(reply, end, call, stat);
+}
+
+ssize_t call_finish(uint8_t *reply, struct rpc_transport *transport, struct rpc_call *call, rpc_finish finish,
+                    void *memory)
+{
+    uint8_t *end = reply + REPLY_HEAD_SIZE;
+
+    transport->tail = (struct rpc_tail){0};
+    call->transport = transport;
+    call->access = transport->access;
+    enum accept_stat stat = finish(call, memory, &end);
+    ssize_t size = conclude(reply, end, call, stat);
+    region_reset(transport->arena);
+    return size;
 }
 
 static ssize_t dispatch(uint8_t *reply, size_t room, struct rpc_transport *transport, const struct header *header,
-                        struct words *words)
+                        struct words *words, struct words record)
 {
     struct rpc_call call = {.xid = header->xid,
                             .program = header->program,
@@ -251,6 +274,7 @@ static ssize_t dispatch(uint8_t *reply, size_t room, struct rpc_transport *trans
                             .stream = transport->stream,
                             .worker = transport->worker,
                             .access = transport->access,
+                            .record = record,
                             .transport = transport};
     enum auth_stat auth = credential_read(&call.credential, header->flavor, header->body, header->body_size);
 
@@ -267,19 +291,20 @@ static ssize_t dispatch(uint8_t *reply, size_t room, struct rpc_transport *trans
         header->procedure < version->count ? &version->procedures[header->procedure] : NULL;
     if (!procedure || (!procedure->handler && !procedure->answer))
         return fail(reply, room, header->xid, PROC_UNAVAIL);
-    return perform(reply, room, &call, procedure, words);
+    return perform(reply, &call, procedure, words);
 }
 
 ssize_t call_answer(uint8_t *reply, size_t room, struct rpc_transport *transport, const uint8_t *record, size_t size)
 {
-    struct words words = {record, record + size};
+    const struct words all = {record, record + size};
+    struct words words = all;
     struct header header;
     ssize_t answered;
 
     transport->tail = (struct rpc_tail){0};
     switch (read_header(&header, &words)) {
     case HEADER_GOOD:
-        answered = dispatch(reply, room, transport, &header, &words);
+        answered = dispatch(reply, room, transport, &header, &words, all);
         region_reset(transport->arena);
         return answered;
     case HEADER_OTHER_RPC:

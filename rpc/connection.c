@@ -7,6 +7,7 @@
 #include "rpc/connection.h"
 
 #include "base/bytes.h"
+#include "rpc/parked.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -89,7 +90,8 @@ void connection_adopt(struct worker *worker, struct connection *connection)
 static int count_held(struct worker *worker, struct connection *connection)
 {
     size_t before = connection->held;
-    size_t now = connection->input.room + (connection->unsent ? output_held(connection->unsent) : 0);
+    size_t now =
+        connection->input.room + connection->parked_bytes + (connection->unsent ? output_held(connection->unsent) : 0);
 
     if (now == before)
         return 0;
@@ -101,6 +103,70 @@ static int count_held(struct worker *worker, struct connection *connection)
     return -ENOBUFS;
 }
 
+void connection_bury(struct worker *worker, struct connection *connection)
+{
+    connection->dying = true;
+    connection->next_listed = worker->dead;
+    worker->dead = connection;
+}
+
+static void queue(struct worker *worker, struct connection *connection)
+{
+    if (connection->queued)
+        return;
+    connection->queued = true;
+    connection->next_listed = worker->ready;
+    worker->ready = connection;
+}
+
+/* --- Parked calls ------------------------------------------------------------------------------------------------- */
+
+/* Must some be finished before it has another one? */
+static bool has_its_fill(const struct connection *connection)
+{
+    return connection->parked >= RPC_PARKED_CALLS_MAX || connection->parked_bytes >= RPC_PARKED_BYTES_MAX;
+}
+
+static void forget_parked(struct connection *connection, struct rpc_parked *parked)
+{
+    connection->parked--;
+    connection->parked_bytes -= parked->size;
+    free(parked);
+}
+
+void connection_finished(struct worker *worker, struct rpc_parked *parked)
+{
+    struct connection *connection = parked->connection;
+
+    if (connection->fd >= 0) {
+        parked->next = NULL;
+        if (!connection->finished)
+            connection->finished_end = &connection->finished;
+        *connection->finished_end = parked;
+        connection->finished_end = &parked->next;
+        queue(worker, connection);
+        return;
+    }
+    forget_parked(connection, parked);
+    count_held(worker, connection);
+    if (connection->parked == 0 && !connection->queued && !connection->dying)
+        connection_bury(worker, connection);
+}
+
+/* Of a connection that is closed. */
+static void drop_finished(struct connection *connection)
+{
+    struct rpc_parked *next;
+
+    for (struct rpc_parked *parked = connection->finished; parked; parked = next) {
+        next = parked->next;
+        forget_parked(connection, parked);
+    }
+    connection->finished = NULL;
+}
+
+/* --- Life --------------------------------------------------------------------------------------------------------- */
+
 void connection_close(struct worker *worker, struct connection *connection)
 {
     close(connection->fd);
@@ -108,6 +174,7 @@ void connection_close(struct worker *worker, struct connection *connection)
     record_free(&connection->input);
     output_free(connection->unsent);
     connection->unsent = NULL;
+    drop_finished(connection);
     count_held(worker, connection);
     if (connection->previous)
         connection->previous->next = connection->next;
@@ -117,10 +184,8 @@ void connection_close(struct worker *worker, struct connection *connection)
         connection->next->previous = connection->previous;
     atomic_fetch_sub_explicit(&worker->server->connections, 1, memory_order_relaxed);
     /* One in the ready list is buried when its turn comes. */
-    if (!connection->queued) {
-        connection->next_listed = worker->dead;
-        worker->dead = connection;
-    }
+    if (!connection->queued)
+        connection_bury(worker, connection);
 }
 
 /* Read once. Returns 0, or a negative errno that ends the connection. */
@@ -145,20 +210,59 @@ static int read_once(struct worker *worker, struct connection *connection)
     return 0;
 }
 
+/* A reply of so many bytes was written behind the room for its mark. */
+static void add_reply(struct output *output, const struct rpc_transport *transport, size_t n)
+{
+    uint8_t *mark = output->bytes + output->size;
+
+    put_be32(mark, LAST_FRAGMENT | ((uint32_t)n + ((transport->tail.size + 3) & ~3u)));
+    output->size += RECORD_MARK_SIZE + n;
+    if (transport->tail.size)
+        output_add_piece(output, &transport->tail);
+}
+
 /* Answer one record into the worker's output. */
 static int answer(struct worker *worker, struct rpc_transport *transport, const uint8_t *record, size_t size)
 {
     struct output *output = &worker->output;
-    uint8_t *mark = output->bytes + output->size;
-    ssize_t n = call_answer(mark + RECORD_MARK_SIZE, RPC_RECORD_MAX, transport, record, size);
+    ssize_t n = call_answer(output->bytes + output->size + RECORD_MARK_SIZE, RPC_RECORD_MAX, transport, record, size);
 
     if (n < 0)
         return (int)n;
-    put_be32(mark, LAST_FRAGMENT | ((uint32_t)n + ((transport->tail.size + 3) & ~3u)));
-    output->size += RECORD_MARK_SIZE + (size_t)n;
-    if (transport->tail.size)
-        output_add_piece(output, &transport->tail);
+    if (n > 0)
+        add_reply(output, transport, (size_t)n);
     return 0;
+}
+
+static struct rpc_transport transport_of(struct worker *worker, struct connection *connection)
+{
+    struct rpc_transport transport = worker_transport(worker);
+
+    transport.only = connection->only;
+    transport.stream = true;
+    transport.peer = (const struct sockaddr *)&connection->peer;
+    transport.options = connection->options;
+    transport.version_logged = &connection->version_logged;
+    transport.parking = worker;
+    transport.connection = connection;
+    return transport;
+}
+
+/* Answer parked calls that are done. */
+static void answer_finished(struct worker *worker, struct connection *connection)
+{
+    struct rpc_transport transport = transport_of(worker, connection);
+    struct output *output = &worker->output;
+
+    while (connection->finished && !output_is_full(output)) {
+        struct rpc_parked *parked = connection->finished;
+        uint8_t *reply = output->bytes + output->size + RECORD_MARK_SIZE;
+
+        connection->finished = parked->next;
+        add_reply(output, &transport,
+                  (size_t)call_finish(reply, &transport, &parked->call, parked->finish, parked->memory));
+        forget_parked(connection, parked);
+    }
 }
 
 /* Tell of the calls that came together. One that came alone has nothing to wait beside. */
@@ -178,18 +282,14 @@ static void look_ahead(struct worker *worker, const struct connection *connectio
 /* Answer complete calls up to the limits of a wake-up; `pending` tells whether some may be left. Sets *answered. */
 static int answer_calls(bool *answered, struct worker *worker, struct connection *connection)
 {
-    struct rpc_transport transport = worker_transport(worker);
+    struct rpc_transport transport = transport_of(worker, connection);
     const uint8_t *record;
     size_t size;
 
-    transport.only = connection->only;
-    transport.stream = true;
-    transport.peer = (const struct sockaddr *)&connection->peer;
-    transport.options = connection->options;
-    transport.version_logged = &connection->version_logged;
     if (worker->server->config.worker_ahead)
         look_ahead(worker, connection);
-    for (unsigned calls = 0; calls < RPC_CALLS_PER_WAKE && !output_is_full(&worker->output); calls++) {
+    for (unsigned calls = 0;
+         calls < RPC_CALLS_PER_WAKE && !output_is_full(&worker->output) && !has_its_fill(connection); calls++) {
         int r = record_next(&record, &size, &connection->input);
 
         if (r == 1)
@@ -243,13 +343,16 @@ static int serve(struct worker *worker, struct connection *connection)
     bool answered = false;
     int r = 0;
 
-    if (!connection->pending && !connection->eof)
+    answer_finished(worker, connection);
+    if (!connection->pending && !connection->eof && !has_its_fill(connection))
         r = read_once(worker, connection);
     int bad = 0;
-    if (r == 0 && connection->pending) {
+    if (r == 0 && connection->pending)
         bad = answer_calls(&answered, worker, connection);
+    if (r == 0 && output_waiting(&worker->output))
         r = send_output(worker, connection);
-    }
+    else
+        output_clear(&worker->output);
     if (r == 0)
         r = record_settle(&connection->input);
     if (connection->pending || connection->unsent || !record_is_partial(&connection->input))
@@ -266,7 +369,7 @@ static int watch(struct worker *worker, struct connection *connection)
 
     if (connection->unsent)
         event.events = EPOLLOUT;
-    else if (!connection->eof)
+    else if (!connection->eof && !has_its_fill(connection))
         event.events = EPOLLIN;
     if (event.events == connection->interest)
         return 0;
@@ -284,17 +387,16 @@ void connection_work(struct worker *worker, struct connection *connection, uint3
         r = serve(worker, connection);
     if (r == 0)
         r = count_held(worker, connection);
-    bool done = connection->eof && !connection->pending && !connection->unsent;
+    bool done = connection->eof && !connection->pending && !connection->unsent && !connection->parked;
     if (r < 0 || done || watch(worker, connection) < 0) {
         connection_close(worker, connection);
         return;
     }
     /* Draining, nobody waits for an event to read what is there. */
-    if ((connection->pending || worker->stopping) && !connection->unsent && !connection->queued) {
-        connection->queued = true;
-        connection->next_listed = worker->ready;
-        worker->ready = connection;
-    }
+    bool more = (connection->pending && !has_its_fill(connection)) || connection->finished ||
+                (worker->stopping && !connection->parked);
+    if (more && !connection->unsent)
+        queue(worker, connection);
 }
 
 bool connection_is_overdue(const struct connection *connection, uint64_t now)

@@ -15,9 +15,13 @@ struct connection {
     unsigned options;
     uint32_t interest; /* epoll events asked for */
     bool version_logged;
-    bool eof;     /* nothing more will be read */
-    bool pending; /* complete calls may wait in `input` */
-    bool queued;  /* is in the worker's ready list */
+    bool eof;            /* nothing more will be read */
+    bool pending;        /* complete calls may wait in `input` */
+    bool queued;         /* is in the worker's ready list */
+    bool dying;          /* is in the worker's dead list */
+    unsigned parked;     /* calls that others have to finish; it outlives its socket until all are … */
+    size_t parked_bytes; /* … and what these hold */
+    struct rpc_parked *finished, **finished_end; /* those that can be answered, oldest first */
     struct record_reader input;
     struct output *unsent;
     size_t held;            /* bytes in `input` and `unsent`, as counted in the server's sum */
@@ -41,6 +45,12 @@ void connection_work(struct worker *worker, struct connection *connection, uint3
 
 /* Has one of the time limits passed? */
 bool connection_is_overdue(const struct connection *connection, uint64_t now);
+
+/* A parked call of it can be answered: when its turn comes, or never when it is closed. */
+void connection_finished(struct worker *worker, struct rpc_parked *parked);
+
+/* Have it freed at the end of this wake-up. */
+void connection_bury(struct worker *worker, struct connection *connection);
 
 /* Close it and leave it to the dead list. */
 void connection_close(struct worker *worker, struct connection *connection);

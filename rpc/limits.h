@@ -30,14 +30,19 @@
 /* Calls that one wake-up of a connection answers before its neighbours have their turn: some milliseconds at most. */
 #define RPC_CALLS_PER_WAKE 64u
 
+/* Calls of one connection that wait to be finished, and bytes that these hold (the last one may pass it): more in
+ * flight than any client has, and some WRITEs of the largest size. Nothing more is read from it meanwhile. */
+#define RPC_PARKED_CALLS_MAX 128u
+#define RPC_PARKED_BYTES_MAX 4194304u
+
 /* Connections of the whole server. An idle one costs about 400 bytes here and some kilobytes in the kernel. */
 #define RPC_CONNECTIONS_MAX 4096u
 
 /* Connections accepted by one wake-up, so that a flood of them does not starve worker 0's own connections. */
 #define RPC_ACCEPTS_PER_WAKE 64u
 
-/* Bytes that all connections together hold in parts of records and in replies not read, some megabytes each at worst.
- * Who would take more is closed; an honest client connects anew and asks again. */
+/* Bytes that all connections together hold in parts of records, calls that wait and replies not read, some megabytes
+ * each at worst. Who would take more is closed; an honest client connects anew and asks again. */
 #define RPC_HELD_MAX 268435456u
 
 /* Connections that the kernel completes ahead of us, per listener. */

@@ -9,6 +9,7 @@ librpc_a_SOURCES = \
     rpc/limits.h \
     rpc/listen.c rpc/listen.h \
     rpc/output.c rpc/output.h \
+    rpc/parked.c rpc/parked.h \
     rpc/peer.c rpc/peer.h \
     rpc/record.c rpc/record.h \
     rpc/region.c rpc/region.h \

@@ -35,6 +35,7 @@ struct rpc_call {
     bool stream;                      /* came by TCP */
     void *worker;                     /* what worker_begin made for this thread */
     const struct access_list *access; /* the rules in force, valid until the handler returns */
+    struct words record;              /* all of it, header and arguments; valid until the handler returns */
     struct rpc_transport *transport;  /* the server's own */
 };
 
@@ -62,6 +63,25 @@ typedef enum accept_stat (*rpc_handler)(struct rpc_call *call, const void *args,
 /* The same without XDR, by hand: takes its arguments and puts its result, behind which *result is left when it returns
  * SUCCESS. There is room for RPC_RECORD_MAX bytes of reply. */
 typedef enum accept_stat (*rpc_answer)(struct rpc_call *call, struct words *args, uint8_t **result);
+
+/* A call that is answered later: its handler has parked it, handed its memory to another thread, and returned this. */
+#define RPC_PARKED ((enum accept_stat)100)
+
+/* Puts the result of a parked call, in the worker's own thread, as an rpc_answer does. */
+typedef enum accept_stat (*rpc_finish)(struct rpc_call *call, void *memory, uint8_t **result);
+
+struct rpc_parked;
+
+/* Let this call wait, with so many bytes of memory of its own (aligned for any type, not zeroed), until somebody calls
+ * rpc_parked_done(). Its connection goes on with other calls meanwhile, as many as limits.h allows. The memory is freed
+ * after finish(), which is not called when the connection is gone by then. NULL: it cannot wait (memory is out, or it
+ * came as a datagram). */
+struct rpc_parked *rpc_call_park(struct rpc_call *call, size_t size, rpc_finish finish);
+void *rpc_parked_memory(struct rpc_parked *parked);
+
+/* From any thread, once: it can be answered now. Its memory is the worker's again. The server must not have been freed;
+ * it may have ended to run. */
+void rpc_parked_done(struct rpc_parked *parked);
 
 /* Before decoding: set pointers in *args (zeroed, args_size bytes) to memory for what the caller's opaque and string
  * fields hold, so that XDR allocates nothing; *args is not freed then. NULL: XDR allocates, and *args is freed by

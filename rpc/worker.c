@@ -6,6 +6,7 @@
 #include "rpc/connection.h"
 #include "rpc/datagram.h"
 #include "rpc/listen.h"
+#include "rpc/parked.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -69,7 +70,9 @@ static void bury_dead(struct worker *worker)
 
     for (struct connection *connection = worker->dead; connection; connection = next) {
         next = connection->next_listed;
-        free(connection);
+        connection->dying = false;
+        if (connection->parked == 0)
+            free(connection);
     }
     worker->dead = NULL;
 }
@@ -83,6 +86,33 @@ static struct connection *take_inbox(struct worker *worker)
     return first;
 }
 
+/* Oldest first. */
+static struct rpc_parked *take_done(struct worker *worker)
+{
+    struct rpc_parked *oldest = NULL, *next;
+
+    pthread_mutex_lock(&worker->inbox_lock);
+    struct rpc_parked *newest = worker->done;
+    worker->done = NULL;
+    pthread_mutex_unlock(&worker->inbox_lock);
+    for (struct rpc_parked *parked = newest; parked; parked = next) {
+        next = parked->next;
+        parked->next = oldest;
+        oldest = parked;
+    }
+    return oldest;
+}
+
+static void finish_done(struct worker *worker)
+{
+    struct rpc_parked *next;
+
+    for (struct rpc_parked *parked = take_done(worker); parked; parked = next) {
+        next = parked->next;
+        connection_finished(worker, parked);
+    }
+}
+
 static void close_all(struct worker *worker)
 {
     struct connection *next;
@@ -91,13 +121,15 @@ static void close_all(struct worker *worker)
         connection_close(worker, worker->connections);
     for (struct connection *connection = worker->ready; connection; connection = next) {
         next = connection->next_listed;
-        free(connection);
+        connection->queued = false;
+        connection_bury(worker, connection);
     }
     worker->ready = NULL;
     for (struct connection *connection = take_inbox(worker); connection; connection = next) {
         next = connection->next_listed;
         connection_drop(connection, worker->server);
     }
+    finish_done(worker);
     bury_dead(worker);
 }
 
@@ -129,6 +161,17 @@ void worker_hand(struct worker *worker, struct connection *connection)
     worker->inbox = connection;
     pthread_mutex_unlock(&worker->inbox_lock);
     worker_wake(worker);
+}
+
+void worker_take_done(struct worker *worker, struct rpc_parked *parked)
+{
+    pthread_mutex_lock(&worker->inbox_lock);
+    bool first = !worker->done;
+    parked->next = worker->done;
+    worker->done = parked;
+    pthread_mutex_unlock(&worker->inbox_lock);
+    if (first)
+        worker_wake(worker);
 }
 
 struct rpc_transport worker_transport(struct worker *worker)
@@ -184,6 +227,7 @@ static void look_around(struct worker *worker)
         next = connection->next_listed;
         connection_adopt(worker, connection);
     }
+    finish_done(worker);
 }
 
 /* The last round: read what has come, answer it, flush. */
@@ -242,8 +286,7 @@ static void serve_ready(struct worker *worker)
         if (connection->fd >= 0) {
             connection_work(worker, connection, 0);
         } else {
-            connection->next_listed = worker->dead;
-            worker->dead = connection;
+            connection_bury(worker, connection);
         }
     }
 }

@@ -1,9 +1,9 @@
 /* worker.h - the server as its threads see it: workers, what they share, what each has for itself.
  *
  * A worker owns its connections, its memory and its epoll; nobody else touches them. What crosses threads is small and
- * off the warm path: new connections come through the inbox, new rules through `access`, both announced by the `wake`
- * eventfd; `stop` is one eventfd in every worker's epoll, written once and never read. Worker 0 is the thread that
- * called rpc_server_run() and has the listeners too.
+ * off the warm path: new connections come through the inbox, parked calls through `done`, new rules through `access`,
+ * all announced by the `wake` eventfd; `stop` is one eventfd in every worker's epoll, written once and never read.
+ * Worker 0 is the thread that called rpc_server_run() and has the listeners too.
  */
 #ifndef RPC_WORKER_H
 #define RPC_WORKER_H
@@ -72,6 +72,7 @@ struct worker {
     int wake;
     pthread_mutex_t inbox_lock;
     struct connection *inbox;
+    struct rpc_parked *done; /* parked calls that can be answered, the newest first */
 
     int begun; /* what worker_begin returned */
     struct error error;
@@ -103,6 +104,9 @@ void worker_wake(struct worker *worker);
 
 /* Give a connection to a worker, from another thread. */
 void worker_hand(struct worker *worker, struct connection *connection);
+
+/* A parked call can be answered, from another thread. */
+void worker_take_done(struct worker *worker, struct rpc_parked *parked);
 
 /* The part of a transport that is the same for every call here. */
 struct rpc_transport worker_transport(struct worker *worker);

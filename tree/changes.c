@@ -144,11 +144,9 @@ static int add_entry(struct writing *w, const char *name, const struct entry *en
     return result;
 }
 
-static int write_file(void *arg, const struct diff_step *step)
+static int add_file(struct writing *w, const struct diff_step *step)
 {
-    struct writing *w = arg;
-
-    begin(w, diff_change_name(step->change));
+    jsonl_string(&w->line, "change", diff_change_name(step->change));
     jsonl_text(&w->line, "path", step->path, step->size);
     if (step->from)
         jsonl_text(&w->line, "from", step->from, step->from_size);
@@ -164,7 +162,28 @@ static int write_file(void *arg, const struct diff_step *step)
     int result = add_entry(w, "old", step->a, step->path);
     if (result == 0)
         result = add_entry(w, "new", step->b, step->path);
+    return result;
+}
+
+static int write_file(void *arg, const struct diff_step *step)
+{
+    struct writing *w = arg;
+
+    buffer_clear(&w->line);
+    jsonl_begin(&w->line);
+    int result = add_file(w, step);
     return result < 0 ? result : flush(w);
+}
+
+int changes_add_file(struct buffer *line, struct tree_reader *reader, const struct diff_step *step, struct error *err)
+{
+    struct writing w = {.reader = reader, .line = *line, .err = err};
+    int result = add_file(&w, step);
+
+    *line = w.line;
+    line->failed |= w.list.failed;
+    buffer_free(&w.list);
+    return result;
 }
 
 /* --- Hard links --------------------------------------------------------------------------------------------------- */

@@ -47,6 +47,9 @@ int changes_write(uint64_t *lines, bool *too_many, struct tree_reader *reader, c
                   const struct capture *b, const struct change_options *options,
                   int (*sink)(void *arg, const void *bytes, size_t size), void *arg, struct error *err);
 
+/* The members of a file's line ("change", "path", …), into a line that was begun: for lines that tell more. */
+int changes_add_file(struct buffer *line, struct tree_reader *reader, const struct diff_step *step, struct error *err);
+
 /* "added", "renamed", …; "added", "upgraded", … */
 const char *diff_change_name(enum diff_change change);
 const char *feature_change_name(enum feature_change change);

@@ -67,6 +67,13 @@ int diff_trees(bool *too_many, struct tree_reader *reader, struct tree a, struct
                const struct diff_options *options, int (*visit)(void *arg, const struct diff_step *step), void *arg,
                struct error *err);
 
+/* What became of one path (without ".."), links not followed; of a directory, of itself and not of what is below it. A
+ * root of 0 is no tree. 1: *step tells (never that it was renamed or copied), until the reader is rested; 0: nothing.
+ * Goes down both trees only as far as they differ. The reader is not rested; errors as in reader.h, but that nothing is
+ * there is none. */
+int diff_path(struct diff_step *step, struct tree_reader *reader, struct tree a, struct tree b, const char *path,
+              size_t size, struct error *err);
+
 /* One side of a diff as a tree of its own: what of that side is new, gone or changed, and the directories above it.
  * Files that were made are left out. */
 

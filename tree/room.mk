@@ -5,7 +5,7 @@ libtree_a_SOURCES = \
     tree/changes.c tree/changes.h \
     tree/climb.c tree/climb.h \
     tree/contents.c tree/contents.h \
-    tree/diff.c tree/diff.h \
+    tree/diff.c tree/diff.h tree/diff_path.c \
     tree/feature_diff.c tree/feature_diff.h \
     tree/features.c tree/features.h \
     tree/follow.c tree/follow.h \

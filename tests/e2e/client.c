@@ -154,8 +154,9 @@ uint32_t client_call(struct client *client, uint32_t program, uint32_t version, 
 
     client->xid++;
     client_add_call(&call, client, program, version, procedure, args);
-    assert_int_equal(send(client->fd, call.bytes, call.size, MSG_NOSIGNAL), call.size);
     buffer_clear(&client->reply);
+    if (send(client->fd, call.bytes, call.size, MSG_NOSIGNAL) != (ssize_t)call.size)
+        return CLIENT_NO_ANSWER;
     if (!(client->stream ? receive_record : receive_datagram)(client))
         return CLIENT_NO_ANSWER;
     return read_header(client);

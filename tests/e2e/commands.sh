@@ -3,6 +3,7 @@
 # comes in.
 set -u
 here=$(dirname "$CONFUSE")/tests/e2e
+sources=$(cd "${srcdir:-.}" && pwd)
 scratch=$(mktemp -d /tmp/confuse-commands-XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
@@ -54,7 +55,7 @@ same()
 
 # --- Help, and what makes no sense ---------------------------------------------------------------------------------
 
-commands='import serve log ls show cat diff manifest find fsck run'
+commands='import serve log ls show cat diff manifest find fsck run watch'
 try 0 '^Usage: confuse ' --help
 for command in $commands; do
     try 0 "^Usage: confuse $command " "$command" --help
@@ -325,6 +326,17 @@ try 0 . log
 grep -q since out && wrong 'log tells of changes without being asked'
 try 0 'since 2026-11-21T16:43:01Z: ' log --stat
 "$CONFUSE" --json log web/one | head -1 | grep -q "\"changes\":{\"since\":\"$id\"" || wrong 'log --json does not tell since what'
+# One file through time.
+try 0 '^ID ' log --follow diff/one:/etc/conf
+try 0 "^$one  2[0-9TZ:.-]*  A\$" log --follow diff/one:/etc/conf
+lines 1 'id namespace time imported format partial tags change path new' log --follow diff/one://etc/./conf
+same 'a file that never was there' "$("$CONFUSE" log --follow diff/one:/etc/none; echo $?)" 1
+same 'a path below a file' "$("$CONFUSE" log --follow diff/one:/etc/conf/x; echo $?)" 1
+try 2 'takes NAMESPACE:PATH' log --follow
+try 2 'takes NAMESPACE:PATH' log --follow diff/one
+try 2 'exclude one another' log --follow --stat diff/one:/etc/conf
+try 3 'nothing of "nobody" is here' log --follow nobody:/etc
+try 3 'cannot be followed' log --follow diff/one:/etc/../etc/conf
 # On a terminal it goes through the pager, in colour; a snapshot's bytes are shown, not obeyed.
 script -qec "PAGER='sed s/^/page:/' '$CONFUSE' diff -u $one $two" /dev/null </dev/null >seen
 same 'diff on a terminal: exit' $? 1
@@ -382,6 +394,11 @@ grep -q ' 1 bad$' out || wrong 'fsck does not count what is damaged'
 rm -f "$large"
 "$CONFUSE" fsck >out 2>err
 same 'fsck without a blob: exit' $? 1
+
+# --- What the README shows ------------------------------------------------------------------------------------------
+
+id=$("$CONFUSE" --store "$scratch/sample" import "$sources/samples/web-1.frame" 2>err | cut -d' ' -f1)
+grep -q "^    $id demo/web-1 " "$sources/README.md" || wrong "README.md shows another id for samples/web-1.frame than $id"
 
 [ $failures -eq 0 ] || {
     echo "$failures things are wrong"

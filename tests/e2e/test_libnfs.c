@@ -27,6 +27,7 @@ const char *__lsan_default_suppressions(void)
 
 static struct server server;
 static char id[33];
+static struct fixture_image image;
 static struct nfs_context *nfs;
 
 static struct nfs_context *mount_as(const char *path, int uid)
@@ -51,6 +52,7 @@ static int set_up(void **state)
     (void)state;
 
     snprintf(id, sizeof id, "%s", fixture_publish(store));
+    fixture_publish_image(&image, store);
     server_start(&server, store);
     snprintf(path, sizeof path, "/snap/%s", id);
     nfs = mount_as(path, 0);
@@ -179,11 +181,9 @@ static void layers_and_chains_are_walked(void **state)
 {
     static const char *const kinds[] = {"/layer", "/chain"};
     struct nfs_context *top = mount_as("/", 0);
-    struct fixture_image image;
     char path[128];
     (void)state;
 
-    fixture_publish_image(&image, fixture_path("libnfs"));
     for (unsigned kind = 0; kind < 2; kind++) {
         for (unsigned i = 0; i < FIXTURE_LAYERS; i++) {
             unsigned expected = 1;
@@ -202,6 +202,35 @@ static void layers_and_chains_are_walked(void **state)
     assert_int_equal(count(below, ""), 2);
     nfs_destroy_context(below);
     nfs_destroy_context(top);
+}
+
+/* "/at": through its links into a version, and mounted by them. From "/" libnfs 4.0 would take "/at" for an export that
+ * it has to mount by itself, and loses that name where it follows a link. */
+static void histories_are_walked(void **state)
+{
+    static const char *const ways[] = {"latest", "2023-11", "2023-11-14T23:13:20.5+01:00"};
+    struct nfs_context *history, *mounted, *snapshot;
+    struct nfs_stat_64 stat;
+    char target[64], path[128];
+    (void)state;
+
+    history = mount_as("/at/registry:5000/test/image", 0);
+    snprintf(path, sizeof path, "/snap/%s", image.snapshot);
+    snapshot = mount_as(path, 0);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        snprintf(path, sizeof path, "/%s", ways[i]);
+        assert_int_equal(nfs_readlink(history, path, target, sizeof target), 0);
+        assert_string_equal(target, "2023-11-14T22:13:20.123456789Z");
+        snprintf(path, sizeof path, "/%s/opt/program", ways[i]);
+        assert_int_equal(nfs_stat64(history, path, &stat), 0);
+        assert_int_equal(stat.nfs_size, strlen("program"));
+    }
+    mounted = mount_as("/at/registry:5000/test/image/latest", 0);
+    assert_int_equal(count(mounted, ""), count(snapshot, ""));
+    assert_int_equal(nfs_readlink(history, "/2022", target, sizeof target), -ENOENT);
+    nfs_destroy_context(mounted);
+    nfs_destroy_context(snapshot);
+    nfs_destroy_context(history);
 }
 
 /* A file that is made on demand: libnfs hands JUKEBOX to the program, which asks again (Linux does so itself). */
@@ -241,6 +270,7 @@ int main(void)
         cmocka_unit_test(others_see_what_modes_let_them),
         cmocka_unit_test(the_top_leads_into_snapshots),
         cmocka_unit_test(layers_and_chains_are_walked),
+        cmocka_unit_test(histories_are_walked),
         cmocka_unit_test(what_is_being_made_is_asked_for_again),
     };
 

@@ -352,6 +352,20 @@ static void loaders_are_lent(void **state)
     shell("rm -r %s/tree/lib %s/tree/lib64", base, base);
 }
 
+/* find takes what a listing says for the type, and that is of the file below the mount. */
+static void devices_are_listed_as_such(void **state)
+{
+    char *files[] = {(char[]){"find"}, (char[]){"/dev"}, (char[]){"-type"}, (char[]){"f"}, NULL};
+    char tools[PATH_MAX + 8];
+
+    (void)state;
+    scratch_need_openat2();
+    snprintf(tools, sizeof tools, "%s/loaded", base);
+    if (run(tools, files) != 0)
+        fail_msg("%s", output);
+    assert_string_equal(output, "");
+}
+
 /* --- Addresses ---------------------------------------------------------------------------------------------------- */
 
 static void addresses(void **state)
@@ -407,8 +421,9 @@ static int make_trees(void **state)
         "cd %s && mkdir -p loaded/bin loaded/usr/bin loaded/usr/share/perl5 loaded/usr/lib64 loaded/lib/deep && ln -s "
         "usr/lib64 "
         "loaded/lib64 && "
-        "cp $(command -v sha256sum) $(command -v dash) loaded/usr/bin/ && "
-        "for l in $(ldd $(command -v sha256sum) $(command -v dash) | grep -o '/[^ ]*' | grep -v : | sort -u); do "
+        "cp $(command -v sha256sum) $(command -v dash) $(command -v find) loaded/usr/bin/ && "
+        "for l in $(ldd $(command -v sha256sum) $(command -v dash) $(command -v find) | grep -o '/[^ ]*' | grep -v : | "
+        "sort -u); do "
         "cp -L $l loaded/lib/deep/; done && "
         "for l in loaded/lib/deep/ld-*; do ln -s /lib/deep/${l##*/} loaded/usr/lib64/; done && "
         "printf '#!/usr/bin/dash\\necho hello $1 $PERL5LIB\\n' >loaded/usr/bin/hello && chmod +x loaded/usr/bin/hello",
@@ -460,6 +475,7 @@ int main(void)
         cmocka_unit_test(orphans_end_with_the_command),
         cmocka_unit_test(tools_that_are_static),
         cmocka_unit_test(tools_with_a_loader),
+        cmocka_unit_test(devices_are_listed_as_such),
         cmocka_unit_test(loaders_are_lent),
         cmocka_unit_test(loaders_are_lent_inside),
     };
