@@ -53,7 +53,7 @@ static int set_up(void **state)
 
     snprintf(id, sizeof id, "%s", fixture_publish(store));
     fixture_publish_image(&image, store);
-    server_start(&server, store);
+    server_start_with(&server, store, "insecure,cache=rw", RENDERINGS_BYTES_MAX);
     snprintf(path, sizeof path, "/snap/%s", id);
     nfs = mount_as(path, 0);
     return 0;
@@ -260,6 +260,45 @@ static void what_is_being_made_is_asked_for_again(void **state)
     server = served;
 }
 
+static uint8_t two_megabytes[2 << 20];
+
+/* As a scanner's node does it: claim, write aside, rename; and what it is refused. */
+static void verdicts_are_written(void **state)
+{
+    struct nfs_context *cache = mount_as("/cache", 0), *other = mount_as("/cache", 0);
+    struct nfs_stat_64 st;
+    struct nfsfh *fh;
+    char verdict[80], claim[88], text[8];
+    (void)state;
+
+    snprintf(verdict, sizeof verdict, "/clamav-1/%064x", 1);
+    snprintf(claim, sizeof claim, "%s.claim", verdict);
+    assert_int_equal(nfs_mkdir(cache, "/clamav-1"), 0);
+    assert_int_equal(nfs_open2(cache, claim, O_CREAT | O_EXCL | O_WRONLY, 0644, &fh), 0);
+    nfs_close(cache, fh);
+    assert_int_equal(nfs_open2(other, claim, O_CREAT | O_EXCL | O_WRONLY, 0644, &fh), -EEXIST);
+    assert_int_equal(nfs_unlink(other, claim), -EACCES);
+    assert_int_equal(nfs_creat(cache, "/clamav-1/x.tmp", 0644, &fh), 0);
+    assert_int_equal(nfs_write(cache, fh, 5, "clean"), 5);
+    assert_int_equal(nfs_fsync(cache, fh), 0);
+    nfs_close(cache, fh);
+    assert_int_equal(nfs_rename(cache, "/clamav-1/x.tmp", verdict), 0);
+    assert_int_equal(nfs_stat64(other, claim, &st), -ENOENT);
+    assert_int_equal(nfs_open(other, verdict, O_RDONLY, &fh), 0);
+    assert_int_equal(nfs_read(other, fh, sizeof text, text), 5);
+    assert_memory_equal(text, "clean", 5);
+    nfs_close(other, fh);
+    assert_int_equal(nfs_creat(cache, "/clamav-1/y.tmp", 0644, &fh), 0);
+    assert_true(nfs_pwrite(cache, fh, 1 << 20, 1 << 20, two_megabytes) < 0);
+    nfs_close(cache, fh);
+    assert_int_equal(nfs_unlink(cache, "/clamav-1/y.tmp"), 0);
+    assert_int_equal(nfs_creat(cache, "/clamav-1/verdict", 0644, &fh), -EINVAL);
+    assert_int_equal(nfs_unlink(cache, verdict), 0);
+    assert_int_equal(nfs_rmdir(cache, "/clamav-1"), 0);
+    nfs_destroy_context(cache);
+    nfs_destroy_context(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +311,7 @@ int main(void)
         cmocka_unit_test(layers_and_chains_are_walked),
         cmocka_unit_test(histories_are_walked),
         cmocka_unit_test(what_is_being_made_is_asked_for_again),
+        cmocka_unit_test(verdicts_are_written),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
