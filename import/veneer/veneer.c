@@ -86,12 +86,18 @@ int veneer_put(struct veneer *v, const struct made *made, struct error *err)
 {
     char path[FOLLOW_PATH_MAX + 1];
     struct entry there;
+
+    if (v->files == VENEER_FILES_MAX) { /* whatever else is told costs no more than its text */
+        v->files_left_out++;
+        buffer_clear(&v->text);
+        return 0;
+    }
     int rc = builder_resolve(path, v->frame->builder, made->path, strlen(made->path));
 
     if (rc >= 0)
         rc = builder_find(&there, v->frame->builder, path, strlen(path), err);
     bool fills = rc == 0 && S_ISREG(there.mode) && there.flags & ENTRY_ABSENT && S_ISREG(made->mode);
-    bool fits = v->files < VENEER_FILES_MAX && v->text.size <= VENEER_SIZE_MAX;
+    bool fits = v->text.size <= VENEER_SIZE_MAX;
     if (!fits)
         v->files_left_out += fills || rc == -ENOENT;
     if (fits && (fills || rc == -ENOENT)) {
