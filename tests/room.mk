@@ -26,7 +26,7 @@ unit_tests =
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/cli/test_run
-tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/run_command.c cli/run_pids.c cli/run_root.c \
+tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/nfs_mount.c cli/run_command.c cli/run_pids.c cli/run_root.c \
     cli/run_server.c cli/run_tools.c
 unit_tests += tests/unit/db/test_blob
 unit_tests += tests/unit/db/test_blob_writer
