@@ -110,7 +110,7 @@ TESTS += $(unit_tests) $(e2e_tests)
 # The same from scripts, and what they need: a frame of any size, a strict reader of JSON lines.
 e2e_scripts = tests/e2e/bad_input.sh tests/e2e/commands.sh tests/e2e/damaged.sh tests/e2e/dir.sh \
     tests/e2e/durable.sh tests/e2e/find.sh tests/e2e/images.sh tests/e2e/join.sh tests/e2e/kill_images.sh tests/e2e/live.sh \
-    tests/e2e/merge.sh tests/e2e/oci.sh tests/e2e/packages.sh tests/e2e/progress.sh tests/e2e/tar.sh tests/e2e/veneer.sh
+    tests/e2e/merge.sh tests/e2e/oci.sh tests/e2e/packages.sh tests/e2e/progress.sh tests/e2e/scan.sh tests/e2e/tar.sh tests/e2e/veneer.sh
 check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
@@ -144,7 +144,7 @@ endif
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
 EXTRA_DIST += tests/e2e/damaged.py tests/e2e/find.py tests/e2e/images.py tests/e2e/join.py tests/e2e/live.py tests/e2e/live_inside.py \
     tests/e2e/make_images.py tests/e2e/make_tree.py tests/e2e/merge_model.py tests/e2e/oci_layout.py \
-    tests/e2e/on_terminal.py tests/e2e/packages.py tests/e2e/served.py tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py \
+    tests/e2e/on_terminal.py tests/e2e/packages.py tests/e2e/scan.py tests/e2e/served.py tests/e2e/tree_oracle.py tests/e2e/umoci_oracle.py \
     tests/e2e/veneer.py
 
 # The format once more, from its document alone.
