@@ -4,11 +4,13 @@
  */
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/timestamp.h"
 #include "cli/address.h"
 #include "cli/command.h"
 #include "mountd/program.h"
 #include "nfsd/export.h"
 #include "nfsd/program.h"
+#include "nfsd/verdict_writer.h"
 #include "nfsd/worker.h"
 #include "rpc/rpcbind.h"
 #include "rpc/server.h"
@@ -18,6 +20,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -26,22 +29,28 @@
 #define PORTMAP_PROGRAM 100000
 #define THREADS_MAX 64
 #define DEFAULT_CACHE "128M"
+#define CLAIM_SECONDS_MAX 86400u /* temporaries do not live longer either */
 
 static struct {
     struct text_list listen, allow;
     const char *portmap, *exports, *threads, *cache, *key_file, *log;
+    const char *claim_ttl, *cache_files, *cache_bytes;
 } given;
 
 static const struct option_spec OPTIONS[] = {
     {"listen", 0, OPTION_TEXTS, &given.listen, "ADDR:PORT", "where to listen; ADDR or :PORT may be left out"},
     {"allow", 0, OPTION_TEXTS, &given.allow, "CIDR[,OPT]…",
-     "who may connect; OPT is insecure, root_squash, blob or meta"},
+     "who may connect; OPT is insecure, root_squash, blob, meta or cache=rw"},
     {"exports", 0, OPTION_TEXT, &given.exports, "FILE", "rules as of --allow, one a line; SIGHUP reads it again"},
     {"portmap", 0, OPTION_TEXT, &given.portmap, "HOW", "auto (rpcbind if it runs, else builtin), builtin or off"},
     {"threads", 0, OPTION_TEXT, &given.threads, "N", "workers; as many as there are processors if not given"},
     {"cache", 0, OPTION_TEXT, &given.cache, "SIZE",
      "memory for nodes of trees and small contents; " DEFAULT_CACHE " if not given"},
     {"key-file", 0, OPTION_TEXT, &given.key_file, "F", "16 bytes that sign handles, instead of the store's"},
+    {"claim-ttl", 0, OPTION_TEXT, &given.claim_ttl, "T",
+     "claims in /cache untouched for so long are gone: 90s, 10m, 2h"},
+    {"cache-files", 0, OPTION_TEXT, &given.cache_files, "N", "files that a scanner may have in /cache"},
+    {"cache-bytes", 0, OPTION_TEXT, &given.cache_bytes, "SIZE", "bytes that these may have"},
     {"log", 0, OPTION_TEXT, &given.log, "FORM", "text or json"},
     {0},
 };
@@ -69,6 +78,40 @@ static int parse_threads(unsigned *threads, const char *text, struct error *err)
         return error_usage(err, "--threads is a number from 1 to %d", THREADS_MAX);
     *threads = number < 1 ? 1 : number > THREADS_MAX ? THREADS_MAX : (unsigned)number;
     return 0;
+}
+
+/* Seconds, minutes or hours. */
+static int parse_claim_ttl(uint64_t *ns, const char *text, struct error *err)
+{
+    static const struct {
+        const char *unit;
+        unsigned long seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}};
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (end != text && strcmp(end, units[i].unit) == 0 && number >= 1 &&
+            number <= CLAIM_SECONDS_MAX / units[i].seconds) {
+            *ns = number * units[i].seconds * NANOSECONDS;
+            return 0;
+        }
+    return error_usage(err, "--claim-ttl %s is no time such as 90s, 10m or 2h, a day at most", text);
+}
+
+static int parse_limits(struct verdict_limits *limits, struct error *err)
+{
+    char *end = NULL;
+
+    *limits = verdict_limits_default;
+    if (given.cache_files) {
+        limits->files = strtoull(given.cache_files, &end, 10);
+        if (end == given.cache_files || *end || limits->files < 1 || limits->files > VERDICT_FILES_MAX)
+            return error_usage(err, "--cache-files is a number from 1 to %u", VERDICT_FILES_MAX);
+    }
+    if (given.cache_bytes && !option_size(&limits->bytes, given.cache_bytes))
+        return error_usage(err, "--cache-bytes %s is no size such as 16G", given.cache_bytes);
+    return given.claim_ttl ? parse_claim_ttl(&limits->claim_ns, given.claim_ttl, err) : 0;
 }
 
 static int read_key(struct siphash_key *key, const char *path, struct error *err)
@@ -297,10 +340,11 @@ static int serve(struct serving *s, struct error *err)
 static int prepare(struct serving *s, const struct invocation *invocation, struct error *err)
 {
     struct access_list *access = NULL;
+    struct verdict_limits limits;
     uint64_t cache;
-    int result = 0;
+    int result = parse_limits(&limits, err);
 
-    if (!option_size(&cache, given.cache ? given.cache : DEFAULT_CACHE))
+    if (result == 0 && !option_size(&cache, given.cache ? given.cache : DEFAULT_CACHE))
         result = error_usage(err, "--cache %s is no size such as " DEFAULT_CACHE, given.cache ? given.cache : "");
     if (result == 0)
         result = parse_threads(&s->threads, given.threads, err);
@@ -315,6 +359,8 @@ static int prepare(struct serving *s, const struct invocation *invocation, struc
         result = tree_cache_new(&s->app.cache, cache, err);
     if (result == 0)
         result = renderings_new(&s->app.renderings, invocation->store, RENDERINGS_BYTES_MAX, err);
+    if (result == 0)
+        result = verdict_writer_new(&s->app.verdict_writer, invocation->store, &limits, err);
     if (result == 0)
         result = load_access(&access, err);
     if (result < 0)
@@ -356,6 +402,7 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
     result = prepare(&serving, invocation, err);
     if (result == 0)
         result = serve(&serving, err);
+    verdict_writer_free(serving.app.verdict_writer); /* its last calls end in the server's workers */
     rpc_server_free(serving.server);
     renderings_free(serving.app.renderings);
     tree_cache_free(serving.app.cache);

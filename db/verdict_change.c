@@ -19,6 +19,10 @@ static const char BEGIN[] = "BEGIN IMMEDIATE";
 static const char COMMIT[] = "COMMIT";
 static const char ROLLBACK[] = "ROLLBACK";
 
+static const char STEP[] = "SAVEPOINT step";
+static const char UNDO_STEP[] = "ROLLBACK TO step";
+static const char END_STEP[] = "RELEASE step";
+
 static const char LOOKUP[] = "SELECT " VERDICT_COLUMNS " FROM file WHERE directory = ?1 AND name = ?2";
 static const char INSERT[] = "INSERT INTO file (directory, name, handle, kind, mode, uid, gid, size, mtime, ctime,"
                              " expires, verifier, held_files, held_bytes, data)"
@@ -59,6 +63,18 @@ void verdicts_rollback(struct verdicts *verdicts)
     /* SQLite may have done so by itself, when the disk was full. */
     if (!sqlite3_get_autocommit(verdicts->sql->db))
         sql_run(verdicts->sql, ROLLBACK, NULL);
+}
+
+int verdicts_step(struct verdicts *verdicts, struct error *err)
+{
+    return sql_run(verdicts->sql, STEP, err);
+}
+
+int verdicts_step_end(struct verdicts *verdicts, bool kept, struct error *err)
+{
+    int result = kept ? 0 : sql_run(verdicts->sql, UNDO_STEP, err);
+
+    return result < 0 ? result : sql_run(verdicts->sql, END_STEP, err);
 }
 
 static void tell(struct verdicts *verdicts, int64_t row, int64_t directory, const char *name, size_t size)

@@ -128,6 +128,10 @@ int verdicts_begin(struct verdicts *verdicts, struct error *err);
 int verdicts_commit(struct verdicts *verdicts, struct error *err);
 void verdicts_rollback(struct verdicts *verdicts);
 
+/* Within a transaction: begin a step, and end it; one that is not `kept` has changed nothing. */
+int verdicts_step(struct verdicts *verdicts, struct error *err);
+int verdicts_step_end(struct verdicts *verdicts, bool kept, struct error *err);
+
 /* How a file that is there already is taken by verdict_create() (RFC 1813, 3.3.8). */
 enum verdict_how {
     VERDICT_UNCHECKED, /* as it is */

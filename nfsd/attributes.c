@@ -4,6 +4,7 @@
 #include "nfsd/procedures.h"
 
 #include "base/timestamp.h"
+#include "db/verdicts.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -23,6 +24,16 @@ nfsstat3 nfs3_status(struct nfsd_worker *worker, int error)
         {-ENOTDIR, NFS3ERR_NOTDIR},
         {-EACCES, NFS3ERR_ACCES},
         {-ENAMETOOLONG, NFS3ERR_NAMETOOLONG},
+        {-EEXIST, NFS3ERR_EXIST},
+        {-EISDIR, NFS3ERR_ISDIR},
+        {-EINVAL, NFS3ERR_INVAL},
+        {-EFBIG, NFS3ERR_FBIG},
+        {-EDQUOT, NFS3ERR_DQUOT},
+        {-ENOSPC, NFS3ERR_NOSPC},
+        {-EROFS, NFS3ERR_ROFS},
+        {-EPERM, NFS3ERR_PERM},
+        {-EAGAIN, NFS3ERR_NOT_SYNC},
+        {-ENOTEMPTY, NFS3ERR_NOTEMPTY},
         {-EBUSY, NFS3ERR_JUKEBOX}, /* being made, or the store is locked for longer than a call may wait: ask again */
         {-ENOMEM, NFS3ERR_JUKEBOX},
         {-EMFILE, NFS3ERR_JUKEBOX}, /* no descriptor for a content just now */
@@ -64,7 +75,7 @@ static uint64_t used_of(uint64_t size)
 /* What trees and the store's own files know in their own ways. */
 struct facts {
     uint32_t nlink, rdev_major, rdev_minor;
-    uint64_t size, used, mtime;
+    uint64_t size, used, mtime, ctime;
 };
 
 static struct facts facts_of(const struct object *object)
@@ -75,7 +86,8 @@ static struct facts facts_of(const struct object *object)
         return (struct facts){.nlink = object->own.nlink,
                               .size = object->own.size,
                               .used = used_of(object->own.size),
-                              .mtime = object->own.mtime};
+                              .mtime = object->own.mtime,
+                              .ctime = object->own.ctime ? object->own.ctime : object->own.mtime};
     return (struct facts){
         .nlink = object->place.nlink,
         .rdev_major = entry->rdev_major,
@@ -83,17 +95,13 @@ static struct facts facts_of(const struct object *object)
         .size = size_of(entry),
         .used = entry->flags & ENTRY_ABSENT ? 0 : used_of(size_of(entry)),
         .mtime = entry->mtime,
+        .ctime = entry->mtime,
     };
 }
 
-/* atime and ctime are no part of a tree: mtime stands for them. */
-static uint8_t *put_times(uint8_t *p, uint64_t ns)
+uint8_t *put_nfstime3(uint8_t *p, uint64_t ns)
 {
-    uint32_t seconds = (uint32_t)(ns / NANOSECONDS), rest = (uint32_t)(ns % NANOSECONDS);
-
-    for (int i = 0; i < 3; i++)
-        p = put_word(put_word(p, seconds), rest);
-    return p;
+    return put_word(put_word(p, (uint32_t)(ns / NANOSECONDS)), (uint32_t)(ns % NANOSECONDS));
 }
 
 uint8_t *put_fattr3(uint8_t *p, const struct object *object)
@@ -112,7 +120,9 @@ uint8_t *put_fattr3(uint8_t *p, const struct object *object)
     p = put_word(p, facts.rdev_minor);
     p = put_word64(p, object->fsid);
     p = put_word64(p, object_fileid(object));
-    return put_times(p, facts.mtime);
+    /* atime and ctime are no part of a tree, and atime of nothing here: mtime stands for them. */
+    p = put_nfstime3(put_nfstime3(p, facts.mtime), facts.mtime);
+    return put_nfstime3(p, facts.ctime);
 }
 
 uint8_t *put_post_op_attr(uint8_t *p, const struct object *object)
@@ -158,10 +168,13 @@ enum accept_stat nfs3_getattr(struct rpc_call *call, struct words *args, uint8_t
 }
 
 /* What ACCESS may grant, from what the mode permits. EXECUTE has no meaning for a directory, but some clients read it
- * instead of LOOKUP. MODIFY, EXTEND and DELETE are never granted: nothing can be changed. */
-static uint32_t granted(uint32_t mode, unsigned permits)
+ * instead of LOOKUP. MODIFY, EXTEND and DELETE are granted in "/cache" only: nothing else can be changed. */
+static uint32_t granted(uint32_t mode, unsigned permits, bool writable)
 {
     uint32_t access = permits & PERMIT_READ ? ACCESS3_READ : 0;
+
+    if (writable && (permits & PERMIT_WRITE))
+        access |= ACCESS3_MODIFY | ACCESS3_EXTEND | (S_ISDIR(mode) ? ACCESS3_DELETE : 0);
 
     if (permits & PERMIT_EXECUTE)
         access |= ACCESS3_EXECUTE | (S_ISDIR(mode) ? ACCESS3_LOOKUP : 0);
@@ -180,37 +193,39 @@ enum accept_stat nfs3_access(struct rpc_call *call, struct words *args, uint8_t 
         return GARBAGE_ARGS;
     *result = put_post_op_attr(put_word(*result, named.status), named_object(&named));
     if (named.status == NFS3_OK)
-        *result = put_word(
-            *result, asked & granted(object_mode(&named.object), object_permits(&named.object, &call->credential)));
+        *result = put_word(*result,
+                           asked & granted(object_mode(&named.object), object_permits(&named.object, &call->credential),
+                                           object_is_writable(&named.object, call)));
     return SUCCESS;
 }
 
 /* Request: any handle of the file system (RFC 1813, 3.3.18).
- * Reply: how many nodes its tree holds; that nothing is free; that it never changes but as a whole.
+ * Reply: how many nodes its tree holds; that nothing is free; that it never changes but as a whole. Of "/cache": what
+ *   its quotas and the disk leave.
  * Bound: two descents in a tree. */
 enum accept_stat nfs3_fsstat(struct rpc_call *call, struct words *args, uint8_t **result)
 {
     struct named named;
-    uint64_t nodes = 0;
+    struct space space = {0};
 
     if (!nfs3_take_object(&named, call, args))
         return GARBAGE_ARGS;
     const struct object *object = named_object(&named);
     if (object)
-        named.status = nfs3_status(call->worker, object_count_nodes(&nodes, call->worker, object));
+        named.status = nfs3_status(call->worker, object_space(&space, call->worker, object));
     uint8_t *p = put_post_op_attr(put_word(*result, named.status), object);
     if (named.status == NFS3_OK) {
-        p = put_word64(put_word64(put_word64(p, 0), 0), 0);     /* tbytes, fbytes, abytes */
-        p = put_word64(put_word64(put_word64(p, nodes), 0), 0); /* tfiles, ffiles, afiles */
-        p = put_word(p, 0);                                     /* invarsec */
+        p = put_word64(put_word64(put_word64(p, space.bytes), space.bytes_free), space.bytes_free);
+        p = put_word64(put_word64(put_word64(p, space.files), space.files_free), space.files_free);
+        p = put_word(p, 0); /* invarsec */
     }
     *result = p;
     return SUCCESS;
 }
 
 /* Request: any handle of the file system (RFC 1813, 3.3.19).
- * Reply: the sizes of transfers, and what the file system can do. The sizes of writes, which are all refused, are not
- *   0 because libnfs divides by them.
+ * Reply: the sizes of transfers, and what the file system can do. Writes are of a whole verdict at most, so that one
+ *   comes by one call; where they are all refused their sizes are not 0 because libnfs divides by them.
  * Bound: one descent in a tree. */
 enum accept_stat nfs3_fsinfo(struct rpc_call *call, struct words *args, uint8_t **result)
 {
@@ -218,8 +233,8 @@ enum accept_stat nfs3_fsinfo(struct rpc_call *call, struct words *args, uint8_t 
         READ_SIZE_MAX,    /* rtmax */
         READ_SIZE_MAX,    /* rtpref */
         ALLOCATION_UNIT,  /* rtmult */
-        65536,            /* wtmax */
-        65536,            /* wtpref */
+        VERDICT_SIZE_MAX, /* wtmax */
+        VERDICT_SIZE_MAX, /* wtpref */
         ALLOCATION_UNIT,  /* wtmult */
         READDIR_SIZE_MAX, /* dtpref */
     };
@@ -231,9 +246,11 @@ enum accept_stat nfs3_fsinfo(struct rpc_call *call, struct words *args, uint8_t 
     if (named.status == NFS3_OK) {
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
             p = put_word(p, sizes[i]);
-        p = put_word64(p, FILE_SIZE_MAX);
+        bool verdicts = named.object.kind == HANDLE_VERDICT;
+
+        p = put_word64(p, verdicts ? VERDICT_SIZE_MAX : FILE_SIZE_MAX);
         p = put_word(put_word(p, 0), 1); /* time_delta: a nanosecond */
-        p = put_word(p, FSF3_LINK | FSF3_SYMLINK | FSF3_HOMOGENEOUS);
+        p = put_word(p, FSF3_HOMOGENEOUS | (verdicts ? FSF3_CANSETTIME : FSF3_LINK | FSF3_SYMLINK));
     }
     *result = p;
     return SUCCESS;

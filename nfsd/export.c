@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "nfsd/kind.h"
 #include "nfsd/permission.h"
+#include "nfsd/verdicts.h"
 #include "nfsd/virtual.h"
 
 #include <errno.h>
@@ -14,12 +15,13 @@
 /* Cookies of a listing's two first entries. */
 enum { COOKIE_SELF = 1, COOKIE_PARENT = 2 };
 
-const struct access_option export_options[] = {{"blob", EXPORT_BLOB}, {"meta", EXPORT_META}, {NULL, 0}};
+const struct access_option export_options[] = {
+    {"blob", EXPORT_BLOB}, {"meta", EXPORT_META}, {"cache=rw", EXPORT_CACHE}, {NULL, 0}};
 
 static const struct export_kind *const kinds[] = {
-    [HANDLE_VIRTUAL] = &kind_virtual, [HANDLE_SNAPSHOT] = &kind_tree, [HANDLE_BLOBS] = &kind_blobs,
-    [HANDLE_BLOB] = &kind_blob,       [HANDLE_META] = &kind_meta,     [HANDLE_LAYER] = &kind_tree,
-    [HANDLE_CHAIN] = &kind_tree,
+    [HANDLE_VIRTUAL] = &kind_virtual, [HANDLE_SNAPSHOT] = &kind_tree,   [HANDLE_BLOBS] = &kind_blobs,
+    [HANDLE_BLOB] = &kind_blob,       [HANDLE_META] = &kind_meta,       [HANDLE_LAYER] = &kind_tree,
+    [HANDLE_CHAIN] = &kind_tree,      [HANDLE_VERDICT] = &kind_verdict,
 };
 
 /* --- Contents ----------------------------------------------------------------------------------------------------- */
@@ -97,12 +99,12 @@ uint32_t object_mode(const struct object *object)
 
 uint32_t object_uid(const struct object *object)
 {
-    return object->place.entry ? object->place.entry->uid : 0;
+    return object->place.entry ? object->place.entry->uid : object->own.uid;
 }
 
 uint32_t object_gid(const struct object *object)
 {
-    return object->place.entry ? object->place.entry->gid : 0;
+    return object->place.entry ? object->place.entry->gid : object->own.gid;
 }
 
 uint64_t object_fileid(const struct object *object)
@@ -196,11 +198,21 @@ int object_list(struct nfsd_worker *worker, const struct object *directory, uint
     return kinds[directory->kind]->list(worker, directory, cookie, visit, arg);
 }
 
-int object_count_nodes(uint64_t *nodes, struct nfsd_worker *worker, const struct object *object)
+bool object_is_writable(const struct object *object, const struct rpc_call *call)
 {
+    return object->kind == HANDLE_VERDICT && (call->options & EXPORT_CACHE);
+}
+
+int object_space(struct space *space, struct nfsd_worker *worker, const struct object *object)
+{
+    uint64_t *nodes = &space->files;
+
     struct tree_place root;
     struct object slash;
 
+    *space = (struct space){0};
+    if (object->kind == HANDLE_VERDICT)
+        return verdicts_space(space, worker, object);
     if (!object->place.entry) {
         int found = virtual_object(&slash, worker, VIRTUAL_ROOT);
         *nodes = found < 0 ? 0 : slash.own.nlink - 1;

@@ -2,8 +2,8 @@
  *
  * An object is a file of a tree (of a snapshot, a layer or a chain), or one of the store's own file system: virtual
  * directories, "/blob",
- * "/meta". Each kind of handle is a row of functions (kind.h), and only export.c looks at which one it is; the
- * procedures above see objects.
+ * "/meta", "/cache". Each kind of handle is a row of functions (kind.h), and only export.c looks at which one it is;
+ * the procedures above see objects.
  *
  * Errors are negative errno: -EBADF not a handle of ours; -ESTALE its file system was removed; -ENOENT; -ENOTDIR;
  * -ENAMETOOLONG; -EACCES; -EBUSY it is being made, ask again; anything else is the store's failure and is described in
@@ -20,10 +20,13 @@
 #define EXPORT_BLOB ACCESS_OWN
 #define EXPORT_META (ACCESS_OWN << 1)
 
+/* Its peers may write to "/cache", which everybody may read. */
+#define EXPORT_CACHE (ACCESS_OWN << 2)
+
 /* Their names in rules, for access_list_take_options(). */
 extern const struct access_option export_options[];
 
-/* What is known of an object that no tree holds. It is root's. */
+/* What is known of an object that no tree holds. All but those of "/cache" are root's, and change only as a whole. */
 struct own_file {
     uint32_t number; /* in its handle */
     uint32_t mode;   /* whole st_mode */
@@ -31,7 +34,10 @@ struct own_file {
     uint64_t size;  /* bytes */
     uint64_t mtime; /* ns */
     uint64_t fileid;
-    int64_t row; /* in the store, of a blob or a frame */
+    int64_t row;       /* in the store, of a blob or a frame; of a file of "/cache" in that */
+    int64_t directory; /* of "/cache": the row that it stands in */
+    uint32_t uid, gid;
+    uint64_t ctime; /* ns; 0: as mtime */
 };
 
 struct object {
@@ -86,16 +92,23 @@ struct content {
     struct rpc_hold *hold; /* or as long as this is used */
     /* Without memory: up to `size` bytes at `offset` into `out`; how many, or a negative errno. */
     ssize_t (*read)(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset, size_t size);
-    int64_t frame;
-    int fd; /* of a rendering, or -1; whoever opened the content closes it */
+    int64_t row; /* for read() */
+    int fd;      /* of a rendering, or -1; whoever opened the content closes it */
 };
 
 /* The content of a regular file that is not absent. */
 int object_open(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset);
 
-/* File-system nodes of the file system that it is in; of the store's own, the
- * virtual directories that the caller sees. */
-int object_count_nodes(uint64_t *nodes, struct nfsd_worker *worker, const struct object *object);
+/* What its file system holds and may hold. */
+struct space {
+    uint64_t bytes, bytes_free, files, files_free;
+};
+
+/* Of trees and the store's own only `files`: nodes, or the virtual directories that the caller sees. */
+int object_space(struct space *space, struct nfsd_worker *worker, const struct object *object);
+
+/* May the peer of this call change it, if modes allow that? */
+bool object_is_writable(const struct object *object, const struct rpc_call *call);
 
 /* Is its file system still there? Asks the store, not the worker's memory. */
 bool object_still_exported(struct nfsd_worker *worker, const struct object *object);

@@ -34,6 +34,7 @@ enum handle_kind {
     HANDLE_META = 5,     /* "/meta/<id>" and what is below it; its id is the snapshot's */
     HANDLE_LAYER = 6,    /* a layer by itself, by its diffID */
     HANDLE_CHAIN = 7,    /* an image after some of its layers, by chainID */
+    HANDLE_VERDICT = 10, /* "/cache" and what is below it: its row (8 bytes) and its random id */
 };
 
 struct handle {

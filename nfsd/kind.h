@@ -22,7 +22,7 @@ struct export_kind {
     int (*open)(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset);
 };
 
-extern const struct export_kind kind_virtual, kind_tree, kind_blobs, kind_blob, kind_meta;
+extern const struct export_kind kind_virtual, kind_tree, kind_blobs, kind_blob, kind_meta, kind_verdict;
 
 /* The content of a blob, by its id. */
 int content_of_blob(struct content *content, struct nfsd_worker *worker, int64_t id, uint64_t offset);

@@ -373,7 +373,7 @@ static int meta_list(struct nfsd_worker *worker, const struct object *directory,
 static ssize_t read_frame(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset,
                           size_t size)
 {
-    return frame_read_range(out, worker->store, content->frame, offset, size, &worker->err);
+    return frame_read_range(out, worker->store, content->row, offset, size, &worker->err);
 }
 
 static ssize_t read_rendering(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset,
@@ -392,7 +392,7 @@ static int meta_open(struct content *content, struct nfsd_worker *worker, const 
 {
     if (is_of_image(file->own.number))
         return content_of_blob(content, worker, file->own.row, offset);
-    *content = (struct content){.size = file->own.size, .fd = -1, .read = read_frame, .frame = file->own.row};
+    *content = (struct content){.size = file->own.size, .fd = -1, .read = read_frame, .row = file->own.row};
     if (file->own.row)
         return 0;
     content->read = read_rendering;

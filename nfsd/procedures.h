@@ -1,4 +1,5 @@
-/* procedures.h - the handlers of NFS 3, NFSACL 3 and NLM 4, for the tables in program.c, and what several of them open with. */
+/* procedures.h - the handlers of NFS 3, NFSACL 3 and NLM 4, for the tables in program.c, and what several of them open
+ * with. */
 #ifndef NFSD_PROCEDURES_H
 #define NFSD_PROCEDURES_H
 
@@ -23,6 +24,9 @@ enum {
     FATTR3_SIZE = 84,
     POST_OP_SIZE = WORD_SIZE + FATTR3_SIZE,
 };
+
+/* nfstime3: 8 bytes. */
+uint8_t *put_nfstime3(uint8_t *p, uint64_t ns);
 
 /* All attributes (RFC 1813, 2.6): FATTR3_SIZE bytes. */
 uint8_t *put_fattr3(uint8_t *p, const struct object *object);
@@ -67,6 +71,16 @@ NFS3_ANSWER(nfs3_read);
 /* readdir.c */
 NFS3_ANSWER(nfs3_readdir);
 NFS3_ANSWER(nfs3_readdirplus);
+/* change.c */
+NFS3_ANSWER(nfs3_create);
+NFS3_ANSWER(nfs3_mkdir);
+NFS3_ANSWER(nfs3_remove);
+NFS3_ANSWER(nfs3_rmdir);
+NFS3_ANSWER(nfs3_rename);
+/* write.c */
+NFS3_ANSWER(nfs3_setattr);
+NFS3_ANSWER(nfs3_write);
+NFS3_ANSWER(nfs3_commit);
 /* readonly.c */
 NFS3_ANSWER(nfs3_refuse_change);
 NFS3_ANSWER(nfs3_refuse_rename);

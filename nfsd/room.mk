@@ -14,6 +14,7 @@ libnfsd_a_SOURCES = \
     nfsd/ahead.c \
     nfsd/attributes.c \
     nfsd/blobs.c nfsd/blobs.h \
+    nfsd/change.c nfsd/change.h \
     nfsd/export.c nfsd/export.h \
     nfsd/handle.c nfsd/handle.h \
     nfsd/kind.h \
@@ -30,5 +31,10 @@ libnfsd_a_SOURCES = \
     nfsd/renderings.c nfsd/renderings.h \
     nfsd/served_trees.c nfsd/served_trees.h \
     nfsd/trees.c nfsd/trees.h \
+    nfsd/verdict_draft.c nfsd/verdict_draft.h \
+    nfsd/verdict_job.c \
+    nfsd/verdict_writer.c nfsd/verdict_writer.h \
+    nfsd/verdicts.c nfsd/verdicts.h \
     nfsd/virtual.c nfsd/virtual.h \
-    nfsd/worker.c nfsd/worker.h
+    nfsd/worker.c nfsd/worker.h \
+    nfsd/write.c

@@ -5,6 +5,7 @@
 #include "nfsd/kind.h"
 #include "nfsd/meta.h"
 #include "nfsd/trees.h"
+#include "nfsd/verdicts.h"
 
 #include <errno.h>
 #include <string.h>
@@ -24,6 +25,8 @@ struct virtual_directory {
     enum handle_kind trees;
     int (*lookup)(struct object *child, struct nfsd_worker *worker, const char *name, size_t size);
     int (*list)(struct nfsd_worker *worker, int64_t after, listing_visit visit, void *arg);
+    /* It is the root of another kind of objects, and here by name only. */
+    int (*root)(struct object *object, struct nfsd_worker *worker);
 };
 
 /* By number - 1. Those with very many subdirectories do not count them: 1 is how directories say so (btrfs does too); 2
@@ -36,6 +39,7 @@ static const struct virtual_directory directories[VIRTUAL_COUNT] = {
      .list = meta_list_snapshots},
     {VIRTUAL_LAYER, VIRTUAL_ROOT, "layer", "/layer", 0555, 1, .trees = HANDLE_LAYER},
     {VIRTUAL_CHAIN, VIRTUAL_ROOT, "chain", "/chain", 0555, 1, .trees = HANDLE_CHAIN},
+    {VIRTUAL_CACHE, VIRTUAL_ROOT, "cache", "/", 0555, 1, .root = verdicts_root},
 };
 
 static bool is_shown(const struct virtual_directory *directory, const struct nfsd_worker *worker)
@@ -77,14 +81,19 @@ int virtual_object(struct object *object, struct nfsd_worker *worker, uint32_t n
 {
     if (number - 1 >= VIRTUAL_COUNT)
         return -EBADF;
-    if (!is_shown(&directories[number - 1], worker))
+    const struct virtual_directory *directory = &directories[number - 1];
+    if (!is_shown(directory, worker))
         return -EACCES;
-    fill(object, worker, &directories[number - 1]);
+    if (directory->root)
+        return directory->root(object, worker);
+    fill(object, worker, directory);
     return 0;
 }
 
 static int virtual_resolve(struct object *object, struct nfsd_worker *worker, const struct handle *handle)
 {
+    if (handle->number - 1 < VIRTUAL_COUNT && directories[handle->number - 1].root)
+        return -EBADF;
     return virtual_object(object, worker, handle->number);
 }
 
@@ -116,7 +125,7 @@ static int virtual_list(struct nfsd_worker *worker, const struct object *above, 
             continue;
         fill(&object, worker, below);
         const struct listing_entry entry = {below->name, strlen(below->name), FIXED_COOKIE + below->number,
-                                            below->number, &object};
+                                            below->number, below->root ? NULL : &object};
         int result = visit(arg, &entry);
         if (result != 0)
             return result;

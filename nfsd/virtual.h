@@ -1,12 +1,20 @@
-/* virtual.h - directories that no tree holds: "/", "/snap", "/layer", "/chain", "/blob", "/meta". They share one file
- * system, the store's own, with what kinds of objects beside trees there are (kind.h). */
+/* virtual.h - directories that no tree holds: "/", "/snap", "/layer", "/chain", "/blob", "/meta"; "/cache" stands among
+ * them. They share one file system, the store's own, with what kinds of objects beside trees there are (kind.h). */
 #ifndef NFSD_VIRTUAL_H
 #define NFSD_VIRTUAL_H
 
 #include "nfsd/export.h"
 
 /* Numbers of virtual directories, in handles: they never change. Also their fileids. */
-enum { VIRTUAL_ROOT = 1, VIRTUAL_SNAP = 2, VIRTUAL_BLOB = 3, VIRTUAL_META = 4, VIRTUAL_LAYER = 5, VIRTUAL_CHAIN = 6 };
+enum {
+    VIRTUAL_ROOT = 1,
+    VIRTUAL_SNAP = 2,
+    VIRTUAL_BLOB = 3,
+    VIRTUAL_META = 4,
+    VIRTUAL_LAYER = 5,
+    VIRTUAL_CHAIN = 6,
+    VIRTUAL_CACHE = 7
+};
 
 /* Fileids and cookies up to this are for such numbers; what a table of the store lists has its row's number added. */
 #define VIRTUAL_FIXED_MAX 64

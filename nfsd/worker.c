@@ -40,6 +40,11 @@ int nfsd_worker_begin(void **out, void *app_of_config, struct error *err)
     if (app->key)
         store_use_key(worker->store, app->key);
     worker->virtual_fsid = handle_fsid(store_key(worker->store), HANDLE_VIRTUAL, no_id);
+    result = verdict_reader_new(&worker->verdicts, app, err);
+    if (result < 0) {
+        nfsd_worker_end(worker);
+        return result;
+    }
     worker->looked = now_ms();
     nfsd_worker_forget(worker);
     *out = worker;
@@ -59,6 +64,7 @@ void nfsd_worker_end(void *worker_of_config)
 {
     struct nfsd_worker *worker = worker_of_config;
 
+    verdict_reader_free(worker->verdicts);
     mappings_drop(&worker->mappings);
     feature_types_free(&worker->types);
     if (worker->reader)
@@ -87,6 +93,7 @@ void nfsd_worker_look(struct nfsd_worker *worker)
     if (now - worker->looked < WORKER_LOOK_MS)
         return;
     worker->looked = now;
+    verdict_reader_look(worker);
     if (store_changed(&changed, worker->store, &worker->err) < 0)
         nfsd_worker_report(worker);
     else if (changed)

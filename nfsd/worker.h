@@ -1,7 +1,8 @@
 /* worker.h - what one worker thread of the server has for itself, and what all of them share.
  *
  * The transport makes one by nfsd_worker_begin() for each thread and hands it to every handler as call->worker. Nothing
- * in it is shared but the node cache, read without a lock, and the renderings, which only "/meta" takes a lock for.
+ * in it is shared but the node cache, read without a lock, and the renderings and the writer of
+ * verdicts, which only "/meta" and "/cache" take locks for.
  */
 #ifndef NFSD_WORKER_H
 #define NFSD_WORKER_H
@@ -10,6 +11,7 @@
 #include "nfsd/mappings.h"
 #include "nfsd/renderings.h"
 #include "nfsd/served_trees.h"
+#include "nfsd/verdicts.h"
 #include "rpc/server.h"
 #include "tree/features.h"
 #include "tree/reader.h"
@@ -36,11 +38,12 @@ struct nfsd_app {
     const char *store_directory;
     struct tree_cache *cache;
     struct renderings *renderings;
+    struct verdict_writer *verdict_writer;
     const struct siphash_key *key; /* of handles; NULL: the store's own */
     struct served served;          /* set before rpc_server_run() */
 };
 
-#define VIRTUAL_COUNT 6 /* directories that no tree holds; virtual.c has their table */
+#define VIRTUAL_COUNT 7 /* directories that no tree holds; virtual.c has their table */
 
 struct nfsd_worker {
     const struct nfsd_app *app;
@@ -48,6 +51,7 @@ struct nfsd_worker {
     struct tree_reader *reader;
     struct served_table trees;
     struct mappings mappings;
+    struct verdict_reader *verdicts;
     uint64_t virtual_fsid;                 /* of "/" and what is no tree below it */
     uint64_t virtual_mtime[VIRTUAL_COUNT]; /* ns; UINT64_MAX: not asked yet */
     uint64_t looked, reported;             /* ms on the monotonic clock */

@@ -263,7 +263,7 @@ ssize_t call_finish(uint8_t *reply, struct rpc_transport *transport, struct rpc_
 }
 
 static ssize_t dispatch(uint8_t *reply, size_t room, struct rpc_transport *transport, const struct header *header,
-                        struct words *words)
+                        struct words *words, struct words record)
 {
     struct rpc_call call = {.xid = header->xid,
                             .program = header->program,
@@ -274,6 +274,7 @@ static ssize_t dispatch(uint8_t *reply, size_t room, struct rpc_transport *trans
                             .stream = transport->stream,
                             .worker = transport->worker,
                             .access = transport->access,
+                            .record = record,
                             .transport = transport};
     enum auth_stat auth = credential_read(&call.credential, header->flavor, header->body, header->body_size);
 
@@ -295,14 +296,15 @@ static ssize_t dispatch(uint8_t *reply, size_t room, struct rpc_transport *trans
 
 ssize_t call_answer(uint8_t *reply, size_t room, struct rpc_transport *transport, const uint8_t *record, size_t size)
 {
-    struct words words = {record, record + size};
+    const struct words all = {record, record + size};
+    struct words words = all;
     struct header header;
     ssize_t answered;
 
     transport->tail = (struct rpc_tail){0};
     switch (read_header(&header, &words)) {
     case HEADER_GOOD:
-        answered = dispatch(reply, room, transport, &header, &words);
+        answered = dispatch(reply, room, transport, &header, &words, all);
         region_reset(transport->arena);
         return answered;
     case HEADER_OTHER_RPC:

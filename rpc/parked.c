@@ -21,6 +21,7 @@ struct rpc_parked *rpc_call_park(struct rpc_call *call, size_t size, rpc_finish 
     *parked = (struct rpc_parked){
         .worker = transport->parking, .connection = connection, .call = *call, .finish = finish, .size = all};
     parked->call.transport = NULL;
+    parked->call.record = (struct words){0};
     connection->parked++;
     connection->parked_bytes += all;
     return parked;

@@ -35,6 +35,7 @@ struct rpc_call {
     bool stream;                      /* came by TCP */
     void *worker;                     /* what worker_begin made for this thread */
     const struct access_list *access; /* the rules in force, valid until the handler returns */
+    struct words record;              /* all of it, header and arguments; valid until the handler returns */
     struct rpc_transport *transport;  /* the server's own */
 };
 
