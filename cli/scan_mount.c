@@ -25,7 +25,7 @@
 #define PART_SIZE 65536
 #define NAMES_SIZE 128 /* bytes of the longest name below a scanner key */
 /* Verdicts of others are seen within seconds; what is not there is asked for each time. */
-#define SERVER_OPTIONS "lookupcache=positive,actimeo=3,noatime"
+#define SERVER_OPTIONS "lookupcache=positive,actimeo=3"
 
 struct scan_place {
     const struct scan_where *where;

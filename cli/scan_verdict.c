@@ -67,7 +67,8 @@ static bool is_signed(const struct scan_scanner *scanner, const char *key, const
     struct digest given, right;
 
     if (rest_size != SIGNATURE_SIZE || memcmp(rest, SIGNATURE, sizeof SIGNATURE - 1) != 0 ||
-        !hex_decode(given.bytes, DIGEST_SIZE, rest + sizeof SIGNATURE - 1, DIGEST_HEX_SIZE - 1))
+        !hex_decode(given.bytes, DIGEST_SIZE, rest + sizeof SIGNATURE - 1, DIGEST_HEX_SIZE - 1) ||
+        memcmp(rest + SIGNATURE_SIZE - (sizeof SIGNATURE_END - 1), SIGNATURE_END, sizeof SIGNATURE_END - 1) != 0)
         return false;
     return sign(&right, scanner, key, name, line, size) && CRYPTO_memcmp(given.bytes, right.bytes, DIGEST_SIZE) == 0;
 }

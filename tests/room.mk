@@ -28,6 +28,9 @@ unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/cli/test_run
 tests_unit_cli_test_run_SOURCES = tests/unit/cli/test_run.c cli/address.c cli/nfs_mount.c cli/run_command.c cli/run_pids.c cli/run_root.c \
     cli/run_server.c cli/run_tools.c
+unit_tests += tests/unit/cli/test_scan
+tests_unit_cli_test_scan_SOURCES = tests/unit/cli/test_scan.c cli/scan_adapter.c cli/scan_items.c cli/scan_process.c \
+    cli/scan_verdict.c
 unit_tests += tests/unit/db/test_blob
 unit_tests += tests/unit/db/test_blob_writer
 unit_tests += tests/unit/db/test_check
@@ -158,6 +161,6 @@ EXTRA_DIST += tests/golden/veneer tests/golden/veneers.py
 EXTRA_DIST += tests/golden/image tests/golden/join tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
 EXTRA_DIST += tests/kernel/run tests/kernel/image tests/kernel/init tests/kernel/checks.sh tests/kernel/chroot.sh \
-    tests/kernel/guest.sh tests/kernel/frame.sh tests/kernel/run.sh
+    tests/kernel/guest.sh tests/kernel/frame.sh tests/kernel/run.sh tests/kernel/scan.sh
 EXTRA_DIST += tests/debian/image tests/debian/root tests/debian/run
 EXTRA_DIST += tests/fresh tests/under-valgrind tests/valgrind.supp scripts/packages scripts/quickstart scripts/test samples/web-1.frame
