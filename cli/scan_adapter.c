@@ -37,7 +37,7 @@ static void judge_exit(struct scan_judgement *files, size_t count, const struct 
 {
     char text[32];
 
-    if (process->status == 0 && findings_exit != 0)
+    if (process->status == 0)
         for (size_t i = 0; i < count; i++)
             files[i].state = SCAN_CLEAN;
     /* Of many: which one it was for, nobody knows. */

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LINE_SIZE_MAX (256u << 20) /* bytes: a note, whose value can have 64 MiB, escaped */
 #define PART_SIZE 65536
 #define NAMES_SIZE 128 /* bytes of the longest name below a scanner key */
 /* Verdicts of others are seen within seconds; what is not there is asked for each time. */
@@ -78,7 +79,11 @@ static int resolve(char id[SNAPSHOT_ID_HEX_SIZE], struct scan_place *place, cons
     if (size < SNAPSHOT_PREFIX_MIN || size >= SNAPSHOT_ID_HEX_SIZE || strspn(snap, "0123456789abcdef") != size)
         return error_input(err, "%s: of a mounted server an id is needed, or its first digits (%d or more)", snap,
                            SNAPSHOT_PREFIX_MIN);
-    const char *path = path_of(place, "snap");
+    const char *path = path_of(place, "snap/%s", size == SNAPSHOT_ID_HEX_SIZE - 1 ? snap : "");
+    if (size == SNAPSHOT_ID_HEX_SIZE - 1) {
+        memcpy(id, snap, SNAPSHOT_ID_HEX_SIZE);
+        return access(path, F_OK) == 0 ? 0 : error_input(err, "%s: the server has no such snapshot", snap);
+    }
     DIR *directory = opendir(path);
     if (!directory)
         return error_system(err, errno, "%s", path);
@@ -147,6 +152,23 @@ static bool read_line(struct manifest_line *line, const char *text, size_t size)
     return more == 0 && line->path.text;
 }
 
+/* The next line, with its end: 1, 0 behind the last one, or a negative errno. */
+static int next_line(struct buffer *line, FILE *file)
+{
+    char part[PART_SIZE];
+
+    for (buffer_clear(line); fgets(part, sizeof part, file);) {
+        buffer_add_text(line, part);
+        if (line->failed)
+            return -ENOMEM;
+        if (line->size && line->bytes[line->size - 1] == '\n')
+            return 1;
+        if (line->size > LINE_SIZE_MAX)
+            return -EPROTO;
+    }
+    return ferror(file) ? -EIO : line->size ? -EPROTO : 0;
+}
+
 /* The path may not lead out of the snapshot, whoever wrote the manifest. */
 static bool is_inside(const char *path, size_t size)
 {
@@ -165,7 +187,7 @@ static int take_line(const char *text, size_t size, struct buffer *path, scan_vi
     char mode[8] = "";
 
     if (!read_line(&line, text, size))
-        return -EBADMSG;
+        return -EPROTO;
     if (!line.type.text || !json_string_is(&line.type, "file"))
         return 0;
     buffer_clear(path);
@@ -176,10 +198,10 @@ static int take_line(const char *text, size_t size, struct buffer *path, scan_vi
     file.path = (const char *)path->bytes;
     file.path_size = path->size - 1;
     if (!is_inside(file.path, file.path_size))
-        return -EBADMSG;
+        return -EPROTO;
     file.absent = !line.digest.text;
     if (!file.absent && !hex_decode(file.content.bytes, DIGEST_SIZE, line.digest.text, line.digest.size))
-        return -EBADMSG;
+        return -EPROTO;
     memcpy(mode, line.mode.text ? line.mode.text : "", line.mode.size < sizeof mode ? line.mode.size : 0);
     file.mode = S_IFREG | (uint32_t)strtoul(mode, NULL, 8);
     file.uid = (uint32_t)line.uid;
@@ -189,22 +211,24 @@ static int take_line(const char *text, size_t size, struct buffer *path, scan_vi
 
 static int visit(struct scan_place *place, const char *id, scan_visit visitor, void *arg, struct error *err)
 {
-    struct buffer path cleanup_buffer = {0};
-    cleanup_free char *line = NULL;
+    struct buffer path cleanup_buffer = {0}, line cleanup_buffer = {0};
     const char *name = path_of(place, "meta/%s/manifest.jsonl", id);
     cleanup_fclose FILE *file = fopen(name, "re");
-    size_t room = 0;
     int result = 0;
 
     if (!file)
         return error_system(err, errno, "%s", name);
-    for (ssize_t size; result == 0 && (size = getline(&line, &room, file)) > 0;)
-        result = take_line(line, (size_t)size, &path, visitor, arg);
-    if (result == -EBADMSG)
+    while (result == 0 && (result = next_line(&line, file)) == 1)
+        result = take_line((const char *)line.bytes, line.size, &path, visitor, arg);
+    switch (result) {
+    case -EPROTO:
         return error_input(err, "%s: no manifest", name);
-    if (result == 0 && ferror(file))
-        return error_system(err, errno, "%s", name);
-    return result == -ENOMEM ? error_system(err, ENOMEM, "%s", name) : result;
+    case -ENOMEM:
+    case -EIO:
+        return error_system(err, -result, "%s", name);
+    default:
+        return result;
+    }
 }
 
 /* --- Contents ----------------------------------------------------------------------------------------------------- */
@@ -234,7 +258,7 @@ static void release(struct scan_place *place, const char *path)
 static int fetch(struct buffer *out, struct scan_place *place, const char *key, const char *name, struct error *err)
 {
     const char *path = path_of(place, "cache/%s/%s", key, name);
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     ssize_t got = 1;
 
     if (fd < 0 && (errno == ENOENT || errno == ESTALE))

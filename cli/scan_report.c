@@ -145,9 +145,7 @@ static void add_result(struct report *report, const struct scan_file *file, cons
     else
         add_printable(out, text, size);
     buffer_add_format(out, ",\"kind\":\"%s\",\"level\":\"%s\",\"message\":{\"text\":",
-                      item->state == SCAN_FOUND    ? "fail"
-                      : item->state == SCAN_FAILED ? "fail"
-                                                   : "pass",
+                      item->state == SCAN_FOUND || item->state == SCAN_FAILED ? "fail" : "pass",
                       STATES[item->state].level);
     add_printable(out, text, size);
     buffer_add_text(out, "},\"locations\":[{\"physicalLocation\":{\"artifactLocation\":{\"uri\":");
