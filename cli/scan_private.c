@@ -1,8 +1,6 @@
 /* scan_private.c - see scan_private.h. */
 #include "cli/scan_private.h"
 
-#include "base/cleanup.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -12,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define SWEEP_FDS 8
 
@@ -43,10 +42,27 @@ static void sweep(const char *path, int alive)
     _exit(EXIT_DONE);
 }
 
+/* 0, or an errno. */
+static int start_sweeper(struct scan_private *private)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return errno;
+    private->alive = ends[1];
+    private->sweeper = fork();
+    int number = errno;
+    if (private->sweeper == 0) {
+        close(ends[1]);
+        sweep(private->path, ends[0]);
+    }
+    close(ends[0]);
+    return private->sweeper > 0 ? 0 : number;
+}
+
 int scan_private_make(struct scan_private *private, struct error *err)
 {
     const char *temporary = getenv("TMPDIR");
-    int ends[2];
 
     *private = (struct scan_private){.alive = -1};
     if (!temporary || *temporary != '/')
@@ -54,22 +70,13 @@ int scan_private_make(struct scan_private *private, struct error *err)
     if ((size_t)snprintf(private->path, sizeof private->path, "%s/confuse-scan-XXXXXX", temporary) >=
         sizeof private->path)
         return error_usage(err, "$TMPDIR is too long");
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_system(err, errno, "cannot make a pipe");
-    cleanup_close int alive = ends[0];
-    private->alive = ends[1];
     if (!mkdtemp(private->path))
         return error_system(err, errno, "%s", private->path);
-    private->sweeper = fork();
-    if (private->sweeper == 0) {
-        close(ends[1]);
-        sweep(private->path, ends[0]);
-    }
-    if (private->sweeper > 0)
+    int number = start_sweeper(private);
+    if (number == 0)
         return 0;
-    private->sweeper = 0;
     rmdir(private->path);
-    return error_system(err, errno, "cannot start a process");
+    return error_system(err, number, "cannot start a process");
 }
 
 void scan_private_remove(struct scan_private *private)

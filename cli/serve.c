@@ -417,7 +417,7 @@ const struct command command_serve = {
         "NFS, MOUNT, NLM and portmap answer on one port, TCP (MOUNT, NLM and portmap on UDP too). Without --allow\n"
         "and --exports only this machine may connect. A snapshot that is imported meanwhile is there at once.\n"
         "uid 0 is believed from ports below 1024 only, unless the rule says insecure. SIGHUP reads --exports again;\n"
-        "SIGTERM answers what has come and ends.\n\n"
+        "SIGTERM answers what has come and ends. What scanners said is shared in /cache, by peers with cache=rw.\n\n"
         "    confuse serve --allow 10.0.0.0/8\n"
         "    mount -t nfs HOST:/snap/ID /mnt -o ro,nolock\n"
         "    mount -t nfs HOST:/snap/ID /mnt -o ro,nolock,vers=3,proto=tcp,port=2049,mountproto=tcp,mountport=2049\n",

@@ -6,6 +6,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse';
 # What tests share; and what every program is linked with that does not say otherwise.
 check_LIBRARIES = libtesting.a librpctesting.a
 libtesting_a_SOURCES = \
+    tests/e2e/cache_calls.c tests/e2e/cache_calls.h \
     tests/e2e/capture.c tests/e2e/capture.h \
     tests/e2e/client.c tests/e2e/client.h \
     tests/e2e/fixture.c tests/e2e/fixture.h \
@@ -39,6 +40,7 @@ unit_tests += tests/unit/db/test_frame_store
 unit_tests += tests/unit/db/test_image
 unit_tests += tests/unit/db/test_snapshot
 unit_tests += tests/unit/db/test_store
+unit_tests += tests/unit/db/test_verdicts
 unit_tests += tests/unit/import/test_builder
 unit_tests += tests/unit/import/test_builder_over
 unit_tests += tests/unit/import/test_builder_replay
@@ -88,6 +90,9 @@ unit_tests += tests/unit/tree/test_manifest
 unit_tests += tests/unit/tree/test_node
 
 e2e_tests =
+e2e_tests += tests/e2e/test_cache
+e2e_tests += tests/e2e/test_cache_full
+e2e_tests += tests/e2e/test_claims
 e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_files
 e2e_tests += tests/e2e/test_images

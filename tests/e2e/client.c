@@ -153,8 +153,9 @@ uint32_t client_call(struct client *client, uint32_t program, uint32_t version, 
         buffer_add(&call, args->bytes, args->size);
     if (client->stream)
         put_be32(call.bytes, 0x80000000 | (uint32_t)(call.size - 4));
-    assert_int_equal(send(client->fd, call.bytes, call.size, MSG_NOSIGNAL), call.size);
     buffer_clear(&client->reply);
+    if (send(client->fd, call.bytes, call.size, MSG_NOSIGNAL) != (ssize_t)call.size)
+        return CLIENT_NO_ANSWER;
     if (!(client->stream ? receive_record : receive_datagram)(client))
         return CLIENT_NO_ANSWER;
     return read_header(client);

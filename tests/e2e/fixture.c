@@ -11,6 +11,7 @@
 #include "mountd/program.h"
 #include "nfsd/export.h"
 #include "nfsd/program.h"
+#include "nfsd/verdict_writer.h"
 #include "nfsd/worker.h"
 #include "rpc/server.h"
 #include "tests/unit/scratch.h"
@@ -419,6 +420,8 @@ static void on_signal(int signal_number)
     rpc_server_stop(running);
 }
 
+static const struct verdict_limits *verdict_limits;
+
 static int serve(const char *store, const char *options, uint64_t renderings_limit, int report_fd)
 {
     char rule[64];
@@ -442,6 +445,7 @@ static int serve(const char *store, const char *options, uint64_t renderings_lim
     access_list_take_options(access, export_options);
     app.served = (struct served){.programs = programs, .program_count = config.program_count};
     if (access_list_add(access, rule, &err) < 0 || renderings_new(&app.renderings, store, renderings_limit, &err) < 0 ||
+        verdict_writer_new(&app.verdict_writer, store, verdict_limits, &err) < 0 ||
         tree_cache_new(&app.cache, TREE_CACHE_DEFAULT, &err) < 0 ||
         rpc_server_new(&running, &config, access, &err) < 0 ||
         rpc_server_listen(&port, running, "127.0.0.1", 0, RPC_LISTEN_TCP | RPC_LISTEN_UDP, 0, &err) < 0)
@@ -452,6 +456,7 @@ static int serve(const char *store, const char *options, uint64_t renderings_lim
         return 1;
     close(report_fd);
     int result = rpc_server_run(running, &err);
+    verdict_writer_free(app.verdict_writer);
     rpc_server_free(running);
     renderings_free(app.renderings);
     tree_cache_free(app.cache);
@@ -482,6 +487,17 @@ void server_start_with(struct server *server, const char *store, const char *opt
     close(ends[1]);
     assert_int_equal(read(ends[0], &server->port, sizeof server->port), sizeof server->port);
     close(ends[0]);
+}
+
+void server_limit_verdicts(const struct verdict_limits *limits)
+{
+    verdict_limits = limits;
+}
+
+void server_kill(struct server *server)
+{
+    assert_return_code(kill(server->pid, SIGKILL), errno);
+    assert_int_equal(waitpid(server->pid, NULL, 0), server->pid);
 }
 
 void server_stop(struct server *server)

@@ -73,9 +73,16 @@ struct server {
 /* Serve a store on a free port of 127.0.0.1. */
 void server_start(struct server *server, const char *store);
 
+/* What servers that are started from now on allow in "/cache"; NULL: the defaults. */
+struct verdict_limits;
+void server_limit_verdicts(const struct verdict_limits *limits);
+
 /* The same with a rule of one's own for 127.0.0.0/8 ("insecure,blob,meta"; the other one is "insecure"), and with
  * rendered files bounded to some bytes. */
 void server_start_with(struct server *server, const char *store, const char *options, uint64_t renderings_limit);
+
+/* SIGKILL, in the midst of whatever it does. */
+void server_kill(struct server *server);
 
 /* SIGTERM; fails the test when the server does not leave with 0. */
 void server_stop(struct server *server);

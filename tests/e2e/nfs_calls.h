@@ -40,16 +40,23 @@ enum {
 /* Status (RFC 1813, 2.6). */
 enum {
     OK = 0,
+    PERM = 1,
     NOENT = 2,
     IO = 5,
     ACCES = 13,
+    EXIST = 17,
     NOTDIR = 20,
     ISDIR = 21,
     INVAL = 22,
+    FBIG = 27,
+    NOSPC = 28,
     ROFS = 30,
     NAMETOOLONG = 63,
+    NOTEMPTY = 66,
+    DQUOT = 69,
     STALE = 70,
     BADHANDLE = 10001,
+    NOT_SYNC = 10002,
     BAD_COOKIE = 10003,
     TOOSMALL = 10005,
     JUKEBOX = 10008

@@ -6,10 +6,11 @@ set -u
 . /test/checks.sh
 checks="portmap exports mount_plain version_3 find fileids cat stat links large_directory md5 absent modes read_only umount
     mount_ports refused_writes restart umount mount_udp umount mount_subdirectory subdirectory umount unknown_snapshot from_root umount_all
-    mount_locks lock_shared lock_exclusive lock_after_lock umount"
+    mount_locks lock_shared lock_exclusive lock_after_lock umount
+    mount_cache cache_publish cache_claim cache_remove cache_limits cache_many umount"
 
-# The slowest check takes 7 s here, a mount less than 1.
-limit_of() { case $1 in mount_*) echo 20 ;; *) echo 60 ;; esac; }
+# The slowest check takes 7 s here, but for that of 100,000 names; a mount less than 1.
+limit_of() { case $1 in mount_*) echo 20 ;; cache_many) echo 200 ;; *) echo 60 ;; esac; }
 
 # --- portmap, MOUNT ---
 
@@ -194,5 +195,71 @@ check_lock_exclusive() {
 }
 
 check_lock_after_lock() { timeout 10 flock -s /mnt/etc/passwd timeout 10 flock -s /mnt/etc/passwd true || fail "second reader: $?"; }
+
+# --- /cache, which takes writes ---
+
+digest() { printf '%064x' "$1"; }
+
+check_mount_cache() {
+    mount_nfs confuse:/cache /mnt -o "rw,$ports,nolock"
+    mkdir -p /mnt/scan-1 || fail "no directory for a scanner"
+}
+
+# As scripts publish: written aside, then renamed.
+check_cache_publish() {
+    cd /mnt/scan-1 || fail "no directory"
+    echo clean >x.tmp && mv x.tmp "$(digest 1)" || fail "not published"
+    forget_caches
+    [ "$(cat "$(digest 1)")" = clean ] || fail "it says $(cat "$(digest 1)")"
+    [ ! -e x.tmp ] || fail "still there under its old name"
+    echo infected >y.tmp && mv -f y.tmp "$(digest 1)" || fail "not replaced"
+    [ "$(cat "$(digest 1)")" = infected ] || fail "it says $(cat "$(digest 1)")"
+    dd if=/dev/urandom of=/tmp/large bs=1000 count=1000 2>/dev/null
+    cp /tmp/large z.tmp && mv z.tmp "$(digest 2)" || fail "a large one is not published"
+    forget_caches
+    cmp -s /tmp/large "$(digest 2)" || fail "a large one is another one"
+}
+
+check_cache_claim() {
+    cd /mnt/scan-1 || fail "no directory"
+    (set -o noclobber; echo me >"$(digest 3).claim") || fail "not claimed"
+    (set -o noclobber; echo you >"$(digest 3).claim") 2>/dev/null && fail "claimed twice"
+    [ "$(cat "$(digest 3).claim")" = me ] || fail "it says $(cat "$(digest 3).claim")"
+    refused 'ermission denied|not permitted' rm "$(digest 3).claim"
+    echo clean >x.tmp && mv x.tmp "$(digest 3)" || fail "not published"
+    forget_caches
+    [ ! -e "$(digest 3).claim" ] || fail "the claim is still there"
+}
+
+check_cache_remove() {
+    cd /mnt/scan-1 || fail "no directory"
+    echo clean >"$(digest 4)" && rm "$(digest 4)" || fail "not removed"
+    [ ! -e "$(digest 4)" ] || fail "still there"
+    echo open >x.tmp && exec 3<x.tmp && rm x.tmp || fail "an open one is not removed"
+    [ "$(cat <&3)" = open ] || fail "an open one lost its bytes"
+    exec 3<&-
+    [ -z "$(ls -A | grep nfs)" ] || fail "left: $(ls -A)"
+    mkdir /mnt/scan-2 && rmdir /mnt/scan-2 || fail "a directory does not come and go"
+    refused 'not empty' rmdir /mnt/scan-1
+}
+
+check_cache_limits() {
+    cd /mnt/scan-1 || fail "no directory"
+    refused 'Invalid argument' sh -c 'echo clean >verdict'
+    refused 'too large' dd if=/dev/zero of=x.tmp bs=1M count=2
+    refused 'Operation not permitted' ln -s target link.tmp
+    mv "$(digest 1)" verdict 2>/dev/null && fail "renamed to no digest"
+    df /mnt >/dev/null || fail "df: $?"
+    rm -f x.tmp
+}
+
+# Which another process has put there while the server ran.
+check_cache_many() {
+    start=$(now)
+    count=$(ls -f /mnt/many | wc -l)
+    echo "# ls of 100,000: $((($(now) - start) * 10)) ms" >>/tmp/notes
+    [ "$count" = 100002 ] || fail "$count names"
+    [ "$(cat /mnt/many/"$(digest 777)")" = clean ] || fail "one of them says $(cat /mnt/many/"$(digest 777)")"
+}
 
 run_checks "$1"
