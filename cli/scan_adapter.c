@@ -30,6 +30,12 @@ static void add_finding(struct scan_judgement *file, const char *text, size_t si
     scan_finding_add(&file->findings, text, size);
 }
 
+/* Not NULL. */
+static const char *text_of(const struct buffer *said)
+{
+    return said->size ? (const char *)said->bytes : "";
+}
+
 /* --- By the exit status ------------------------------------------------------------------------------------------- */
 
 static void judge_exit(struct scan_judgement *files, size_t count, const struct scan_process *process,
@@ -46,8 +52,8 @@ static void judge_exit(struct scan_judgement *files, size_t count, const struct 
     buffer_add(&files->output, process->output.bytes, process->output.size);
     if (process->status != findings_exit)
         return;
-    const char *said = (const char *)process->output.bytes;
-    const char *end = said ? memchr(said, '\n', process->output.size) : NULL;
+    const char *said = text_of(&process->output);
+    const char *end = memchr(said, '\n', process->output.size);
     size_t size = end ? (size_t)(end - said) : process->output.size;
     if (size)
         return add_finding(files, said, size);
@@ -99,12 +105,12 @@ static const char *find_line(const char **line, size_t *size, const char *from, 
 static void judge_clamscan(struct scan_judgement *files, size_t count, const struct scan_process *process,
                            int findings_exit)
 {
-    const char *start = (const char *)process->output.bytes, *end = start + process->output.size, *line;
+    const char *start = text_of(&process->output), *end = start + process->output.size, *line;
     size_t size;
 
     (void)findings_exit;
     /* 2: something could not be scanned, of which the lines tell. */
-    if (process->status < 0 || process->status > 2 || !start)
+    if (process->status < 0 || process->status > 2)
         return;
     for (size_t i = 0; i < count; i++)
         for (const char *at = start; at = find_line(&line, &size, at, start, end, files[i].path), line;) {
@@ -165,21 +171,19 @@ static size_t newlines(const char *text)
 /* With a list of files yara's exit status says nothing of those that it could not read. */
 static bool yara_complains(const struct scan_process *process)
 {
-    const char *text = (const char *)process->errors.bytes;
-
-    return text && memmem(text, process->errors.size, "error", 5);
+    return memmem(text_of(&process->errors), process->errors.size, "error", 5);
 }
 
 static void judge_yara(struct scan_judgement *files, size_t count, const struct scan_process *process,
                        int findings_exit)
 {
-    const char *text = (const char *)process->output.bytes;
-    size_t expected = text ? count_yara_lines(text, process->output.size) : 0, understood = 0;
+    const char *text = text_of(&process->output);
+    size_t expected = count_yara_lines(text, process->output.size), understood = 0;
 
     (void)findings_exit;
     if (process->status != 0 || yara_complains(process))
         return;
-    for (size_t i = 0; i < count && text; i++)
+    for (size_t i = 0; i < count; i++)
         understood += judge_yara_file(&files[i], text, process->output.size) * (1 + newlines(files[i].path));
     for (size_t i = 0; i < count; i++)
         if (understood != expected)

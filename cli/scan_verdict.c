@@ -78,7 +78,7 @@ static bool is_signed(const struct scan_scanner *scanner, const char *key, const
 static void add_findings(struct buffer *line, const struct buffer *findings)
 {
     struct buffer array cleanup_buffer = {0};
-    const char *at = (const char *)findings->bytes, *end = at + findings->size, *stop;
+    const char *at = findings->size ? (const char *)findings->bytes : "", *end = at + findings->size, *stop;
 
     buffer_add_byte(&array, '[');
     for (; at < end && (stop = memchr(at, '\n', (size_t)(end - at))); at = stop + 1) {
@@ -104,7 +104,7 @@ int scan_verdict_write(struct buffer *document, const struct scan_scanner *scann
     if (!inventory)
         add_findings(document, &judgement->findings);
     jsonl_number(document, "exit", (uint64_t)process->status);
-    jsonl_text(document, "output", judgement->output.bytes, kept);
+    jsonl_text(document, "output", size ? (const char *)judgement->output.bytes : "", kept);
     jsonl_bool(document, "truncated", kept < size || (process->truncated && !inventory));
     jsonl_time(document, "time", timestamp_now());
     jsonl_number(document, "milliseconds", process->milliseconds);

@@ -277,7 +277,7 @@ def check_kill(work, place):
     ended = os.path.join(work, f"slow{place.mounted}")
     slow = script(work, "slow.sh", f'echo >>{ended}; sleep 0.3\n' + GREP)
     node = place.start(("slow", "1"), [slow, "{}"], "--jobs", "2")
-    while not os.path.exists(ended) or os.path.getsize(ended) < 4:
+    while node.poll() is None and (not os.path.exists(ended) or os.path.getsize(ended) < 4):
         time.sleep(0.02)
     node.kill()
     finish(node)
