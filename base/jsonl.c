@@ -78,3 +78,21 @@ void jsonl_raw(struct buffer *line, const char *name, const void *json, size_t s
     add_name(line, name);
     buffer_add(line, json, size);
 }
+
+void jsonl_list(struct buffer *line, const char *name)
+{
+    add_name(line, name);
+    buffer_add_byte(line, '[');
+}
+
+void jsonl_item(struct buffer *line, const void *bytes, size_t size)
+{
+    if (line->size && line->bytes[line->size - 1] != '[')
+        buffer_add_byte(line, ',');
+    quote_json(line, bytes, size);
+}
+
+void jsonl_list_end(struct buffer *line)
+{
+    buffer_add_byte(line, ']');
+}

@@ -25,4 +25,9 @@ void jsonl_hex(struct buffer *line, const char *name, const void *bytes, size_t 
 void jsonl_time(struct buffer *line, const char *name, uint64_t ns);                  /* RFC 3339 */
 void jsonl_raw(struct buffer *line, const char *name, const void *json, size_t size); /* is JSON already */
 
+/* A member that is a list of strings: begun, its items, ended. */
+void jsonl_list(struct buffer *line, const char *name);
+void jsonl_item(struct buffer *line, const void *bytes, size_t size);
+void jsonl_list_end(struct buffer *line);
+
 #endif

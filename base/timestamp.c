@@ -133,28 +133,42 @@ bool timestamp_parse(uint64_t *ns, const char *text, size_t length)
     return true;
 }
 
+/* How much text there is when it stops behind year, month, … second. */
+enum { STOPS = 6, STOP_HOUR = 3 };
+static const size_t stops[STOPS] = {4, 7, 10, 13, 16, 19};
+
+/* Which of them a text has, with nothing but an offset behind it ("Z" only behind a date); -1: none. */
+static int find_stop(int *offset, const char *text, size_t length)
+{
+    for (int step = STOPS - 1; step >= 0; step--) {
+        size_t size = stops[step];
+
+        if (size > length || (step < STOP_HOUR && length - size > 1))
+            continue;
+        struct cursor zone = {text + size, text + length};
+        if (read_offset(offset, &zone))
+            return step;
+    }
+    return -1;
+}
+
 bool timestamp_parse_partial(uint64_t *ns, const char *text, size_t length)
 {
-    static const char first[] = "0000-01-01T00:00:00Z";
-    /* How much text there is when it stops behind year, month, … second. */
-    static const size_t stops[] = {4, 7, 10, 13, 16, 19};
+    static const char first[] = "0000-01-01T00:00:00";
     char full[sizeof first];
-    bool utc = length > 0 && (text[length - 1] == 'Z' || text[length - 1] == 'z');
-    size_t size = length - utc, step = 0;
+    struct cursor c = {full, full + sizeof full - 1};
+    int offset, step = find_stop(&offset, text, length);
+    struct tm tm;
 
-    while (step < sizeof stops / sizeof *stops && stops[step] != size)
-        step++;
-    if (step == sizeof stops / sizeof *stops)
+    if (step < 0)
         return timestamp_parse(ns, text, length);
     memcpy(full, first, sizeof full);
-    memcpy(full, text, size);
-    struct cursor c = {full, full + sizeof full - 1};
-    struct tm tm;
-    if (!timestamp_parse(ns, full, sizeof full - 1) || !read_calendar(&tm, &c))
+    memcpy(full, text, stops[step]);
+    if (!read_calendar(&tm, &c))
         return false;
-    int *const fields[] = {&tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec};
+    int *const fields[STOPS] = {&tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec};
     ++*fields[step];
-    *ns = clamp((int64_t)timegm(&tm) - 1, NANOSECONDS - 1);
+    *ns = clamp((int64_t)timegm(&tm) - offset - 1, NANOSECONDS - 1);
     return true;
 }
 

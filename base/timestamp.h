@@ -23,8 +23,8 @@ void timestamp_format(char out[TIMESTAMP_TEXT_SIZE], uint64_t ns);
  * False when the text is anything else; times out of range are clamped. */
 bool timestamp_parse(uint64_t *ns, const char *text, size_t length);
 
-/* A time that may stop early ("2017", "2017-03", "2017-03-11", "2017-03-11T17:04", a second without fraction): its last
- * instant. A full time with an offset is taken as timestamp_parse() does. */
+/* A time that may stop early ("2017", "2017-03", "2017-03-11", "2017-03-11T17:04+01:00", a second without fraction):
+ * its last instant. One with a fraction is taken as timestamp_parse() does. */
 bool timestamp_parse_partial(uint64_t *ns, const char *text, size_t length);
 
 /* Nanoseconds from the decimal text of epoch seconds ("1489251869.702927", "1.4e9"), truncated to 9 digits and

@@ -162,9 +162,10 @@ const struct command command_capture = {
     .help =
         "A PID is that of any process of the container, as this machine has it; its root, its processes, their open\n"
         "files and connections, mounts, interfaces and packages are told from outside, and nothing of it is run or\n"
-        "entered. Of a DIR (an unpacked root) files, packages and the system's name are told. The content of files is\n"
-        "taken where crawlers take it (/etc/passwd, group, hosts, hostname, mtab, fstab, aliases, sudoers, ssh's\n"
-        "configuration) and where --config says. Other mounts are not crossed.\n\n"
+        "entered. Environments of processes are taken, too, and often hold passwords. Of a DIR (an unpacked root)\n"
+        "files, packages and the system's name are told. The content of files is taken where crawlers take it\n"
+        "(/etc/passwd, group, hosts, hostname, mtab, fstab, aliases, sudoers, ssh's configuration) and where --config\n"
+        "says. Other mounts are not crossed.\n\n"
         "    confuse capture 4711 -o web-1.frame\n"
         "    confuse capture --config /etc/shadow 4711 | ssh store confuse import -\n",
     .options = OPTIONS,

@@ -92,12 +92,24 @@ static void show(const struct search *search)
     progress_show("read %llu contents, %s", (unsigned long long)atomic_load(&search->blobs), size);
 }
 
+/* gc may have dropped it while it was read. */
+static bool is_gone(struct searcher *searcher, const struct blob *blob)
+{
+    struct blob again;
+    struct error why;
+
+    blob_rest(searcher->store);
+    return blob_find(&again, searcher->store, blob->id, &why) == -ENOENT;
+}
+
 static int look(void *arg, const struct blob *blob)
 {
     struct searcher *searcher = arg;
     struct search *search = searcher->search;
     int result = blob->size < search->text_size ? 0 : holds(searcher, blob);
 
+    if (result < 0 && is_gone(searcher, blob))
+        result = 0;
     if (result > 0)
         result = add_found(search, blob->id);
     atomic_fetch_add(&search->blobs, 1);

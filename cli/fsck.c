@@ -6,6 +6,15 @@
 
 #include <stdio.h>
 
+static struct {
+    bool repair;
+} given;
+
+static const struct option_spec OPTIONS[] = {
+    {"repair", 0, OPTION_FLAG, &given.repair, NULL, "drop what is broken, so that what remains is true"},
+    {0},
+};
+
 static void report(void *arg, const char *text)
 {
     (void)arg;
@@ -32,6 +41,9 @@ static void print_plain(const struct check *check)
            (unsigned long long)check->snapshots, (unsigned long long)check->images, (unsigned long long)check->layers,
            (unsigned long long)check->chains, (unsigned long long)check->blobs, (unsigned long long)check->nodes,
            (unsigned long long)check->frames, (unsigned long long)check->bytes, (unsigned long long)check->bad);
+    if (given.repair)
+        printf("%llu dropped; %llu contents are lost until they are imported again\n",
+               (unsigned long long)check->repaired, (unsigned long long)check->lost);
 }
 
 static void print_json(const struct check *check)
@@ -48,6 +60,8 @@ static void print_json(const struct check *check)
     jsonl_number(&line, "frames", check->frames);
     jsonl_number(&line, "bytes", check->bytes);
     jsonl_number(&line, "bad", check->bad);
+    jsonl_number(&line, "lost", check->lost);
+    jsonl_number(&line, "repaired", check->repaired);
     jsonl_end(&line);
     fwrite(line.bytes, 1, line.size, stdout);
 }
@@ -60,10 +74,10 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
     (void)argv;
     if (argc)
         return error_usage(err, "there is nothing to name; --store says which store");
-    int result = store_open(&store, invocation->store, STORE_READ, err);
+    int result = store_open(&store, invocation->store, given.repair ? STORE_WRITE : STORE_READ, err);
     if (result < 0)
         return result;
-    result = store_check(&check, store, err);
+    result = (given.repair ? store_repair : store_check)(&check, store, err);
     store_close(store);
     if (result < 0)
         return result;
@@ -76,7 +90,12 @@ const struct command command_fsck = {
     .name = "fsck",
     .arguments = "",
     .summary = "Check that everything in the store is what its digest says",
-    .help = "Reads and hashes every blob, node, frame and snapshot, and looks whether all that refers to them is "
-            "sound. Exit 1 when something is not what it should be.\n",
+    .help =
+        "Reads and hashes every blob, node, frame and snapshot, and looks whether all that refers to them is "
+        "sound. Exit 1 when something is not, or was not, what it should be.\n\n"
+        "With --repair, a broken content is lost: reading it is an error, the snapshots that hold it are named, and\n"
+        "importing it again heals them. A frame as received that is broken goes, its snapshot stays. Of a broken\n"
+        "directory or other node all snapshots, layers and images go that hold it, and are named.\n",
+    .options = OPTIONS,
     .run = run,
 };

@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 static const struct command *const COMMANDS[] = {
-    &command_import,   &command_serve, &command_log,  &command_ls,      &command_show, &command_cat,
-    &command_manifest, &command_find,  &command_fsck, &command_capture, &command_run,  &command_scan,
+    &command_import,  &command_watch,    &command_serve, &command_log,    &command_ls,  &command_show,
+    &command_cat,     &command_manifest, &command_diff,  &command_find,   &command_run, &command_scan,
+    &command_capture, &command_export,   &command_tag,   &command_forget, &command_gc,  &command_fsck,
 };
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof *COMMANDS)
 

@@ -8,9 +8,11 @@
 #include "base/digest.h"
 #include "cli/command.h"
 #include "cli/run_command.h"
+#include "cli/run_lend.h"
 #include "cli/run_pids.h"
 #include "cli/run_root.h"
 #include "cli/run_server.h"
+#include "cli/run_sockets.h"
 #include "cli/run_tools.h"
 #include "db/snapshot.h"
 #include "db/store.h"
@@ -142,6 +144,8 @@ static int run_in_namespace(const struct run *r, struct error *err)
         result = open_tools(&tools, &tool, r->command, err);
     if (result == 0)
         result = make_root(r, &root, tools, err);
+    if (result == 0 && root.captured_proc)
+        result = run_sockets_make(root.proc, err);
     if (result == 0)
         result = choose_network(r, err);
     if (result == 0 && root.captured_proc)
@@ -156,6 +160,7 @@ static int run_in_namespace(const struct run *r, struct error *err)
         .arguments = r->command,
         .tool = given.tools ? &tool : NULL,
         .tools = given.tools != NULL,
+        .lent = given.tools && run_lend(&tool),
         .pids = root.captured_proc ? &pids : NULL,
     };
     *r->started = true;

@@ -109,6 +109,8 @@ static void set_environment(const struct run_command *command)
     setenv("TERM", "dumb", 0);
     if (command->tools)
         set_folders("TERMINFO_DIRS", TERMINAL_FOLDERS);
+    if (command->lent)
+        setenv("LD_LIBRARY_PATH", command->tool->libraries, 1);
     if (command->tool && command->tool->count)
         set_folders("PERL5LIB", PERL_FOLDERS);
 }

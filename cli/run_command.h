@@ -20,6 +20,7 @@ struct run_command {
     char **arguments;            /* ends with NULL */
     const struct run_tool *tool; /* what takes the place of the first argument; or NULL */
     bool tools;                  /* RUN_TOOLS is there, behind all else in PATH */
+    bool lent;                   /* programs out of PATH need the tools' libraries */
     struct run_pids *pids;       /* kept meanwhile; or NULL */
 };
 

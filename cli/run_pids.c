@@ -23,8 +23,7 @@ static uint32_t pid_of(const char *name)
     return size > 0 && size <= 9 && !name[size] && name[0] != '0' ? (uint32_t)strtoul(name, NULL, 10) : 0;
 }
 
-/* Calls for each number that is the name of an entry. */
-static void each_pid(int directory, void (*found)(void *arg, uint32_t pid), void *arg)
+void run_pids_each(int directory, void (*found)(void *arg, uint32_t pid), void *arg)
 {
     int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = fd < 0 ? NULL : fdopendir(fd);
@@ -52,7 +51,7 @@ static void note_highest(void *arg, uint32_t pid)
 bool run_pids_captured(int directory, uint32_t *highest)
 {
     *highest = 0;
-    each_pid(directory, note_highest, highest);
+    run_pids_each(directory, note_highest, highest);
     return *highest > 0;
 }
 
@@ -90,7 +89,7 @@ static int choose(struct run_pids *pids, struct error *err)
     cleanup_free bool *taken = calloc(PID_LIMIT, sizeof *taken);
     if (!taken)
         return error_system(err, ENOMEM, "process numbers");
-    each_pid(pids->proc, note_taken, taken);
+    run_pids_each(pids->proc, note_taken, taken);
     pids->from = widest_gap(taken, pids->max, &width);
     return width > RUN_PIDS_AHEAD ? 0 : error_refused(err, EAGAIN, "the captured processes leave no numbers free");
 }

@@ -22,6 +22,9 @@ struct run_pids {
     uint32_t next;    /* no link yet */
 };
 
+/* Call for each number that is the name of an entry. */
+void run_pids_each(int directory, void (*found)(void *arg, uint32_t pid), void *arg);
+
 /* Whether `directory` holds captured processes; *highest is the highest number among them. */
 bool run_pids_captured(int directory, uint32_t *highest);
 

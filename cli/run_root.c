@@ -43,7 +43,8 @@ static const struct {
 } PROC_LINKS[] = {
     {"self", ".confuse/self", false},
     {"thread-self", ".confuse/thread-self", false},
-    {"mounts", "self/mounts", true}, /* df and mount end without it */
+    {"mounts", "self/mounts", true},       /* df and mount end without it, */
+    {"cpuinfo", ".confuse/cpuinfo", true}, /* as ps does */
 };
 #define PROC_LINK_COUNT (sizeof PROC_LINKS / sizeof *PROC_LINKS)
 
@@ -140,18 +141,19 @@ static int make_proc(struct run_root *root, struct error *err)
     return 0;
 }
 
-/* An empty file for each node to be bound over. */
+/* A node for each to be bound over: a listing tells what lies below a mount, and find(1) believes it. */
 static int make_dev(struct error *err)
 {
     cleanup_close int lower = -1;
     int result = make_folder(&lower, "dev", 0755, err);
 
     for (size_t i = 0; i < DEVICE_COUNT && result == 0; i++) {
-        char path[64];
+        char from[64], path[64];
+        struct stat stat;
+        snprintf(from, sizeof from, "/dev/%s", DEVICES[i]);
         snprintf(path, sizeof path, UPPER "/dev/%s", DEVICES[i]);
-        cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd < 0)
-            result = error_system(err, errno, "/dev/%s", DEVICES[i]);
+        if (fstatat(AT_FDCWD, from, &stat, 0) < 0 || mknod(path, stat.st_mode, stat.st_rdev) < 0)
+            result = error_system(err, errno, "%s", from);
     }
     /* Of shells, and of what they start; where the capture has them, these are the same. */
     if (result == 0 && symlink("/proc/self/fd", UPPER "/dev/fd") < 0)

@@ -142,25 +142,25 @@ static void add(struct run_tool *tool, const char *text)
 
 static void add_libraries(struct run_tool *tool)
 {
-    char folder[PATH_MAX], list[PATH_MAX];
+    char folder[PATH_MAX];
     const char *end = strrchr(tool->program, '/');
 
     snprintf(folder, sizeof folder, "%.*s", (int)(end - tool->program), tool->program);
     /* Where /lib is no link to /usr/lib, libraries stand in both. */
     const char *below = folder + strlen(RUN_TOOLS);
-    if (snprintf(list, sizeof list, "%s:" RUN_TOOLS "/usr%s:%s", folder, below, LIBRARIES) < PATH_MAX)
-        add(tool, list);
-    else
-        add(tool, LIBRARIES);
+    if (snprintf(tool->libraries, PATH_MAX, "%s:" RUN_TOOLS "/usr%s:%s", folder, below, LIBRARIES) >= PATH_MAX)
+        snprintf(tool->libraries, PATH_MAX, "%s", LIBRARIES);
+    add(tool, tool->libraries);
 }
 
 static int start_program(struct run_tool *tool, int directory, int fd, const char *name, struct error *err)
 {
-    char path[PATH_MAX], loader[PATH_MAX];
+    char path[PATH_MAX], *loader = tool->loader;
 
     if (path_in_run(path, directory, fd) < 0)
         return error_input(err, "%s: cannot tell where it is among the tools", name);
     if (!loader_of(loader, fd)) {
+        *loader = '\0';
         memcpy(tool->program, path, sizeof path);
         add(tool, name);
         return 0;
@@ -200,14 +200,24 @@ static int start_script(struct run_tool *tool, int directory, int fd, char *inte
     return 0;
 }
 
+static void find_shell(struct run_tool *tool, int directory)
+{
+    cleanup_close int fd = open_inside(directory, RUN_TOOLS_SHELL, O_RDONLY | O_NONBLOCK);
+
+    if (fd < 0 || !executable(fd) || path_in_run(tool->shell, directory, fd) < 0)
+        tool->shell[0] = '\0';
+}
+
 int run_tools_find(struct run_tool *tool, int directory, const char *command, struct error *err)
 {
     char line[SCRIPT_LINE_MAX], *option;
     cleanup_close int fd = find_command(directory, command);
 
     tool->count = 0;
+    tool->loader[0] = '\0';
     if (fd < 0 || !executable(fd))
         return 0;
+    find_shell(tool, directory);
     if (script_of(line, &option, fd))
         return start_script(tool, directory, fd, line, option, err);
     return start_program(tool, directory, fd, command, err);

@@ -10,6 +10,8 @@
 
 #define RUN_TOOLS "/.confuse-tools" /* where the directory stands in the run's root */
 
+#define RUN_TOOLS_SHELL "/bin/sh" /* that programs start others by: system(3) */
+
 #define RUN_TOOLS_ARGUMENTS 8 /* at most what is put before a command's own arguments */
 
 /* What to execute in place of COMMAND. */
@@ -18,6 +20,9 @@ struct run_tool {
     char *arguments[RUN_TOOLS_ARGUMENTS + 1];
     int count; /* of arguments; they stand in place of the command's name. 0: it is not among the tools */
     char texts[RUN_TOOLS_ARGUMENTS][PATH_MAX];
+    char loader[PATH_MAX]; /* as its file asks for it; empty if it does not, else `program` is that of the tools */
+    char libraries[PATH_MAX];
+    char shell[PATH_MAX]; /* the tools' own, or empty */
 };
 
 /* Where `command` (a name, or a path that begins with RUN_TOOLS) is in the directory: links in it are followed as if it

@@ -376,6 +376,7 @@ static int prepare(struct serving *s, const struct invocation *invocation, struc
         .worker_begin = nfsd_worker_begin,
         .worker_ahead = nfsd_worker_ahead,
         .worker_rest = nfsd_worker_rest,
+        .worker_tick = nfsd_worker_tick,
         .worker_end = nfsd_worker_end,
     };
     return rpc_server_new(&s->server, &config, access, err);

@@ -16,6 +16,15 @@
 
 static bool progress_shown;
 
+bool output_is_terminal(void)
+{
+    static int is_terminal = -1;
+
+    if (is_terminal < 0)
+        is_terminal = isatty(STDOUT_FILENO);
+    return is_terminal;
+}
+
 const char *colour(enum colour wanted)
 {
     static const char *const sequences[] = {
@@ -26,7 +35,7 @@ const char *colour(enum colour wanted)
     static int enabled = -1;
 
     if (enabled < 0)
-        enabled = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+        enabled = output_is_terminal() && !getenv("NO_COLOR");
     return enabled ? sequences[wanted] : "";
 }
 

@@ -17,6 +17,9 @@ enum colour {
     COLOUR_BOLD,
 };
 
+/* Is standard output a terminal? Who asked before a pager stood between gets the same answer after that. */
+bool output_is_terminal(void);
+
 /* The escape sequence that begins a colour on standard output; "" where that is no terminal, or $NO_COLOR is set. */
 const char *colour(enum colour colour);
 

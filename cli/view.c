@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The last ":/" starts the path; an id or a namespace may hold colons. */
-static int split(char *snap, size_t room, struct view *view, const char *argument, struct error *err)
+int view_split(char *snap, size_t room, struct view *view, const char *argument, struct error *err)
 {
     const char *colon = NULL;
 
@@ -27,6 +26,17 @@ static int split(char *snap, size_t room, struct view *view, const char *argumen
     return 0;
 }
 
+int view_open_store(struct view *view, const struct invocation *invocation, struct error *err)
+{
+    int result = store_open(&view->store, invocation->store, STORE_READ, err);
+
+    if (result == 0)
+        result = tree_cache_new(&view->cache, TREE_CACHE_DEFAULT, err);
+    if (result == 0)
+        result = tree_reader_new(&view->reader, view->store, view->cache, err);
+    return result;
+}
+
 int view_open(struct view *view, const struct invocation *invocation, int argc, char **argv, struct error *err)
 {
     char snap[NAMESPACE_SIZE_MAX + TAG_SIZE_MAX + 2];
@@ -34,15 +44,11 @@ int view_open(struct view *view, const struct invocation *invocation, int argc, 
     if (argc != 1)
         return error_usage(err, "one snapshot is needed: an id, a prefix of one, NAMESPACE@latest, NAMESPACE@TIME "
                                 "or NAMESPACE:TAG");
-    int result = split(snap, sizeof snap, view, argv[0], err);
+    int result = view_split(snap, sizeof snap, view, argv[0], err);
     if (result == 0)
-        result = store_open(&view->store, invocation->store, STORE_READ, err);
+        result = view_open_store(view, invocation, err);
     if (result == 0)
         result = snapshot_resolve(&view->snapshot, view->store, snap, err);
-    if (result == 0)
-        result = tree_cache_new(&view->cache, TREE_CACHE_DEFAULT, err);
-    if (result == 0)
-        result = tree_reader_new(&view->reader, view->store, view->cache, err);
     return result;
 }
 
@@ -127,6 +133,7 @@ int view_snapshot_members(struct buffer *line, struct store *store, const struct
     jsonl_time(line, "imported", snapshot->imported);
     jsonl_string(line, "format", snapshot->format);
     jsonl_bool(line, "partial", snapshot->partial);
+    jsonl_bool(line, "pinned", snapshot->pinned);
     int result = tags_member(line, store, snapshot, err);
     return result == 0 && snapshot->image ? image_member(line, store, snapshot, err) : result;
 }

@@ -17,6 +17,12 @@ struct view {
     char path[PATH_MAX]; /* of SNAP:PATH, "/" where there was none */
 };
 
+/* "SNAP:PATH" into its parts: the last ":/" starts the path, since what stands before may hold colons. */
+int view_split(char *snap, size_t room, struct view *view, const char *argument, struct error *err);
+
+/* Open the store, without a snapshot as yet. */
+int view_open_store(struct view *view, const struct invocation *invocation, struct error *err);
+
 /* Open the store and find the snapshot that the one argument names. */
 int view_open(struct view *view, const struct invocation *invocation, int argc, char **argv, struct error *err);
 void view_close(struct view *view);

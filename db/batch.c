@@ -1,8 +1,11 @@
 /* batch.c - batches of writes, whose turn it is to write one, and copying the WAL into the database in time. */
+#include "base/cleanup.h"
 #include "base/timestamp.h"
+#include "db/lease.h"
 #include "db/sql.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/file.h>
 #include <time.h>
 
@@ -18,7 +21,7 @@ static const char BEGIN[] = "BEGIN IMMEDIATE";
 static const char COMMIT[] = "COMMIT";
 static const char ROLLBACK[] = "ROLLBACK";
 
-static uint64_t monotonic_ns(void)
+uint64_t sql_monotonic_ns(void)
 {
     struct timespec now;
 
@@ -56,8 +59,11 @@ int sql_batch_begin(struct store *store, struct error *err)
         return result;
     store->in_batch = true;
     store->batch_bytes = 0;
-    store->batch_began = monotonic_ns();
-    return 1;
+    store->batch_began = sql_monotonic_ns();
+    result = lease_hold(store, err);
+    if (result < 0)
+        store_rollback(store);
+    return result < 0 ? result : 1;
 }
 
 /* --- The WAL ------------------------------------------------------------------------------------------------------ */
@@ -80,7 +86,7 @@ void sql_watch_wal(struct store *store)
 /* Copy the WAL into the database. The WAL begins anew only when no page was added behind the copy's back, which among
  * writers that never pause does not happen by itself: so most is copied beside them, and the little that came
  * meanwhile while they wait. A failure costs room, nothing else, and shows at the next commit. */
-static void checkpoint(struct store *store)
+void sql_checkpoint(struct store *store)
 {
     int pages = 0, copied = 0;
 
@@ -96,49 +102,102 @@ static void checkpoint(struct store *store)
 
 /* --- Batches ------------------------------------------------------------------------------------------------------ */
 
-int sql_find_digest(int64_t *id, struct store *store, const char *text, const struct digest *digest, struct error *err)
+/* How objects are found by digest, and whether a row is there. */
+static const struct {
+    const char *find, *exists;
+} OBJECTS[] = {
+    [OBJECT_BLOB] = {"SELECT id FROM blob WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM lost WHERE blob = id)",
+                     "SELECT 1 FROM blob WHERE id = ?1"},
+    [OBJECT_NODE] = {"SELECT id FROM node WHERE digest = ?1", "SELECT 1 FROM node WHERE id = ?1"},
+    [OBJECT_CHUNK] = {"SELECT id FROM chunk WHERE digest = ?1", "SELECT 1 FROM chunk WHERE id = ?1"},
+    [OBJECT_FRAME] = {"SELECT id FROM frame WHERE digest = ?1", "SELECT 1 FROM frame WHERE id = ?1"},
+    [OBJECT_LAYER] = {NULL, "SELECT 1 FROM layer WHERE number = ?1"},
+    [OBJECT_CHAIN] = {NULL, "SELECT 1 FROM chain WHERE number = ?1"},
+    [OBJECT_IMAGE] = {NULL, "SELECT 1 FROM image WHERE number = ?1"},
+};
+
+static int look_up(int64_t *id, struct store *store, enum object_kind kind, const struct digest *digest,
+                   struct error *err)
 {
-    cleanup_reset sqlite3_stmt *find = sql_statement(store, text, err);
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, OBJECTS[kind].find, err);
 
     if (!find)
         return -EIO;
     sql_bind_digest(find, 1, digest);
     int result = sql_step(store, find, err);
+    if (result == 1)
+        *id = sqlite3_column_int64(find, 0);
+    return result;
+}
+
+/* gc sweeps: what was found may go before it is told, so it is looked for again where that can be excluded. */
+static int find_and_tell(int64_t *id, struct store *store, enum object_kind kind, const struct digest *digest,
+                         struct error *err)
+{
+    int result = sql_batch_begin(store, err);
+
+    if (result == 1)
+        result = look_up(id, store, kind, digest, err);
+    else if (result == 0)
+        result = 1;
     if (result != 1)
         return result;
-    *id = sqlite3_column_int64(find, 0);
-    if (!store->in_batch)
-        return 1;
-    /* What is only looked up takes time too, while others wait for a batch that was opened for something new. (Reset,
-     * since SQLite does not checkpoint behind a commit while a statement reads.) */
-    sqlite3_reset(find);
+    result = lease_tell(store, kind, *id, err);
+    return result < 0 ? result : 1;
+}
+
+int sql_find_digest(int64_t *id, struct store *store, enum object_kind kind, const struct digest *digest,
+                    struct error *err)
+{
+    int result = look_up(id, store, kind, digest, err);
+
+    if (result == 1 && store->stamps)
+        result = find_and_tell(id, store, kind, digest, err);
+    if (result != 1 || !store->in_batch)
+        return result;
+    /* What is only looked up takes time too, while others wait for a batch that was opened for something new. */
     result = sql_batch_wrote(store, 0, err);
     return result < 0 ? result : 1;
 }
 
-int sql_find_or_begin(int64_t *id, struct store *store, const char *text, const struct digest *digest,
+int sql_find_or_begin(int64_t *id, struct store *store, enum object_kind kind, const struct digest *digest,
                       struct error *err)
 {
-    int result = sql_find_digest(id, store, text, digest, err);
+    int result = sql_find_digest(id, store, kind, digest, err);
 
     /* Most of what is put is there already, and looking takes no lock. But before the lock was had, somebody may have
      * put it. */
     if (result == 0 && (result = sql_batch_begin(store, err)) == 1)
-        result = sql_find_digest(id, store, text, digest, err);
+        result = sql_find_digest(id, store, kind, digest, err);
     return result;
+}
+
+int sql_saw(struct store *store, enum object_kind kind, int64_t id, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = NULL;
+
+    if (!store->stamps)
+        return 0;
+    int result = sql_batch_begin(store, err);
+    if (result >= 0)
+        result = sql_find_row(&find, store, OBJECTS[kind].exists, id, err);
+    return result < 0 ? result : lease_tell(store, kind, id, err);
+}
+
+bool sql_batch_is_full(const struct store *store)
+{
+    return store->batch_bytes >= BATCH_BYTES_MAX || sql_monotonic_ns() - store->batch_began >= BATCH_NS_MAX;
 }
 
 int sql_batch_wrote(struct store *store, size_t bytes, struct error *err)
 {
     store->batch_bytes += bytes;
-    if (store->batch_bytes < BATCH_BYTES_MAX && monotonic_ns() - store->batch_began < BATCH_NS_MAX)
-        return 0;
-    return store_flush(store, err);
+    return sql_batch_is_full(store) ? store_flush(store, err) : 0;
 }
 
 int store_yield(struct store *store, struct error *err)
 {
-    return store->in_batch ? sql_batch_wrote(store, 0, err) : 0;
+    return store->in_batch ? sql_batch_wrote(store, 0, err) : lease_renew(store, err);
 }
 
 int store_flush(struct store *store, struct error *err)
@@ -150,8 +209,18 @@ int store_flush(struct store *store, struct error *err)
         store_rollback(store);
     store->in_batch = false;
     if (result == 0 && store->wal_pages >= store->checkpoint_at)
-        checkpoint(store);
+        sql_checkpoint(store);
     return result;
+}
+
+int sql_sync(struct store *store, struct error *err)
+{
+    cleanup_close int fd = openat(store->directory_fd, "confuse.db-wal", O_RDONLY | O_CLOEXEC);
+
+    /* No WAL: it was copied into the database, which syncs both. */
+    if (fd < 0 ? errno != ENOENT : fdatasync(fd) < 0)
+        return error_system(err, errno, "cannot sync %s/confuse.db-wal", store->directory);
+    return 0;
 }
 
 void store_rollback(struct store *store)

@@ -8,19 +8,48 @@
 #include <errno.h>
 #include <fcntl.h>
 
-static const char FIND_DIGEST[] = "SELECT id FROM blob WHERE digest = ?1";
 static const char FIND_ID[] = "SELECT digest, size, data IS NULL FROM blob WHERE id = ?1";
 static const char NEXT_PREFIX[] = "SELECT digest FROM blob WHERE digest >= ?1 ORDER BY digest LIMIT 1";
 /* From the index of digests alone: the table holds the contents too. */
 static const char EACH_OF_PREFIX[] = "SELECT id FROM blob INDEXED BY sqlite_autoindex_blob_1"
-                                     " WHERE digest BETWEEN ?1 AND ?2 AND id > ?3 ORDER BY id LIMIT ?4";
+                                     " WHERE digest BETWEEN ?1 AND ?2 AND id > ?3"
+                                     " AND NOT EXISTS (SELECT 1 FROM lost WHERE blob = id) ORDER BY id LIMIT ?4";
+static const char FIND_LOST[] = "SELECT b.id FROM lost AS l CROSS JOIN blob AS b ON b.id = l.blob WHERE b.digest = ?1";
+static const char SET_CONTENT[] = "UPDATE blob SET size = ?2, data = ?3 WHERE id = ?1";
+static const char FOUND_AGAIN[] = "DELETE FROM lost WHERE blob = ?1";
 static const char INSERT[] = "INSERT INTO blob (digest, size, data) VALUES (?1, ?2, ?3)";
 
 #define VISIT_AT_ONCE 1024 /* ids sorted for one step of a visit: more than one READDIR reply holds */
 
-/* The row; without bytes the content is in a file. */
-static int insert(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, uint64_t size,
-                  struct error *err)
+/* A row whose content was lost takes the bytes; what refers to it is whole again. 1 if there is one. */
+static int heal(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, uint64_t size,
+                struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_LOST, err);
+    cleanup_reset sqlite3_stmt *set = sql_statement(store, SET_CONTENT, err);
+    cleanup_reset sqlite3_stmt *found = sql_statement(store, FOUND_AGAIN, err);
+
+    if (!find || !set || !found)
+        return -EIO;
+    sql_bind_digest(find, 1, digest);
+    int result = sql_step(store, find, err);
+    if (result != 1)
+        return result;
+    *id = sqlite3_column_int64(find, 0);
+    sqlite3_bind_int64(set, 1, *id);
+    sqlite3_bind_int64(set, 2, (int64_t)size);
+    if (bytes)
+        sqlite3_bind_blob64(set, 3, bytes, size, SQLITE_STATIC);
+    sqlite3_bind_int64(found, 1, *id);
+    sqlite3_reset(find);
+    result = sql_step(store, set, err);
+    if (result == 0)
+        result = sql_step(store, found, err);
+    return result < 0 ? result : 1;
+}
+
+static int insert_row(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, uint64_t size,
+                      struct error *err)
 {
     cleanup_reset sqlite3_stmt *add = sql_statement(store, INSERT, err);
 
@@ -31,9 +60,22 @@ static int insert(int64_t *id, struct store *store, const struct digest *digest,
     if (bytes)
         sqlite3_bind_blob64(add, 3, bytes, size, SQLITE_STATIC);
     int result = sql_step(store, add, err);
+    *id = sqlite3_last_insert_rowid(store->db);
+    return result;
+}
+
+/* Inside a batch: the row; without bytes the content is in a file. */
+static int insert(int64_t *id, struct store *store, const struct digest *digest, const void *bytes, uint64_t size,
+                  struct error *err)
+{
+    int result = heal(id, store, digest, bytes, size, err);
+
+    if (result == 0)
+        result = insert_row(id, store, digest, bytes, size, err);
+    else if (result == 1 && store->stamps)
+        result = lease_tell(store, OBJECT_BLOB, *id, err);
     if (result < 0)
         return result;
-    *id = sqlite3_last_insert_rowid(store->db);
     store->tally.added++;
     store->tally.added_bytes += size;
     return sql_batch_wrote(store, bytes ? (size_t)size : 0, err);
@@ -41,7 +83,7 @@ static int insert(int64_t *id, struct store *store, const struct digest *digest,
 
 int blob_lookup(int64_t *id, struct store *store, const struct digest *digest, struct error *err)
 {
-    return sql_find_digest(id, store, FIND_DIGEST, digest, err);
+    return sql_find_digest(id, store, OBJECT_BLOB, digest, err);
 }
 
 void blob_count_known(struct store *store, uint64_t size)
@@ -81,7 +123,7 @@ int blob_adopt(struct blob_large *all, size_t count, struct store *store, struct
     for (size_t i = 0; i < count && result >= 0; i++) {
         if (all[i].file.fd < 0)
             continue;
-        result = sql_find_or_begin(&all[i].id, store, FIND_DIGEST, &all[i].digest, err);
+        result = sql_find_or_begin(&all[i].id, store, OBJECT_BLOB, &all[i].digest, err);
         if (result == 1)
             blob_count_known(store, all[i].file.size);
         if (result == 0)
@@ -119,7 +161,7 @@ int blob_put(int64_t *id, struct digest *digest, struct store *store, const void
     sha256_of(digest, store->sha, bytes, size);
     if (size > BLOB_INLINE_MAX)
         return put_large(id, store, digest, bytes, size, err);
-    int found = sql_find_or_begin(id, store, FIND_DIGEST, digest, err);
+    int found = sql_find_or_begin(id, store, OBJECT_BLOB, digest, err);
     if (found == 1)
         blob_count_known(store, size);
     if (found != 0)
@@ -149,7 +191,7 @@ int blob_find(struct blob *blob, struct store *store, int64_t id, struct error *
 int blob_find_digest(struct blob *blob, struct store *store, const struct digest *digest, struct error *err)
 {
     int64_t id;
-    int found = sql_find_digest(&id, store, FIND_DIGEST, digest, err);
+    int found = sql_find_digest(&id, store, OBJECT_BLOB, digest, err);
 
     if (found <= 0)
         return found < 0 ? found : -ENOENT;

@@ -44,8 +44,9 @@ int blob_find_digest(struct blob *blob, struct store *store, const struct digest
  * One look-up. */
 int blob_next_prefix(uint8_t *prefix, struct store *store, uint8_t from, struct error *err);
 
-/* Visit the blobs whose digests begin with this byte by rising id, those after `after`. A visitor's non-zero value ends
- * the visit. Beginning costs a look at the digests of all of them: 1/256 of the store's. */
+/* Visit the blobs whose digests begin with this byte and that are not lost, by rising id, those after `after`. A
+ * visitor's non-zero value ends the visit. Beginning costs a look at the digests of all of them: 1/256 of the store's.
+ */
 int blob_visit(struct store *store, uint8_t prefix, int64_t after, int (*visit)(void *arg, const struct blob *blob),
                void *arg, struct error *err);
 

@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
-#define ASIDE_PREFIX "new" /* no prefix of a digest, so no directory is called so */
+#define COLLECT_AT_ONCE 256 /* files unlinked in one transaction */
+#define ASIDE_PREFIX "new"  /* no prefix of a digest, so no directory is called so */
 
 int blob_file_failed(struct store *store, int result, struct error *err)
 {
@@ -238,6 +240,20 @@ static int name_file(struct blob_file *file, const struct digest *digest)
     return 0;
 }
 
+/* gc looks whether a file may go, and unlinks it, under the write lock: so no name comes between. */
+static int name_files(struct blob_large *all, size_t count, struct store *store, struct error *err)
+{
+    int result = sql_batch_begin(store, err), named = 0;
+
+    if (result < 0)
+        return result;
+    for (size_t i = 0; i < count && named == 0; i++)
+        if (all[i].file.fd >= 0)
+            named = name_file(&all[i].file, &all[i].digest);
+    result = store_flush(store, err);
+    return named < 0 ? blob_file_failed(store, named, err) : result;
+}
+
 int blob_files_keep(struct blob_large *all, size_t count, struct store *store, struct error *err)
 {
     const struct blob_large *first;
@@ -245,11 +261,94 @@ int blob_files_keep(struct blob_large *all, size_t count, struct store *store, s
 
     if (result < 0 || count_files(&first, all, count) == 0)
         return result;
-    result = sync_contents(all, count);
-    for (size_t i = 0; i < count && result == 0; i++)
-        if (all[i].file.fd >= 0)
-            result = name_file(&all[i].file, &all[i].digest);
+    result = blob_file_failed(store, sync_contents(all, count), err);
     if (result == 0)
-        result = sync_names(all, count, store);
-    return blob_file_failed(store, result, err);
+        result = name_files(all, count, store, err);
+    return result < 0 ? result : blob_file_failed(store, sync_names(all, count, store), err);
+}
+
+/* --- Collecting --------------------------------------------------------------------------------------------------- */
+
+struct rowless {
+    struct store *store;
+    int (*removed)(void *arg, uint64_t bytes);
+    void *arg;
+    struct digest digests[COLLECT_AT_ONCE];
+    size_t count;
+    struct error *err;
+};
+
+/* Inside a batch. A file that is locked is a writer's, who is about to give it its row. */
+static int collect_file(const struct rowless *all, const struct digest *digest)
+{
+    struct store *store = all->store;
+    char path[BLOB_PATH_SIZE];
+    struct stat st;
+    int64_t id;
+    int result = blob_lookup(&id, store, digest, all->err);
+
+    blob_path(path, digest);
+    cleanup_close int fd =
+        result == 0 ? openat(store->directory_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0)
+        return result < 0 ? result : 0;
+    if (unlinkat(store->directory_fd, path, 0) < 0)
+        return error_system(all->err, errno, "cannot remove %s/%s", store->directory, path);
+    return all->removed(all->arg, (uint64_t)st.st_blocks * 512);
+}
+
+static int collect_listed(struct rowless *all)
+{
+    int result = all->count ? sql_batch_begin(all->store, all->err) : 0;
+
+    for (size_t i = 0; i < all->count && result >= 0; i++)
+        result = collect_file(all, &all->digests[i]);
+    all->count = 0;
+    return result < 0 ? result : store_flush(all->store, all->err);
+}
+
+/* Most files have a row, and looking takes no lock. */
+static int list_file(struct rowless *all, const char *name)
+{
+    struct digest *digest = &all->digests[all->count];
+    int64_t id;
+
+    if (!hex_decode(digest->bytes, DIGEST_SIZE, name, strlen(name)))
+        return 0;
+    int found = blob_lookup(&id, all->store, digest, all->err);
+    if (found != 0)
+        return found < 0 ? found : 0;
+    all->count++;
+    return all->count == COLLECT_AT_ONCE ? collect_listed(all) : 0;
+}
+
+static int collect_prefix(struct rowless *all, unsigned prefix)
+{
+    char path[sizeof "blobs/ab"];
+    int result = 0;
+
+    snprintf(path, sizeof path, "blobs/%02x", prefix);
+    int fd = openat(all->store->directory_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : error_system(all->err, errno, "%s/%s", all->store->directory, path);
+    DIR *directory = fdopendir(fd);
+    if (!directory) {
+        close(fd);
+        return error_system(all->err, ENOMEM, "%s/%s", all->store->directory, path);
+    }
+    for (const struct dirent *entry; result == 0 && (entry = readdir(directory));)
+        result = list_file(all, entry->d_name);
+    closedir(directory);
+    return result < 0 ? result : collect_listed(all);
+}
+
+int blob_files_collect(struct store *store, int (*removed)(void *arg, uint64_t bytes), void *arg, struct error *err)
+{
+    struct rowless all = {.store = store, .removed = removed, .arg = arg, .err = err};
+    int result = 0;
+
+    sweep(store);
+    for (unsigned prefix = 0; prefix < 256 && result == 0; prefix++)
+        result = collect_prefix(&all, prefix);
+    return result;
 }

@@ -61,6 +61,10 @@ struct blob_large {
  * Ends the open batch: this may take long. */
 int blob_files_keep(struct blob_large *all, size_t count, struct store *store, struct error *err);
 
+/* gc: unlink files of contents that have no row, and what killed writers left. `removed` is told of each, and how many
+ * bytes of the disk it had; its non-zero value ends the visit. */
+int blob_files_collect(struct store *store, int (*removed)(void *arg, uint64_t bytes), void *arg, struct error *err);
+
 /* In blob.c: is there a blob of this digest? 1 and its id, or 0. */
 int blob_lookup(int64_t *id, struct store *store, const struct digest *digest, struct error *err);
 

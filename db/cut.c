@@ -28,7 +28,6 @@
  * hold. */
 #define CUT_TEXT_MAX (1u << 20)
 
-static const char FIND_DIGEST[] = "SELECT id FROM node WHERE digest = ?1";
 static const char INSERT_NODE[] = "INSERT INTO node (digest, kind, level, count, entries, dirs, nodes)"
                                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 static const char INSERT_CHILD[] = "INSERT INTO child (id, first, node) VALUES (?1, ?2, ?3)";
@@ -230,7 +229,7 @@ static int put_node(struct node_ref *node, struct cutter *cutter, unsigned numbe
         return error_system(err, ENOMEM, "cannot write a tree");
     sha256_of(&node->digest, store->sha, level->canonical.bytes, level->canonical.size);
     node->counts = level->counts;
-    int result = sql_find_or_begin(&node->id, store, FIND_DIGEST, &node->digest, err);
+    int result = sql_find_or_begin(&node->id, store, OBJECT_NODE, &node->digest, err);
     if (result != 0)
         return result < 0 ? result : 0;
     result = insert_node(node, cutter, number, err);

@@ -14,14 +14,12 @@
 #include <string.h>
 #include <zstd.h>
 
-#define CHUNK_MIN 4096               /* bytes */
+#define CHUNK_MIN 1024               /* bytes */
 #define CHUNK_MAX 65536              /* bytes */
-#define CHUNK_MASK 0x3fff00000000ULL /* 14 bits: a cut each 16 KiB behind the minimum */
+#define CHUNK_MASK 0x0fff00000000ULL /* 12 bits: a cut each 4 KiB behind the minimum; see doc/PERFORMANCE.md */
 #define CHUNK_ZSTD_LEVEL 1           /* frames are JSON: level 3 saves 3 % more and takes twice the time */
 
-static const char FIND_CHUNK[] = "SELECT id FROM chunk WHERE digest = ?1";
 static const char INSERT_CHUNK[] = "INSERT INTO chunk (digest, size, data) VALUES (?1, ?2, ?3)";
-static const char FIND_FRAME[] = "SELECT id FROM frame WHERE digest = ?1";
 static const char INSERT_FRAME[] = "INSERT INTO frame (digest, size) VALUES (?1, ?2)";
 static const char INSERT_FRAME_CHUNK[] = "INSERT INTO frame_chunk (frame, position, chunk) VALUES (?1, ?2, ?3)";
 static const char READ_FRAME[] = "SELECT digest, size FROM frame WHERE id = ?1";
@@ -123,7 +121,7 @@ static int put_chunk(struct frame_writer *writer, size_t size, struct error *err
     int64_t id = 0;
 
     sha256_of(&digest, store->sha, writer->chunk, size);
-    int result = sql_find_or_begin(&id, store, FIND_CHUNK, &digest, err);
+    int result = sql_find_or_begin(&id, store, OBJECT_CHUNK, &digest, err);
     if (result == 0)
         result = insert_chunk(&id, writer, &digest, size, err);
     if (result < 0)
@@ -209,7 +207,7 @@ int frame_writer_finish(int64_t *id, struct digest *digest, struct frame_writer 
     if (result < 0)
         return result;
     sha256_final(digest, writer->whole);
-    result = sql_find_or_begin(id, store, FIND_FRAME, digest, err);
+    result = sql_find_or_begin(id, store, OBJECT_FRAME, digest, err);
     if (result == 0)
         result = insert_frame(id, writer, digest, err);
     buffer_clear(&writer->chunks);

@@ -12,7 +12,7 @@
 
 static const char FIND_CONFIG[] = SELECT_IMAGES " WHERE i.config = ?1";
 static const char FIND_NUMBER[] = SELECT_IMAGES " WHERE i.number = ?1";
-static const char FIND_TAG[] = SELECT_IMAGES " JOIN snapshot AS s ON s.image = i.number"
+static const char FIND_TAG[] = SELECT_IMAGES " JOIN snapshot AS s ON s.image = i.number AND s.source = i.config"
                                              " JOIN tag AS t ON t.snapshot = s.number"
                                              " JOIN namespace AS n ON n.id = t.namespace"
                                              " WHERE n.name = ?1 AND t.name = ?2";
@@ -36,6 +36,12 @@ bool tag_is_valid(const char *tag)
     size_t size = strlen(tag);
 
     return size >= 1 && size <= TAG_SIZE_MAX && strspn(tag, inside) == size && *tag != '.' && *tag != '-';
+}
+
+int tag_refuse(const char *tag, struct error *err)
+{
+    return error_input(err, "\"%.*s\" can be no tag: it has 1 to %d letters, digits, '_', '.' or '-'", TAG_SIZE_MAX,
+                       tag, TAG_SIZE_MAX);
 }
 
 const char *image_tag_of(const char *name)
@@ -81,6 +87,15 @@ static int read_row(struct image *image, struct store *store, sqlite3_stmt *find
     return 0;
 }
 
+/* The same, and gc leaves it. The statement is reset. */
+static int found(struct image *image, struct store *store, sqlite3_stmt **find, struct error *err)
+{
+    int result = read_row(image, store, *find, err);
+
+    cleanup_reset_fn(find);
+    return result < 0 ? result : sql_saw(store, OBJECT_IMAGE, image->number, err);
+}
+
 int image_find(struct image *image, struct store *store, const struct digest *config, struct error *err)
 {
     cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_CONFIG, err);
@@ -88,7 +103,7 @@ int image_find(struct image *image, struct store *store, const struct digest *co
     if (!find)
         return -EIO;
     sql_bind_digest(find, 1, config);
-    return read_row(image, store, find, err);
+    return found(image, store, &find, err);
 }
 
 int image_find_number(struct image *image, struct store *store, int64_t number, struct error *err)
@@ -98,7 +113,7 @@ int image_find_number(struct image *image, struct store *store, int64_t number, 
     if (!find)
         return -EIO;
     sqlite3_bind_int64(find, 1, number);
-    return read_row(image, store, find, err);
+    return found(image, store, &find, err);
 }
 
 int image_find_tag(struct image *image, struct store *store, const char *name, struct error *err)
@@ -112,7 +127,7 @@ int image_find_tag(struct image *image, struct store *store, const char *name, s
         return -ENOENT;
     sqlite3_bind_text(find, 1, name, (int)(tag - 1 - name), SQLITE_STATIC);
     sqlite3_bind_text(find, 2, tag, -1, SQLITE_STATIC);
-    return read_row(image, store, find, err);
+    return found(image, store, &find, err);
 }
 
 int image_visit_waiting(struct store *store, const char *wants, int64_t after,
@@ -150,7 +165,7 @@ static int put_image(void *arg, struct snapshot *snapshot, struct store *store, 
     int result = publish_layers(commit->alone, commit->count, LAYER_ALONE, store, err);
 
     if (result == 0)
-        result = publish_layers(commit->chain, commit->count, LAYER_CHAIN, store, err);
+        result = publish_chains(commit->chain, commit->alone, commit->count, commit->below, store, err);
     if (result == 0)
         result = image_find(commit->image, store, &commit->image->config, err);
     if (result == -ENOENT)
@@ -179,7 +194,6 @@ int image_publish(bool *is_new, struct snapshot *snapshot, const struct image_co
     const struct publication with = {put_image, commit->tag ? move_tag : NULL, &own};
 
     if (commit->tag && !tag_is_valid(commit->tag))
-        return error_input(err, "\"%.*s\" can be no tag: it has 1 to %d letters, digits, '_', '.' or '-'", TAG_SIZE_MAX,
-                           commit->tag, TAG_SIZE_MAX);
+        return tag_refuse(commit->tag, err);
     return publish(is_new, snapshot, &with, store, err);
 }

@@ -10,6 +10,9 @@
 /* May this be a tag? Letters, digits, '_', '.' and '-', of which the last two do not begin it. */
 bool tag_is_valid(const char *tag);
 
+/* The error of one that may not: -EBADMSG. */
+int tag_refuse(const char *tag, struct error *err);
+
 /* Where the tag begins in NAMESPACE:TAG, behind the last colon (a namespace may hold others: "host:5000/x"). NULL: what
  * stands there can be none. */
 const char *image_tag_of(const char *name);
@@ -28,6 +31,7 @@ struct image_commit {
     struct layer *alone, *chain; /* `count` each, bottom first; those that are here already are left as they are */
     size_t count;
     const char *tag; /* moves to this snapshot, in its namespace; NULL: none */
+    int64_t below;   /* number of the chain that the first of them is on; 0: none */
 };
 
 /* As snapshot_publish(); the tag moves even where the snapshot was there. Of an image that is here already *image is

@@ -15,9 +15,9 @@
              " JOIN node AS f ON f.id = y.notes"
 enum { FIRST_NODE = 5 }; /* column of the root's digest */
 
-#define TEXTS(table)                                                                                                   \
+#define TEXTS(table, kind)                                                                                             \
     {                                                                                                                  \
-        .name = (table), .find = SELECT_LAYERS(table) " WHERE y.digest = ?1",                                          \
+        .name = (table), .object = (kind), .find = SELECT_LAYERS(table) " WHERE y.digest = ?1",                        \
         .find_number = SELECT_LAYERS(table) " WHERE y.number = ?1",                                                    \
         .each = SELECT_LAYERS(table) " WHERE y.number > ?1 ORDER BY y.number",                                         \
         .insert = "INSERT INTO " table " (digest, root, links, notes) VALUES (?1, ?2, ?3, ?4)", .directory = "/" table \
@@ -25,9 +25,10 @@ enum { FIRST_NODE = 5 }; /* column of the root's digest */
 
 static const struct {
     const char *name;
+    enum object_kind object;
     const char *find, *find_number, *each, *insert;
     const char *directory; /* the virtual one that lists them */
-} TABLES[] = {[LAYER_ALONE] = TEXTS("layer"), [LAYER_CHAIN] = TEXTS("chain")};
+} TABLES[] = {[LAYER_ALONE] = TEXTS("layer", OBJECT_LAYER), [LAYER_CHAIN] = TEXTS("chain", OBJECT_CHAIN)};
 
 /* --- Reading ------------------------------------------------------------------------------------------------------ */
 
@@ -47,16 +48,24 @@ static int next_row(struct layer *layer, struct store *store, enum layer_kind ki
     return 1;
 }
 
+static int find(struct layer *layer, struct store *store, enum layer_kind kind, const struct digest *digest,
+                struct error *err)
+{
+    cleanup_reset sqlite3_stmt *row = sql_statement(store, TABLES[kind].find, err);
+
+    if (!row)
+        return -EIO;
+    sql_bind_digest(row, 1, digest);
+    int result = next_row(layer, store, kind, row, err);
+    return result < 0 ? result : result ? 0 : -ENOENT;
+}
+
 int layer_find(struct layer *layer, struct store *store, enum layer_kind kind, const struct digest *digest,
                struct error *err)
 {
-    cleanup_reset sqlite3_stmt *find = sql_statement(store, TABLES[kind].find, err);
+    int result = find(layer, store, kind, digest, err);
 
-    if (!find)
-        return -EIO;
-    sql_bind_digest(find, 1, digest);
-    int result = next_row(layer, store, kind, find, err);
-    return result < 0 ? result : result ? 0 : -ENOENT;
+    return result < 0 ? result : sql_saw(store, TABLES[kind].object, layer->number, err);
 }
 
 int layer_find_number(struct layer *layer, struct store *store, enum layer_kind kind, int64_t number, struct error *err)
@@ -102,6 +111,27 @@ static int insert(struct layer *layer, struct store *store, enum layer_kind kind
     sqlite3_bind_int64(add, 4, layer->notes.id);
     int result = sql_step(store, add, err);
     layer->number = sqlite3_last_insert_rowid(store->db);
+    return result;
+}
+
+static const char SET_PARTS[] = "UPDATE chain SET below = ?2, layer = ?3 WHERE number = ?1 AND layer IS NULL";
+
+int publish_chains(struct layer *chains, const struct layer *alone, size_t count, int64_t below, struct store *store,
+                   struct error *err)
+{
+    int result = publish_layers(chains, count, LAYER_CHAIN, store, err);
+
+    for (size_t i = 0; i < count && result == 0; i++) {
+        cleanup_reset sqlite3_stmt *set = sql_statement(store, SET_PARTS, err);
+
+        if (!set)
+            return -EIO;
+        sqlite3_bind_int64(set, 1, chains[i].number);
+        sql_bind_id(set, 2, below);
+        sqlite3_bind_int64(set, 3, alone[i].number);
+        result = sql_step(store, set, err);
+        below = chains[i].number;
+    }
     return result;
 }
 

@@ -3,14 +3,14 @@
 
 #include "base/cleanup.h"
 #include "base/timestamp.h"
+#include "db/namespace_prefix.h"
 #include "db/snapshot_row.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 static const char FIND_SAME[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND s.source IS ?2 AND s.root = ?3"
-                                                 " AND s.links = ?4 ORDER BY s.time DESC, s.number DESC LIMIT 1";
+                                                 " AND +s.links = ?4 ORDER BY s.time DESC, s.number DESC LIMIT 1";
 /* Without a source (a directory), a namespace may come back to what it was: that is news, and only the newest counts.
  * What ran there is news as well. */
 static const char FIND_SAME_NEWEST[] =
@@ -22,6 +22,7 @@ static const char INSERT[] =
     "INSERT INTO snapshot (id, namespace, time, imported, format, partial, source, root, links,"
     " features, frame, image) VALUES (?1, (SELECT id FROM namespace WHERE name = ?2), ?3, ?4, ?5, ?6,"
     " ?7, ?8, ?9, ?10, ?11, ?12)";
+static const char HEAL_FRAME[] = "UPDATE snapshot SET frame = ?2 WHERE number = ?1 AND frame IS NULL";
 static const char WAIT[] = "INSERT INTO waiting (snapshot, wants) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 static const char WAIT_NO_LONGER[] = "DELETE FROM waiting WHERE snapshot = ?1";
 static const char TOUCH_DIRECTORY[] = "UPDATE directory SET mtime = max(?1, mtime + 1) WHERE path = ?2";
@@ -65,7 +66,8 @@ static int put_namespace(struct store *store, const char *name, struct error *er
     if (!put)
         return -EIO;
     sqlite3_bind_text(put, 1, name, -1, SQLITE_STATIC);
-    return sql_step(store, put, err);
+    int result = sql_step(store, put, err);
+    return result < 0 ? result : namespace_prefix_put(store, name, err);
 }
 
 static int insert_snapshot(struct snapshot *snapshot, struct store *store, struct error *err)
@@ -110,6 +112,18 @@ static void take_same(struct snapshot *snapshot, const struct snapshot *same)
     snapshot->time = same->time;
 }
 
+/* The frame as received may have been found damaged since. */
+static int heal_frame(const struct snapshot *snapshot, struct store *store, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *heal = sql_statement(store, HEAL_FRAME, err);
+
+    if (!heal)
+        return -EIO;
+    sqlite3_bind_int64(heal, 1, snapshot->number);
+    sql_bind_id(heal, 2, snapshot->frame);
+    return sql_step(store, heal, err);
+}
+
 static int wait_for_image(const struct snapshot *snapshot, struct store *store, struct error *err)
 {
     cleanup_reset sqlite3_stmt *wait = sql_statement(store, WAIT, err);
@@ -140,8 +154,10 @@ static int put_or_find(bool *is_new, struct snapshot *snapshot, struct store *st
     *is_new = result == 0;
     if (result == 0)
         result = put_snapshot(snapshot, store, err);
-    else if (result > 0)
+    else if (result > 0) {
         take_same(snapshot, &same);
+        result = same.frame || !snapshot->frame ? 1 : heal_frame(snapshot, store, err) < 0 ? -EIO : 1;
+    }
     if (result >= 0 && snapshot->wants)
         return wait_for_image(snapshot, store, err);
     return result > 0 && snapshot->image ? wait_no_longer(snapshot, store, err) : result < 0 ? result : 0;
@@ -160,17 +176,6 @@ static int put_all(bool *is_new, struct snapshot *snapshot, const struct publica
     return result;
 }
 
-/* A snapshot that is found may have been committed by somebody who was killed before he synced the WAL. */
-static int sync_found(struct store *store, struct error *err)
-{
-    cleanup_close int fd = openat(store->directory_fd, "confuse.db-wal", O_RDONLY | O_CLOEXEC);
-
-    /* No WAL: it was copied into the database, which syncs both. */
-    if (fd < 0 ? errno != ENOENT : fdatasync(fd) < 0)
-        return error_system(err, errno, "cannot sync %s/confuse.db-wal", store->directory);
-    return 0;
-}
-
 int publish(bool *is_new, struct snapshot *snapshot, const struct publication *with, struct store *store,
             struct error *err)
 {
@@ -185,8 +190,9 @@ int publish(bool *is_new, struct snapshot *snapshot, const struct publication *w
         result = put_all(is_new, snapshot, with, store, err);
     if (result >= 0)
         result = store_flush(store, err);
+    /* One that is found may have been committed by somebody who was killed before he synced the WAL. */
     if (result == 0 && !*is_new)
-        result = sync_found(store, err);
+        result = sql_sync(store, err);
     if (result < 0)
         store_rollback(store);
     int restored = sql_run(store, SYNC_NORMAL, result < 0 ? NULL : err);

@@ -23,4 +23,9 @@ int publish_touch(struct store *store, const char *directory, uint64_t time, str
 /* In layer.c: layers or chains get their rows, where they have none yet; fills their numbers. */
 int publish_layers(struct layer *layers, size_t count, enum layer_kind kind, struct store *store, struct error *err);
 
+/* The same for chains, bottom first, each of which is the one before (the first: `below`, a number, 0: nothing) with
+ * one more of the layers, which have their rows. */
+int publish_chains(struct layer *chains, const struct layer *alone, size_t count, int64_t below, struct store *store,
+                   struct error *err);
+
 #endif

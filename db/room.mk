@@ -8,14 +8,21 @@ libdb_a_SOURCES = \
     db/canonical.c db/canonical.h \
     db/check.c db/check.h \
     db/check_images.c \
+    db/collect.c db/collect.h \
     db/cut.c db/cut.h \
     db/entry.h \
     db/frame.c db/frame.h \
+    db/history.c db/history.h \
     db/image.c db/image.h \
+    db/keep.c db/keep.h \
     db/layer.c db/layer.h \
+    db/lease.c db/lease.h \
+    db/namespace_prefix.c db/namespace_prefix.h \
     db/node.c db/node.h \
     db/occurrence.c db/occurrence.h \
+    db/policy.c db/policy.h \
     db/publish.c db/publish.h \
+    db/repair.c \
     db/schema.c db/schema.h \
     db/snapshot.c db/snapshot.h \
     db/snapshot_row.c db/snapshot_row.h \
@@ -24,4 +31,5 @@ libdb_a_SOURCES = \
     db/verdict_change.c \
     db/verdict_reply.c \
     db/verdict_row.h \
-    db/verdicts.c db/verdicts.h
+    db/verdicts.c db/verdicts.h \
+    db/watched.c db/watched.h

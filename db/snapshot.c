@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/timestamp.h"
 #include "db/canonical.h"
+#include "db/history.h"
 #include "db/image.h"
 #include "db/snapshot_row.h"
 
@@ -19,13 +20,15 @@ static const char FIND_ID[] = SELECT_SNAPSHOTS " WHERE s.id = ?1";
 static const char FIND_CAPTURE[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND s.time = ?2 AND s.source IS ?3"
                                                     " ORDER BY s.number DESC LIMIT 1";
 static const char FIND_RANGE[] = SELECT_SNAPSHOTS " WHERE s.id BETWEEN ?1 AND ?2 ORDER BY s.id LIMIT ?3";
-static const char FIND_NEWEST[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND s.time <= ?2"
+static const char FIND_BEFORE[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND (s.time, s.number) < (?2, ?3)"
                                                    " ORDER BY s.time DESC, s.number DESC LIMIT 1";
 static const char EACH[] = SELECT_SNAPSHOTS " WHERE s.number > ?1 ORDER BY s.number";
 static const char EACH_IN_HISTORY[] = SELECT_SNAPSHOTS " WHERE ?1 IS NULL OR n.name = ?1"
                                                        " ORDER BY s.time DESC, s.number DESC";
 static const char FIND_TAG[] = SELECT_SNAPSHOTS " JOIN tag AS t ON t.snapshot = s.number AND t.namespace = s.namespace"
                                                 " WHERE n.name = ?1 AND t.name = ?2";
+
+static const char NEXT_NAMESPACE[] = "SELECT name FROM namespace WHERE name > ?1 ORDER BY name LIMIT 1";
 
 int namespace_check(const char *name, size_t size, struct error *err)
 {
@@ -146,24 +149,18 @@ static int find_prefix(struct snapshot *snapshot, struct store *store, const cha
     return result == 1 ? ambiguous(store, find, text, err) : result;
 }
 
-/* What stands behind the '@' of NS@latest or NS@TIME: the last instant that it means. */
-static bool read_time(uint64_t *time, const char *text)
-{
-    *time = TIMESTAMP_MAX;
-    return strcmp(text, "latest") == 0 || timestamp_parse_partial(time, text, strlen(text));
-}
-
 /* The newest of a namespace that is not after the time. */
 static int find_in_history(struct snapshot *snapshot, struct store *store, const char *text, size_t size, uint64_t time,
                            struct error *err)
 {
-    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_NEWEST, err);
+    struct version version;
+    int64_t namespace;
+    int result = history_namespace(&namespace, store, text, size, err);
 
-    if (!find)
-        return -EIO;
-    sqlite3_bind_text(find, 1, text, (int)size, SQLITE_STATIC);
-    sqlite3_bind_int64(find, 2, (int64_t)time);
-    int result = snapshot_keep_row(snapshot, store, find, err);
+    if (result == 0)
+        result = history_newest(&version, store, namespace, time, err);
+    if (result == 0)
+        result = snapshot_find(snapshot, store, version.id, err);
     if (result == -ENOENT)
         return error_input(err, "no snapshot of %.*s %s; `confuse log` lists them", (int)size, text,
                            time == TIMESTAMP_MAX ? "is here" : "is that old");
@@ -188,7 +185,7 @@ int snapshot_resolve(struct snapshot *snapshot, struct store *store, const char 
     const char *at = strrchr(text, '@'), *tag = image_tag_of(text);
     uint64_t time;
 
-    if (at && read_time(&time, at + 1))
+    if (at && history_time(&time, at + 1, strlen(at + 1)))
         return find_in_history(snapshot, store, text, (size_t)(at - text), time, err);
     int result = tag ? find_tag(snapshot, store, text, tag, err) : -ENOENT;
     if (result != -ENOENT)
@@ -212,6 +209,34 @@ int snapshot_visit(struct store *store, int64_t after, int (*visit)(void *arg, c
         return -EIO;
     sqlite3_bind_int64(rows, 1, after);
     return snapshot_visit_rows(store, rows, visit, arg, err);
+}
+
+int namespace_next(char name[NAMESPACE_SIZE_MAX + 1], struct store *store, const char *after, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, NEXT_NAMESPACE, err);
+
+    if (!find)
+        return -EIO;
+    sqlite3_bind_text(find, 1, after, -1, SQLITE_STATIC);
+    int result = sql_step(store, find, err);
+    if (result != 1)
+        return result < 0 ? result : -ENOENT;
+    const char *text = (const char *)sqlite3_column_text(find, 0);
+    if (!text || (size_t)snprintf(name, NAMESPACE_SIZE_MAX + 1, "%s", text) > NAMESPACE_SIZE_MAX)
+        return error_system(err, EIO, "a namespace of %s is damaged", store_directory(store));
+    return 0;
+}
+
+int snapshot_find_before(struct snapshot *before, struct store *store, const struct snapshot *of, struct error *err)
+{
+    cleanup_reset sqlite3_stmt *find = sql_statement(store, FIND_BEFORE, err);
+
+    if (!find)
+        return -EIO;
+    sqlite3_bind_text(find, 1, of->namespace, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(find, 2, (int64_t)of->time);
+    sqlite3_bind_int64(find, 3, of->number);
+    return snapshot_keep_row(before, store, find, err);
 }
 
 int snapshot_visit_history(struct store *store, const char *namespace,

@@ -27,6 +27,7 @@ struct snapshot {
     struct node_ref root; /* the leaf that holds the root's entry alone, named "" */
     struct node_ref links, features;
     int64_t frame; /* the frame as received, 0: none */
+    bool pinned;   /* no policy forgets it */
     int64_t image; /* number of the image that it is, or that it was joined with; 0: none */
     /* For publishing only: the image that a frame lacks, "sha256:<hex>" or an image reference; NULL: none, borrowed. */
     const char *wants;
@@ -52,6 +53,9 @@ int snapshot_find(struct snapshot *snapshot, struct store *store, const uint8_t 
 int snapshot_find_capture(struct snapshot *newest, struct store *store, const struct snapshot *capture,
                           struct error *err);
 
+/* The one that stands before another in the history of its namespace. As snapshot_find(). */
+int snapshot_find_before(struct snapshot *before, struct store *store, const struct snapshot *of, struct error *err);
+
 /* By SNAP as the command line has it: an id, a unique prefix of it (>= 8 digits), NS@latest, NS@TIME, NS:TAG. A
  * namespace may hold ':' and '@': a time behind the last '@' is a time; else a tag stands behind the last ':'.
  * Error (-EBADMSG): unknown, or ambiguous with the candidates listed. */
@@ -60,6 +64,10 @@ int snapshot_resolve(struct snapshot *snapshot, struct store *store, const char 
 /* Visit snapshots by commit number, those after `after`; a visitor's non-zero value ends the visit. */
 int snapshot_visit(struct store *store, int64_t after, int (*visit)(void *arg, const struct snapshot *snapshot),
                    void *arg, struct error *err);
+
+/* The namespace whose name follows another one in byte order ("": the first). -ENOENT (err not filled): there is none.
+ */
+int namespace_next(char name[NAMESPACE_SIZE_MAX + 1], struct store *store, const char *after, struct error *err);
 
 /* Visit the history of a namespace (NULL: of all), newest first by (time, commit number). */
 int snapshot_visit_history(struct store *store, const char *namespace,

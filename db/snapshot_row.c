@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FIRST_NODE = 13 }; /* column of the root's digest */
+enum { FIRST_NODE = 14 }; /* column of the root's digest */
 
 static int read_row(struct snapshot *snapshot, sqlite3_stmt *row, struct error *err)
 {
@@ -20,6 +20,7 @@ static int read_row(struct snapshot *snapshot, sqlite3_stmt *row, struct error *
         .partial = sqlite3_column_int(row, 6),
         .frame = sqlite3_column_int64(row, 11),
         .image = sqlite3_column_int64(row, 12),
+        .pinned = sqlite3_column_int(row, 13),
     };
     if (!id || sqlite3_column_bytes(row, 1) != SNAPSHOT_ID_SIZE || !snapshot->namespace || !snapshot->format ||
         !sql_column_node(&snapshot->root, row, 8, FIRST_NODE) ||

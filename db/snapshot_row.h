@@ -9,7 +9,7 @@
  */
 #define SELECT_SNAPSHOTS                                                                                               \
     "SELECT s.number, s.id, n.name, s.time, s.imported, s.format, s.partial, s.source, s.root, s.links, s.features,"   \
-    " s.frame, s.image, " SQL_NODE("r") ", " SQL_NODE("l") ", " SQL_NODE(                                              \
+    " s.frame, s.image, s.pinned, " SQL_NODE("r") ", " SQL_NODE("l") ", " SQL_NODE(                                    \
         "f") " FROM snapshot AS s JOIN namespace AS n ON n.id = s.namespace JOIN node AS r ON r.id = s.root"           \
              " JOIN node AS l ON l.id = s.links JOIN node AS f ON f.id = s.features"
 

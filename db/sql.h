@@ -31,7 +31,13 @@ struct store {
     uint32_t data_version;
     bool writable;
     struct blob_tally tally;
-    bool began_files; /* blobs/00 to blobs/ff are durable, and files of killed writers were looked for */
+    /* lease.c's. */
+    int leases_fd;
+    int64_t lease; /* 0: none, and nothing protects what is found */
+    int64_t lease_epoch;
+    uint64_t lease_renewed; /* ns, monotonic */
+    bool stamps;            /* gc sweeps: what is found has to be told */
+    bool began_files;       /* blobs/00 to blobs/ff are durable, and files of killed writers were looked for */
     /* The open batch. */
     bool in_batch;
     size_t batch_bytes;
@@ -72,19 +78,68 @@ int sql_batch_begin(struct store *store, struct error *err);
  * is the caller's to reset in any case (cleanup_reset, NULL before). */
 int sql_find_row(sqlite3_stmt **row, struct store *store, const char *find, int64_t id, struct error *err);
 
-/* Is there an object of this digest? `find` is a text that takes the digest and gives the id. 1: there is, *id; else 0.
- * An open batch that is old ends when something was found. */
-int sql_find_digest(int64_t *id, struct store *store, const char *find, const struct digest *digest, struct error *err);
+/* What gc may drop; rows of `seen` have these numbers. */
+enum object_kind {
+    OBJECT_BLOB = 1,
+    OBJECT_NODE,
+    OBJECT_CHUNK,
+    OBJECT_FRAME,
+    OBJECT_LAYER,
+    OBJECT_CHAIN,
+    OBJECT_IMAGE,
+};
+
+/* Is there an object of this kind and digest? 1: there is, *id, and this connection's lease keeps it (lease.h); else 0.
+ * While gc sweeps this may open a batch; an open one that is old ends when something was found. */
+int sql_find_digest(int64_t *id, struct store *store, enum object_kind kind, const struct digest *digest,
+                    struct error *err);
 
 /* The same; but when it gives 0, a batch is open to write the object in, so nobody else will meanwhile. */
-int sql_find_or_begin(int64_t *id, struct store *store, const char *find, const struct digest *digest,
+int sql_find_or_begin(int64_t *id, struct store *store, enum object_kind kind, const struct digest *digest,
                       struct error *err);
+
+/* A row that was found in another way: may it be counted on? -ENOENT (err not filled): it went meanwhile. No statement
+ * may stand on a row. */
+int sql_saw(struct store *store, enum object_kind kind, int64_t id, struct error *err);
+
+/* ns on the monotonic clock. */
+uint64_t sql_monotonic_ns(void);
+
+/* All that was committed until now is on the disk. */
+int sql_sync(struct store *store, struct error *err);
 
 /* After rows were written: count their bytes, end the batch when it is full or old. */
 int sql_batch_wrote(struct store *store, size_t bytes, struct error *err);
 
+/* Have others waited long enough, or does it hold enough? */
+bool sql_batch_is_full(const struct store *store);
+
+/* Copy what the WAL has into the database, as far as others let that be. */
+void sql_checkpoint(struct store *store);
+
 /* When a connection was opened: have its commits keep the WAL small. */
 void sql_watch_wal(struct store *store);
+
+/* In lease.c. */
+
+/* Inside a batch: is the lease still there? Renews it when that is due. */
+int lease_hold(struct store *store, struct error *err);
+
+/* Outside a batch: renew it, when that is due. */
+int lease_renew(struct store *store, struct error *err);
+
+/* Inside a batch: an object that is there must be left by the collection that sweeps. */
+int lease_tell(struct store *store, enum object_kind kind, int64_t id, struct error *err);
+
+/* gc: be the one that collects, until lease_collected(). -EBUSY: another is. */
+int lease_collect(struct store *store, struct error *err);
+void lease_collected(struct store *store);
+
+/* Does a collection sweep now? (Or may have been killed while it did.) */
+int lease_is_collecting(bool *collecting, struct store *store, struct error *err);
+
+/* How many leases are older than an epoch; those whose owners are dead, or silent for LEASE_SECONDS, are taken away. */
+int lease_count_older(uint64_t *count, struct store *store, int64_t epoch, struct error *err);
 
 static inline void cleanup_reset_fn(sqlite3_stmt **statement)
 {

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/timestamp.h"
+#include "db/lease.h"
 #include "db/schema.h"
 #include "db/sql.h"
 
@@ -344,6 +345,8 @@ static int open_parts(struct store *store, enum store_access access, struct erro
         sql_watch_wal(store);
     if (result == 0)
         result = load_key(store, err);
+    if (result == 0 && access != STORE_READ)
+        result = lease_begin(store, err);
     return result;
 }
 
@@ -360,7 +363,7 @@ int sql_new(struct store **out, const char *directory, bool writable, struct err
 
     pthread_once(&configured, configure_sqlite);
     if (store) {
-        store->directory_fd = -1;
+        store->directory_fd = store->leases_fd = -1;
         store->writable = writable;
         store->directory = strdup(directory);
     }
@@ -399,6 +402,8 @@ void store_close(struct store *store)
     for (size_t i = 0; i < SQL_STATEMENTS_MAX; i++)
         sqlite3_finalize(store->statements[i].statement);
     sqlite3_close(store->db);
+    if (store->leases_fd >= 0)
+        close(store->leases_fd);
     if (store->directory_fd >= 0)
         close(store->directory_fd);
     sha256_free(store->sha);

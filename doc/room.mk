@@ -1,2 +1,14 @@
-dist_man_MANS += doc/confuse.1 doc/confuse-capture.1 doc/confuse-find.1 doc/confuse-import.1 doc/confuse-run.1 doc/confuse-scan.1 doc/confuse-serve.8
-EXTRA_DIST += doc/ARCHITECTURE.md doc/CLIENTS.md doc/FORMAT.md doc/PERFORMANCE.md doc/VENEER.md
+dist_man_MANS += doc/confuse.1
+dist_man_MANS += doc/confuse-capture.1
+dist_man_MANS += doc/confuse-diff.1
+dist_man_MANS += doc/confuse-export.1
+dist_man_MANS += doc/confuse-find.1
+dist_man_MANS += doc/confuse-forget.1
+dist_man_MANS += doc/confuse-gc.1
+dist_man_MANS += doc/confuse-import.1
+dist_man_MANS += doc/confuse-run.1
+dist_man_MANS += doc/confuse-scan.1
+dist_man_MANS += doc/confuse-serve.8
+dist_man_MANS += doc/confuse-tag.1
+dist_man_MANS += doc/confuse-watch.1
+EXTRA_DIST += doc/ARCHITECTURE.md doc/CLIENTS.md doc/FORMAT.md doc/PERFORMANCE.md doc/TOOLS.md doc/VENEER.md

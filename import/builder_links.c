@@ -5,6 +5,7 @@
 
 #include "db/cut.h"
 #include "import/spool.h"
+#include "tree/node.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -52,24 +53,12 @@ struct linking {
 
 /* --- Paths -------------------------------------------------------------------------------------------------------- */
 
-/* In the order of the walk: component by component, so '/' comes before every other byte. */
-static int compare_paths(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size)
-{
-    size_t shorter = a_size < b_size ? a_size : b_size, i = 0;
-
-    while (i < shorter && a[i] == b[i])
-        i++;
-    if (i == shorter)
-        return (a_size > b_size) - (a_size < b_size);
-    return (a[i] == '/' ? 0 : a[i]) < (b[i] == '/' ? 0 : b[i]) ? -1 : 1;
-}
-
 static int by_path(const void *a, const void *b, void *arg)
 {
     const struct path *x = a, *y = b;
-    const uint8_t *text = ((const struct buffer *)arg)->bytes;
+    const char *text = (const char *)((const struct buffer *)arg)->bytes;
 
-    return compare_paths(text + x->at, x->size, text + y->at, y->size);
+    return path_compare(text + x->at, x->size, text + y->at, y->size);
 }
 
 static int by_first_path(const void *a, const void *b, void *arg)
@@ -77,8 +66,7 @@ static int by_first_path(const void *a, const void *b, void *arg)
     const struct group *x = a, *y = b;
     const char *text = arg;
 
-    return compare_paths((const uint8_t *)text + x->at, strlen(text + x->at), (const uint8_t *)text + y->at,
-                         strlen(text + y->at));
+    return path_compare(text + x->at, strlen(text + x->at), text + y->at, strlen(text + y->at));
 }
 
 static void add_member(struct linking *l, const char *path, size_t size)
@@ -370,7 +358,7 @@ static int (*const NEXT[])(struct link_group *group, struct linking *l, struct e
 
 static bool comes_before(const struct link_group *a, const struct link_group *b)
 {
-    return compare_paths((const uint8_t *)a->paths, strlen(a->paths), (const uint8_t *)b->paths, strlen(b->paths)) < 0;
+    return path_compare(a->paths, strlen(a->paths), b->paths, strlen(b->paths)) < 0;
 }
 
 static int write_groups(struct linking *l, struct cutter *cutter, struct error *err)

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/quote.h"
 #include "base/timestamp.h"
+#include "db/lease.h"
 #include "import/notes.h"
 #include "import/source_name.h"
 
@@ -157,9 +158,11 @@ static int import(struct dir *dir, int root, const char *namespace, struct error
 int dir_import(const struct import_options *options, int root, const char *namespace, const struct dir_source *source,
                struct error *err)
 {
-    struct dir *dir;
-    int result = dir_new(&dir, options, err);
+    struct dir *dir = NULL;
+    int result = lease_begin(options->store, err);
 
+    if (result == 0)
+        result = dir_new(&dir, options, err);
     if (result < 0)
         return result;
     dir->source = source;

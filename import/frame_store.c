@@ -2,6 +2,7 @@
 #include "import/frame.h"
 
 #include "db/frame.h"
+#include "db/lease.h"
 #include "import/veneer/veneer.h"
 
 #include <errno.h>
@@ -127,7 +128,9 @@ int frame_store(struct snapshot *snapshot, bool *is_new, struct frame *frame, st
         .has_source = true,
         .partial = frame->partial,
     };
-    int rc = store_raw(frame, &snapshot->frame, &snapshot->source, err);
+    int rc = lease_begin(store, err);
+    if (rc == 0)
+        rc = store_raw(frame, &snapshot->frame, &snapshot->source, err);
     int found = rc == 0 ? find_rendered(snapshot, frame, err) : rc;
     if (found == 0) {
         *is_new = false;

@@ -8,6 +8,7 @@
 #include "base/timestamp.h"
 #include "db/blob.h"
 #include "db/image.h"
+#include "db/lease.h"
 #include "import/builder.h"
 #include "import/complete.h"
 #include "import/join.h"
@@ -193,6 +194,7 @@ static int publish(struct storing *s, struct snapshot *snapshot, struct image *i
         .alone = s->alone + s->known,
         .chain = s->chain + s->known,
         .count = s->content->count - s->known,
+        .below = s->known ? s->chain[s->known - 1].number : 0,
     };
     bool is_new = false, was_new;
     int rc = 0;
@@ -265,8 +267,10 @@ int image_store(const struct image_content *content, const char *format, const s
     cleanup_free struct layer *chain = calloc(content->count + 1, sizeof *chain);
     struct storing s = {
         .content = content, .members = members, .options = options, .reader = reader, .alone = alone, .chain = chain};
-    int rc = alone && chain ? find_known(&s, err) : error_system(err, ENOMEM, "%s", members_name(members));
+    int rc = alone && chain ? lease_begin(options->store, err) : error_system(err, ENOMEM, "%s", members_name(members));
 
+    if (rc == 0)
+        rc = find_known(&s, err);
     for (size_t i = s.known; i < content->count && rc == 0; i++)
         rc = import_layer(&s, i, err);
     if (rc == 0)

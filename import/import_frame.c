@@ -1,4 +1,5 @@
 /* import_frame.c - each frame of a source into the store, and what people are told of it. */
+#include "db/lease.h"
 #include "import/complete.h"
 #include "import/frame.h"
 
@@ -36,7 +37,8 @@ static int import_one(void *arg, struct frame *frame, const char *cut_short, str
         warn_left_out(frame, &snapshot);
     if (rc == 0 && snapshot.wants) /* the image may have come meanwhile, when nobody saw yet that somebody waits */
         rc = complete_waiting(options, snapshot.wants, err);
-    return rc;
+    /* The next frame may be long in coming. */
+    return rc == 0 ? lease_end(options->store, err) : rc;
 }
 
 int import_frame(const struct import_options *options, struct source *source, struct error *err)

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/timestamp.h"
+#include "db/lease.h"
 #include "db/snapshot.h"
 #include "import/source_name.h"
 
@@ -58,6 +59,8 @@ int import_tar(const struct import_options *given, struct input *input, struct e
         options.namespace = namespace;
     if (!options.size_max)
         options.size_max = IMPORT_SIZE_MAX;
+    if (rc == 0)
+        rc = lease_begin(options.store, err);
     if (rc == 0)
         rc = tar_new(&tar, &options, input, err);
     if (rc == 0)

@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define OVERFLOW_ID 65534u              /* user_namespaces(7) */
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu /* its inode, in every kernel (include/linux/proc_ns.h) */
 #define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC)
 
@@ -133,13 +132,14 @@ void live_close(struct live *live)
 {
     if (!live)
         return;
-    live_command_end(live);
+    live_memory_end(live);
     if (live->process >= 0)
         close(live->process);
     if (live->root >= 0)
         close(live->root);
-    struct buffer *const buffers[] = {&live->mountinfo, &live->passwd, &live->uid_map, &live->gid_map, &live->users,
-                                      &live->processes, &live->owners, &live->value,   &live->text,    &live->path};
+    struct buffer *const buffers[] = {&live->mountinfo, &live->passwd,    &live->uid_map, &live->gid_map,
+                                      &live->users,     &live->processes, &live->owners,  &live->value,
+                                      &live->text,      &live->path,      &live->list,    &live->mount_tables};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         buffer_free(buffers[i]);
     free(live);
@@ -176,7 +176,7 @@ uint64_t live_id_inside(const struct buffer *map, uint64_t id)
         if (count == 3 && id >= range[1] && id - range[1] < range[2])
             return range[0] + (id - range[1]);
     }
-    return map->size ? OVERFLOW_ID : id;
+    return map->size ? LIVE_ID_OVERFLOW : id;
 }
 
 void live_own(const struct live *live, struct stat *st)
@@ -235,6 +235,32 @@ void live_span(struct live *live, const char *name, const struct live_span *valu
     jsonl_text(&live->value, name, value->text, value->size);
 }
 
+void live_lines(struct live *live, const char *name, const struct buffer *text)
+{
+    struct live_span line;
+
+    jsonl_list(&live->value, name);
+    for (size_t at = 0; live_next_line(&line, &at, (const char *)text->bytes, text->size);)
+        jsonl_item(&live->value, line.text, line.size);
+    jsonl_list_end(&live->value);
+    live->value.failed |= text->failed;
+}
+
+void live_strings(struct live *live, const char *name, const struct buffer *text)
+{
+    const char *at = (const char *)text->bytes, *end = at + text->size;
+
+    jsonl_list(&live->value, name);
+    while (text->size && at < end) {
+        size_t size = strnlen(at, (size_t)(end - at));
+
+        jsonl_item(&live->value, at, size);
+        at += size + 1;
+    }
+    jsonl_list_end(&live->value);
+    live->value.failed |= text->failed;
+}
+
 void live_null(struct live *live, const char *name)
 {
     jsonl_raw(&live->value, name, "null", 4);
@@ -243,6 +269,18 @@ void live_null(struct live *live, const char *name)
 int live_note(struct live *live, const char *path, const char *what, const char *why, struct error *err)
 {
     return live->sink->note(live->sink->arg, path, strlen(path), what, why, err);
+}
+
+int live_note_process(struct live *live, const struct live_process *process, const char *file, int result,
+                      struct error *err)
+{
+    char path[64];
+
+    if (result == 0 || result == -ENOENT || result == -ESRCH)
+        return 0;
+    snprintf(path, sizeof path, "/proc/%llu/%s", (unsigned long long)process->pid, file);
+    return live_note(live, path, result > 0 ? "left-out" : "unreadable",
+                     result > 0 ? "there is more of it than is kept" : strerror(-result), err);
 }
 
 /* --- Producing ---------------------------------------------------------------------------------------------------- */
@@ -289,8 +327,8 @@ int live_produce(struct live *live, const char *name_space, const char *features
         int (*produce)(struct live *live, struct error *err);
         bool of_process;
     } parts[] = {
-        {live_system, false},   {live_packages, false}, {live_rpm, false},
-        {live_processes, true}, {live_network, true},   {live_rates, true},
+        {live_system, false},   {live_texts, true},   {live_packages, false}, {live_rpm, false},
+        {live_processes, true}, {live_network, true}, {live_rates, true},
     };
     int result = produce_metadata(live, name_space, features, err);
 

@@ -83,6 +83,8 @@ static int produce_connection(struct live *live, const struct live_socket *socke
     jsonl_number(&live->value, "pid", process->pid);
     add_remote(live, socket);
     jsonl_string(&live->value, "connstatus", state);
+    jsonl_number(&live->value, "inode", socket->inode);
+    jsonl_number(&live->value, "uid", live_id_inside(&live->uid_map, socket->uid));
     int size = snprintf(key, sizeof key, "%llu/%s/%u", (unsigned long long)process->pid, address, socket->local_port);
     return live_record(live, "connection", key, (size_t)size, err);
 }

@@ -124,12 +124,29 @@ bool live_find_container_id(struct live_span *id, const char *text, size_t size)
 
 /* --- Processes ---------------------------------------------------------------------------------------------------- */
 
+static bool next_signed(int64_t *value, struct live_span *rest)
+{
+    struct live_span word;
+    uint64_t number;
+
+    if (!live_next_word(&word, rest))
+        return false;
+    bool negative = word.text[0] == '-';
+    if (negative)
+        word = behind(&word, 1);
+    if (!live_number(&number, &word) || number > INT64_MAX)
+        return false;
+    *value = negative ? -(int64_t)number : (int64_t)number;
+    return true;
+}
+
 bool live_parse_stat(struct live_stat *stat, const char *text, size_t size)
 {
-    /* The fields behind the name, by their place; the first is the state. */
-    enum { PPID = 1, UTIME = 11, STIME = 12, THREADS = 17, START = 19, FIELDS };
+    static const bool is_signed[LIVE_STAT_FIELDS] = {
+        [STAT_TTY] = true,    [STAT_TPGID] = true,    [STAT_CUTIME] = true,
+        [STAT_CSTIME] = true, [STAT_PRIORITY] = true, [STAT_NICE] = true,
+    };
     const char *open = memchr(text, '(', size), *close = memrchr(text, ')', size);
-    uint64_t fields[FIELDS] = {0};
     struct live_span word;
 
     if (!open || !close || close < open)
@@ -138,41 +155,46 @@ bool live_parse_stat(struct live_stat *stat, const char *text, size_t size)
     if (!live_next_word(&word, &rest))
         return false;
     stat->state = word.text[0];
-    /* Some fields are signed, none of those that are wanted. */
-    for (size_t i = 1; i < FIELDS; i++)
-        if (!live_next_word(&word, &rest) ||
-            (!live_number(&fields[i], &word) && (i == PPID || i == UTIME || i == STIME || i == THREADS || i == START)))
+    for (size_t i = 0; i < LIVE_STAT_FIELDS; i++)
+        if (!next_signed(&stat->fields[i], &rest) || (stat->fields[i] < 0 && !is_signed[i]))
             return false;
     stat->comm_size = (size_t)(close - open) - 1;
     if (stat->comm_size > LIVE_COMM_MAX)
         stat->comm_size = LIVE_COMM_MAX;
     memcpy(stat->comm, open + 1, stat->comm_size);
-    stat->ppid = fields[PPID];
-    stat->ticks = fields[UTIME] + fields[STIME];
-    stat->threads = fields[THREADS];
-    stat->start = fields[START];
     return true;
+}
+
+/* How many numbers there are, up to `max`. */
+static size_t numbers(uint64_t *values, size_t max, struct live_span rest)
+{
+    size_t count = 0;
+
+    while (count < max && next_number(&values[count], &rest))
+        count++;
+    return count;
 }
 
 bool live_parse_status(struct live_status *status, const char *text, size_t size)
 {
+    struct list {
+        const char *name;
+        uint64_t *values;
+        size_t max, count;
+    } lists[] = {
+        {"NSpid:", status->pids, LIVE_DEPTH_MAX, 0},     {"Uid:", status->uids, LIVE_ID_KINDS, 0},
+        {"Gid:", status->gids, LIVE_ID_KINDS, 0},        {"NSpgid:", status->groups, LIVE_DEPTH_MAX, 0},
+        {"NSsid:", status->sessions, LIVE_DEPTH_MAX, 0},
+    };
     struct live_span line;
-    bool has_uid = false;
 
-    status->depth = 0;
-    for (size_t at = 0; live_next_line(&line, &at, text, size);) {
-        struct live_span rest = line;
-
-        if (starts_with(&line, "Uid:")) {
-            rest = behind(&line, 4);
-            has_uid = next_number(&status->uid, &rest);
-        } else if (starts_with(&line, "NSpid:")) {
-            rest = behind(&line, 6);
-            while (status->depth < LIVE_DEPTH_MAX && next_number(&status->pids[status->depth], &rest))
-                status->depth++;
-        }
-    }
-    return has_uid && status->depth > 0;
+    *status = (struct live_status){0};
+    for (size_t at = 0; live_next_line(&line, &at, text, size);)
+        for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+            if (starts_with(&line, lists[i].name))
+                lists[i].count = numbers(lists[i].values, lists[i].max, behind(&line, strlen(lists[i].name)));
+    status->depth = lists[0].count;
+    return status->depth > 0 && lists[1].count == LIVE_ID_KINDS && lists[2].count == LIVE_ID_KINDS;
 }
 
 /* --- Sockets ------------------------------------------------------------------------------------------------------ */
@@ -209,7 +231,7 @@ static bool address(uint8_t bytes[16], unsigned *port, size_t *size, const struc
 
 bool live_parse_socket(struct live_socket *socket, const char *line, size_t size)
 {
-    enum { LOCAL = 1, REMOTE, STATE, INODE = 9, WORDS };
+    enum { LOCAL = 1, REMOTE, STATE, UID = 7, INODE = 9, WORDS };
     struct live_span words[WORDS], rest = {line, size};
     size_t local, remote;
 
@@ -221,7 +243,22 @@ bool live_parse_socket(struct live_socket *socket, const char *line, size_t size
         return false;
     socket->family = local == 4 ? AF_INET : AF_INET6;
     return words[STATE].size == 2 && hex_number(&socket->state, words[STATE].text, 2) &&
-           live_number(&socket->inode, &words[INODE]);
+           live_number(&socket->uid, &words[UID]) && live_number(&socket->inode, &words[INODE]);
+}
+
+/* --- Memory ------------------------------------------------------------------------------------------------------- */
+
+bool live_parse_map(struct live_map *map, const char *line, size_t size)
+{
+    struct live_span rest = {line, size}, word;
+
+    for (int skipped = 0; skipped < 5; skipped++) /* addresses, permissions, offset, device, inode */
+        if (!live_next_word(&word, &rest))
+            return false;
+    while (rest.size && is_blank(*rest.text))
+        rest = behind(&rest, 1);
+    *map = (struct live_map){{line, size - rest.size}, rest};
+    return true;
 }
 
 /* --- Mounts ------------------------------------------------------------------------------------------------------- */
@@ -291,6 +328,16 @@ bool live_parse_interface(struct live_interface *interface, const char *line, si
         if (!next_number(&interface->counters[i], &rest))
             return false;
     return true;
+}
+
+bool live_parse_disk(struct live_disk *disk, const char *line, size_t size)
+{
+    struct live_span rest = {line, size};
+    uint64_t device;
+
+    if (!next_number(&device, &rest) || !next_number(&device, &rest) || !live_next_word(&disk->name, &rest))
+        return false;
+    return numbers(disk->counters, LIVE_DISK_COUNTERS, rest) == LIVE_DISK_COUNTERS;
 }
 
 bool live_parse_cpu(struct live_cpu *cpu, const char *line, size_t size)

@@ -12,6 +12,7 @@
 
 #define LIVE_COMM_MAX 64  /* bytes: a kernel worker's name with what it works on */
 #define LIVE_DEPTH_MAX 33 /* PID namespaces inside one another: the kernel allows 32 below the first */
+#define LIVE_ID_KINDS 4
 
 /* A part of a text; not NUL-terminated. */
 struct live_span {
@@ -19,15 +20,35 @@ struct live_span {
     size_t size;
 };
 
-/* /proc/PID/stat */
+/* /proc/PID/stat: the numbers behind the state, in the order and the units of proc_pid_stat(5). */
+enum live_stat_field {
+    STAT_PPID,
+    STAT_PGRP,
+    STAT_SESSION,
+    STAT_TTY,
+    STAT_TPGID,
+    STAT_FLAGS,
+    STAT_MINFLT,
+    STAT_CMINFLT,
+    STAT_MAJFLT,
+    STAT_CMAJFLT,
+    STAT_UTIME,
+    STAT_STIME,
+    STAT_CUTIME,
+    STAT_CSTIME,
+    STAT_PRIORITY,
+    STAT_NICE,
+    STAT_THREADS,
+    STAT_ITREALVALUE,
+    STAT_START,
+    LIVE_STAT_FIELDS
+};
+
 struct live_stat {
     char comm[LIVE_COMM_MAX];
     size_t comm_size;
     char state;
-    uint64_t ppid;
-    uint64_t ticks; /* of CPU time, user and system, in clock ticks */
-    uint64_t threads;
-    uint64_t start; /* ticks after boot */
+    int64_t fields[LIVE_STAT_FIELDS];
 };
 
 /* The name stands between the first "(" and the last ")": it may hold both. */
@@ -35,9 +56,11 @@ bool live_parse_stat(struct live_stat *stat, const char *text, size_t size);
 
 /* /proc/PID/status */
 struct live_status {
-    uint64_t uid; /* the real one, as the reader's user namespace has it */
+    uint64_t uids[LIVE_ID_KINDS]; /* as the reader's user namespace has them: real, effective, saved, file system */
+    uint64_t gids[LIVE_ID_KINDS];
     uint64_t pids[LIVE_DEPTH_MAX];
-    size_t depth; /* how many: one a PID namespace, the reader's first */
+    uint64_t groups[LIVE_DEPTH_MAX], sessions[LIVE_DEPTH_MAX]; /* 0: it is of another namespace, or not told */
+    size_t depth;                                              /* how many: one a PID namespace, the reader's first */
 };
 
 bool live_parse_status(struct live_status *status, const char *text, size_t size);
@@ -49,6 +72,7 @@ struct live_socket {
     uint8_t remote[16];
     unsigned local_port, remote_port;
     unsigned state; /* TCP_… of the kernel */
+    uint64_t uid;   /* as the reader's user namespace has it */
     uint64_t inode; /* 0: it has no owner any more */
 };
 
@@ -61,6 +85,13 @@ struct live_mount {
 };
 
 bool live_parse_mount(struct live_mount *mount, const char *line, size_t size);
+
+/* A line of /proc/PID/maps: what stands before the path, blanks included, and the path, which may be empty. */
+struct live_map {
+    struct live_span head, path;
+};
+
+bool live_parse_map(struct live_map *map, const char *line, size_t size);
 
 /* Append a field in which blanks, line ends and backslashes stand as \ooo. */
 void live_unescape(struct buffer *out, const struct live_span *field);
@@ -77,6 +108,22 @@ struct live_interface {
 };
 
 bool live_parse_interface(struct live_interface *interface, const char *line, size_t size);
+
+/* A line of /proc/diskstats. */
+enum live_disk_counter {
+    DISK_READS,
+    DISK_SECTORS_READ = 2,
+    DISK_WRITES = 4,
+    DISK_SECTORS_WRITTEN = 6,
+    LIVE_DISK_COUNTERS
+};
+
+struct live_disk {
+    struct live_span name;
+    uint64_t counters[LIVE_DISK_COUNTERS];
+};
+
+bool live_parse_disk(struct live_disk *disk, const char *line, size_t size);
 
 /* A line "cpuN …" of /proc/stat, in ticks; false: any other. */
 enum live_cpu_time {

@@ -3,7 +3,6 @@
 
 #include "base/cleanup.h"
 #include "base/jsonl.h"
-#include "base/quote.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -72,8 +71,14 @@ static void add_process(struct live *live, int proc, const char *name, const str
     if (at < 0 || !read_status(&status, live, at) || status.depth < depth ||
         !is_inside(at, namespace, status.depth - depth) || !read_stat(&process.stat, live, at))
         return;
+    process.depth = depth;
     process.pid = status.pids[depth - 1];
-    process.uid = live_id_inside(&live->uid_map, status.uid);
+    process.group = status.groups[depth - 1];
+    process.session = status.sessions[depth - 1];
+    for (size_t i = 0; i < LIVE_ID_KINDS; i++) {
+        process.uids[i] = live_id_inside(&live->uid_map, status.uids[i]);
+        process.gids[i] = live_id_inside(&live->gid_map, status.gids[i]);
+    }
     buffer_add(&live->processes, &process, sizeof process);
 }
 
@@ -106,14 +111,14 @@ static int find_processes(struct live *live, struct error *err)
     return count_of(live) < LIVE_PROCESSES_MAX ? 0 : live_note(live, "/proc", "left-out", "too many processes", err);
 }
 
-/* The parent's number inside; 0 where that is outside, as the kernel shows it. */
-static uint64_t parent_of(const struct live *live, const struct live_process *process)
+/* A process's number inside; 0 where it is outside, as the kernel shows it. */
+static uint64_t inside(const struct live *live, int64_t outer)
 {
-    const struct live_process key = {.outer = process->stat.ppid};
-    const struct live_process *parent =
+    const struct live_process key = {.outer = (uint64_t)outer};
+    const struct live_process *found =
         bsearch(&key, live->processes.bytes, count_of(live), sizeof key, compare_processes);
 
-    return parent ? parent->pid : 0;
+    return found ? found->pid : 0;
 }
 
 /* --- Open files --------------------------------------------------------------------------------------------------- */
@@ -140,8 +145,8 @@ static void add_socket(struct live *live, const char *target, size_t size, size_
         buffer_add(&live->owners, &owner, sizeof owner);
 }
 
-/* What is behind each fd: a socket is kept with its owner, a regular file's path goes to live->path, a NUL behind it.
- * How many of these; *cut: there are more. */
+/* What is behind each fd goes to live->list; a socket is kept with its owner, a regular file's path goes to live->path,
+ * a NUL behind it. How many of these; *cut: there are more. */
 static size_t read_fds(bool *cut, struct live *live, int at, size_t process)
 {
     int fds = openat(at, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -150,12 +155,15 @@ static size_t read_fds(bool *cut, struct live *live, int at, size_t process)
     size_t files = 0, looked = 0;
 
     buffer_clear(&live->path);
+    buffer_clear(&live->list);
+    jsonl_begin(&live->list);
     *cut = false;
     while (listing && !*cut && (found = readdir(listing))) {
         size_t before = live->path.size;
         if (!live_is_pid(found->d_name) || live_read_link(&live->path, live, dirfd(listing), found->d_name) < 0)
             continue;
         const char *target = (const char *)live->path.bytes + before;
+        jsonl_text(&live->list, found->d_name, target, live->path.size - before);
         if (*target == '/' && is_regular(dirfd(listing), found->d_name)) {
             buffer_add_byte(&live->path, '\0');
             files++;
@@ -163,12 +171,16 @@ static size_t read_fds(bool *cut, struct live *live, int at, size_t process)
             add_socket(live, target, live->path.size - before, process);
             live->path.size = before;
         }
-        *cut = ++looked >= LIVE_FDS_MAX || live->path.size >= LIVE_OPEN_FILES_MAX;
+        *cut = ++looked >= LIVE_FDS_MAX || live->list.size >= LIVE_OPEN_FILES_MAX;
     }
+    buffer_add_byte(&live->list, '}');
     if (listing)
         closedir(listing);
-    else if (fds >= 0)
-        close(fds);
+    else {
+        buffer_clear(&live->list);
+        if (fds >= 0)
+            close(fds);
+    }
     return files;
 }
 
@@ -177,50 +189,37 @@ static void add_open_files(struct live *live, size_t files)
     cleanup_free const char **paths = calloc(files + 1, sizeof *paths);
     const char *path = (const char *)live->path.bytes;
 
-    live->value.failed |= !paths || live->path.failed;
-    jsonl_raw(&live->value, "openfiles", "[", 1);
+    live->value.failed |= !paths || live->path.failed || live->list.failed;
+    jsonl_list(&live->value, "openfiles");
     for (size_t i = 0; i < files && !live->value.failed; i++, path += strlen(path) + 1)
         paths[i] = path;
     if (files > 1 && !live->value.failed)
         qsort(paths, files, sizeof *paths, compare_paths);
-    for (size_t i = 0; i < files && !live->value.failed; i++) {
-        if (i > 0)
-            buffer_add_byte(&live->value, ',');
-        quote_json(&live->value, paths[i], strlen(paths[i]));
-    }
-    buffer_add_byte(&live->value, ']');
+    for (size_t i = 0; i < files && !live->value.failed; i++)
+        jsonl_item(&live->value, paths[i], strlen(paths[i]));
+    jsonl_list_end(&live->value);
+    if (live->list.size)
+        jsonl_raw(&live->value, "fds", live->list.bytes, live->list.size);
 }
 
 /* --- Records ------------------------------------------------------------------------------------------------------ */
 
-/* A note at where the container has the file. */
-static int note_process(struct live *live, const struct live_process *process, const char *file, const char *what,
-                        const char *why, struct error *err)
-{
-    char path[64];
-
-    snprintf(path, sizeof path, "/proc/%llu/%s", (unsigned long long)process->pid, file);
-    return live_note(live, path, what, why, err);
-}
-
-/* Arguments end with NUL each; blanks stand between them in a record. */
+/* Arguments end with NUL each; blanks stand between them in what crawlers tell. */
 static int add_command(struct live *live, const struct live_process *process, struct error *err)
 {
     buffer_clear(&live->text);
-    int result = live_command(&live->text, live, process->outer);
+    int result = live_memory(&live->text, live, process->outer, LIVE_CMDLINE);
     size_t size = live->text.size;
 
+    if (result >= 0)
+        live_strings(live, "argv", &live->text);
     if (size > 0 && live->text.bytes[size - 1] == '\0')
         size--;
     for (size_t i = 0; i < size; i++)
         if (live->text.bytes[i] == '\0')
             live->text.bytes[i] = ' ';
     jsonl_text(&live->value, "cmd", live->text.bytes, size);
-    if (result == 1)
-        return note_process(live, process, "cmdline", "left-out", "the command line is cut", err);
-    return result < 0 && result != -ENOENT && result != -ESRCH
-               ? note_process(live, process, "cmdline", "unreadable", strerror(-result), err)
-               : 0;
+    return live_note_process(live, process, "cmdline", result, err);
 }
 
 static void add_cwd(struct live *live, int at, const struct live_process *process)
@@ -236,7 +235,35 @@ static void add_cwd(struct live *live, int at, const struct live_process *proces
 
 static double created(const struct live *live, const struct live_process *process)
 {
-    return (double)live->boot + (double)process->stat.start / (double)sysconf(_SC_CLK_TCK);
+    return (double)live->boot + (double)process->stat.fields[STAT_START] / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* Its group, session and terminal. The group that has the terminal is known as long as its leader runs. */
+static void add_terminal(struct live *live, const struct live_process *process)
+{
+    int64_t foreground = process->stat.fields[STAT_TPGID];
+
+    jsonl_number(&live->value, "pgrp", process->group);
+    jsonl_number(&live->value, "session", process->session);
+    live_decimal(live, "tty_nr", (double)process->stat.fields[STAT_TTY], 0);
+    live_decimal(live, "tpgid", foreground < 0 ? -1 : (double)inside(live, foreground), 0);
+    jsonl_number(&live->value, "starttime", (uint64_t)process->stat.fields[STAT_START]);
+}
+
+/* What moves while it runs, as stat has it. */
+static void add_counters(struct live *live, const struct live_process *process)
+{
+    static const struct {
+        const char *name;
+        enum live_stat_field field;
+    } counters[] = {
+        {"flags", STAT_FLAGS},     {"minflt", STAT_MINFLT}, {"cminflt", STAT_CMINFLT},   {"majflt", STAT_MAJFLT},
+        {"cmajflt", STAT_CMAJFLT}, {"utime", STAT_UTIME},   {"stime", STAT_STIME},       {"cutime", STAT_CUTIME},
+        {"cstime", STAT_CSTIME},   {"nice", STAT_NICE},     {"priority", STAT_PRIORITY},
+    };
+
+    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
+        live_decimal(live, counters[i].name, (double)process->stat.fields[counters[i].field], 0);
 }
 
 /* "NAME/PID" into live->path. */
@@ -263,11 +290,14 @@ static int produce_process(struct live *live, int at, size_t number, struct erro
     size_t files = read_fds(&cut, live, at, number);
     add_open_files(live, files);
     jsonl_number(&live->value, "pid", process->pid);
-    jsonl_number(&live->value, "ppid", parent_of(live, process));
-    jsonl_number(&live->value, "threads", process->stat.threads);
-    live_user(live, "user", process->uid);
-    if (result == 0 && cut)
-        result = note_process(live, process, "fd", "left-out", "too many open files", err);
+    jsonl_number(&live->value, "ppid", inside(live, process->stat.fields[STAT_PPID]));
+    jsonl_number(&live->value, "threads", (uint64_t)process->stat.fields[STAT_THREADS]);
+    live_user(live, "user", process->uids[0]);
+    add_terminal(live, process);
+    if (result == 0)
+        result = live_note_process(live, process, "fd", cut, err);
+    if (result == 0)
+        result = live_details(live, at, process, err);
     const struct buffer *key = make_key(live, process);
     return result < 0 ? result : live_record(live, "process", (const char *)key->bytes, key->size, err);
 }
@@ -281,7 +311,7 @@ static const char *state_name(char state)
     } names[] = {
         {'R', "running"},      {'S', "sleeping"}, {'D', "disk-sleep"}, {'T', "stopped"},
         {'t', "tracing-stop"}, {'X', "dead"},     {'x', "dead"},       {'K', "wake-kill"},
-        {'W', "waking"},       {'I', "idle"},     {'P', "parked"},
+        {'W', "waking"},       {'I', "idle"},     {'P', "parked"},     {'Z', "zombie"},
     };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -294,8 +324,9 @@ static const char *state_name(char state)
 static double cpu_percent(const struct live *live, const struct live_process *process)
 {
     double lived = (double)live->time / 1e9 - created(live, process);
+    double ticks = (double)(process->stat.fields[STAT_UTIME] + process->stat.fields[STAT_STIME]);
 
-    return lived > 0 ? PERCENT * (double)process->stat.ticks / (double)sysconf(_SC_CLK_TCK) / lived : 0;
+    return lived > 0 ? PERCENT * ticks / (double)sysconf(_SC_CLK_TCK) / lived : 0;
 }
 
 /* Bytes; the sums of status are exact where those of statm lag behind. The kernel's own threads have none. */
@@ -325,7 +356,7 @@ static int produce_metric(struct live *live, int at, const struct live_process *
     struct live_span comm = {process->stat.comm, process->stat.comm_size};
     struct memory memory;
 
-    if (process->stat.state == 'Z' || !read_memory(&memory, live, at))
+    if (!read_memory(&memory, live, at))
         return 0;
     live_begin(live);
     live_decimal(live, "cpupct", cpu_percent(live, process), 2);
@@ -338,11 +369,15 @@ static int produce_metric(struct live *live, int at, const struct live_process *
     add_transfer(live, "read", "read_bytes:");
     jsonl_number(&live->value, "rss", memory.rss);
     jsonl_string(&live->value, "status", state_name(process->stat.state));
-    live_user(live, "user", process->uid);
+    live_user(live, "user", process->uids[0]);
     jsonl_number(&live->value, "vms", memory.vms);
     add_transfer(live, "write", "write_bytes:");
-    if (result < 0 && result != -ESRCH)
-        result = note_process(live, process, "io", "unreadable", strerror(-result), err);
+    add_counters(live, process);
+    result = live_note_process(live, process, "io", result, err);
+    if (result == 0)
+        result = live_tasks(live, at, process, err);
+    if (result < 0)
+        return result;
     const struct buffer *key = make_key(live, process);
     return live_record(live, "metric", (const char *)key->bytes, key->size, err);
 }
@@ -356,10 +391,12 @@ static int produce_both(struct live *live, int proc, size_t number, struct error
 
     snprintf(name, sizeof name, "%llu", (unsigned long long)process->outer);
     cleanup_close int at = openat(proc, name, PROCESS_FLAGS);
-    if (at < 0 || !read_stat(&again, live, at) || again.start != process->stat.start)
+    if (at < 0 || !read_stat(&again, live, at) || again.fields[STAT_START] != process->stat.fields[STAT_START])
         return 0;
     int result = produce_process(live, at, number, err);
-    return result < 0 ? result : produce_metric(live, at, process, err);
+    if (result == 0)
+        result = produce_metric(live, at, process, err);
+    return result == 0 ? live_mounts(live, at, err) : result;
 }
 
 int live_processes(struct live *live, struct error *err)

@@ -1,4 +1,5 @@
-/* live_rates.c - what only two looks tell, a moment apart: how busy CPUs are, and what goes through interfaces. */
+/* live_rates.c - what only two looks tell, a moment apart: how busy CPUs are, what goes through interfaces and disks.
+ */
 #include "import/live.h"
 
 #include "base/jsonl.h"
@@ -12,7 +13,7 @@
 #define PERCENT 100.0
 
 struct look {
-    struct buffer cpus, interfaces;
+    struct buffer cpus, interfaces, disks;
     struct timespec time;
 };
 
@@ -20,6 +21,7 @@ static void look(struct look *look, const struct live *live)
 {
     live_read(&look->cpus, AT_FDCWD, "/proc/stat", LIVE_PROC_MAX);
     live_read(&look->interfaces, live->process, "net/dev", LIVE_PROC_MAX);
+    live_read(&look->disks, AT_FDCWD, "/proc/diskstats", LIVE_PROC_MAX);
     clock_gettime(CLOCK_MONOTONIC, &look->time);
 }
 
@@ -134,6 +136,61 @@ static int produce_interfaces(struct live *live, const struct look looks[2], str
     return result;
 }
 
+/* --- Disks -------------------------------------------------------------------------------------------------------- */
+
+#define SECTOR 512 /* bytes: what diskstats counts in, whatever the device has */
+
+static int produce_disk(struct live *live, const struct live_disk *before, const struct live_disk *after,
+                        double seconds, struct error *err)
+{
+    static const struct {
+        const char *name;
+        enum live_disk_counter counter;
+        double unit;
+    } members[] = {
+        {"readoprate", DISK_READS, 1},
+        {"writeoprate", DISK_WRITES, 1},
+        {"readbytesrate", DISK_SECTORS_READ, SECTOR},
+        {"writebytesrate", DISK_SECTORS_WRITTEN, SECTOR},
+    };
+
+    live_begin(live);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        enum live_disk_counter counter = members[i].counter;
+        double rate = difference(before->counters[counter], after->counters[counter]) * members[i].unit / seconds;
+        live_decimal(live, members[i].name, rate, 1);
+    }
+    buffer_clear(&live->path);
+    buffer_add_text(&live->path, "diskio-");
+    buffer_add(&live->path, after->name.text, after->name.size);
+    return live_record(live, "diskio", (const char *)live->path.bytes, live->path.size, err);
+}
+
+static bool find_disk(struct live_disk *disk, const struct live_span *name, const struct buffer *text)
+{
+    struct live_span line;
+
+    for (size_t at = 0; live_next_line(&line, &at, (const char *)text->bytes, text->size);)
+        if (live_parse_disk(disk, line.text, line.size) && disk->name.size == name->size &&
+            memcmp(disk->name.text, name->text, name->size) == 0)
+            return true;
+    return false;
+}
+
+static int produce_disks(struct live *live, const struct look looks[2], struct error *err)
+{
+    const struct buffer *text = &looks[1].disks;
+    double seconds = seconds_between(&looks[0].time, &looks[1].time);
+    struct live_disk before, after;
+    struct live_span line;
+    int result = 0;
+
+    for (size_t at = 0; live_next_line(&line, &at, (const char *)text->bytes, text->size) && result == 0;)
+        if (live_parse_disk(&after, line.text, line.size) && find_disk(&before, &after.name, &looks[0].disks))
+            result = produce_disk(live, &before, &after, seconds, err);
+    return result;
+}
+
 int live_rates(struct live *live, struct error *err)
 {
     const struct timespec moment = {.tv_nsec = MOMENT_MS * 1000000};
@@ -145,9 +202,12 @@ int live_rates(struct live *live, struct error *err)
     int result = produce_cpus(live, looks, err);
     if (result == 0)
         result = produce_interfaces(live, looks, err);
+    if (result == 0)
+        result = produce_disks(live, looks, err);
     for (size_t i = 0; i < 2; i++) {
         buffer_free(&looks[i].cpus);
         buffer_free(&looks[i].interfaces);
+        buffer_free(&looks[i].disks);
     }
     return result;
 }

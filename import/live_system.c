@@ -3,7 +3,6 @@
 
 #include "base/cleanup.h"
 #include "base/jsonl.h"
-#include "base/quote.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -53,14 +52,12 @@ static void add_addresses(struct live *live)
     size_t count = live->process < 0 ? 0 : find_addresses(addresses, live);
     char text[INET_ADDRSTRLEN];
 
-    jsonl_raw(&live->value, "ipaddr", "[", 1);
+    jsonl_list(&live->value, "ipaddr");
     for (size_t i = 0; i < count; i++) {
         inet_ntop(AF_INET, &addresses[i], text, sizeof text);
-        if (i > 0)
-            buffer_add_byte(&live->value, ',');
-        quote_json(&live->value, text, strlen(text));
+        jsonl_item(&live->value, text, strlen(text));
     }
-    buffer_add_byte(&live->value, ']');
+    jsonl_list_end(&live->value);
 }
 
 /* Of a directory nobody knows on which kernel it will run. */

@@ -1,4 +1,4 @@
-/* record_key.c - how crawlers make keys, by type of record (agentless-system-crawler, plugins/). */
+/* record_key.c - how crawlers (agentless-system-crawler, plugins/) and live captures make keys, by type of record. */
 #include "import/record_key.h"
 
 #include <string.h>
@@ -22,6 +22,7 @@ static const struct key_rule {
     {"cpu", "cpu-", {NULL}, true},
     {"memory", "memory", {NULL}, false},
     {"load", "load", {NULL}, false},
+    {"proc", "", {"path"}, false},
     {"dockerinspect", "", {"Id"}, false},
     {"dockerps", "", {"Id"}, false},
     {"python-package", "", {"pkgname"}, false},

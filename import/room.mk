@@ -31,9 +31,9 @@ libimport_a_SOURCES = \
     import/json.c import/json.h import/json_canonical.c import/json_string.c \
     import/kernel_fs.c import/kernel_fs.h \
     import/layer.c import/layer.h \
-    import/live.c import/live.h import/live_command.c import/live_files.c import/live_network.c import/live_packages.c \
-    import/live_parse.c import/live_parse.h import/live_process.c import/live_rates.c import/live_read.c \
-    import/live_rpm.c import/live_system.c \
+    import/live.c import/live.h import/live_details.c import/live_files.c import/live_memory.c import/live_network.c \
+    import/live_packages.c import/live_parse.c import/live_parse.h import/live_process.c import/live_rates.c \
+    import/live_read.c import/live_rpm.c import/live_system.c import/live_texts.c \
     import/logstash.c import/logstash.h \
     import/member_path.c import/member_path.h \
     import/members.c import/members.h import/members_tar.c import/members_tar.h \
@@ -51,7 +51,8 @@ libimport_a_SOURCES = \
     import/unpack.c import/unpack.h \
     import/veneer/accounts.c import/veneer/accounts.h \
     import/veneer/devices.c import/veneer/kernel.c import/veneer/load.c import/veneer/mounts.c import/veneer/net.c \
-    import/veneer/packages.c import/veneer/process.c import/veneer/system.c \
+    import/veneer/packages.c import/veneer/process.c import/veneer/process.h import/veneer/process_links.c \
+    import/veneer/process_text.c import/veneer/system.c import/veneer/texts.c \
     import/veneer/facts.c import/veneer/facts.h \
     import/veneer/lay.c \
     import/veneer/numbered.c import/veneer/numbered.h \

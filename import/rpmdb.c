@@ -161,7 +161,9 @@ static int check_schema(sqlite3 *database)
     return text && strchr(text, '(') && strchr(text, '(') == strrchr(text, '(') ? 0 : -EBADMSG;
 }
 
-static int visit_rows(sqlite3 *database, int (*visit)(void *arg, const void *header, size_t size), void *arg)
+/* Rows can have their bytes in common, in a file that is not what SQLite wrote: `left` are those of the file. */
+static int visit_rows(sqlite3 *database, size_t left, int (*visit)(void *arg, const void *header, size_t size),
+                      void *arg)
 {
     cleanup_statement sqlite3_stmt *read = NULL;
     int result = sqlite3_prepare_v2(database, READ_PACKAGES, -1, &read, NULL), rc = 0;
@@ -174,9 +176,12 @@ static int visit_rows(sqlite3 *database, int (*visit)(void *arg, const void *hea
         if (sqlite3_column_type(read, 0) != SQLITE_BLOB)
             continue;
         const void *header = sqlite3_column_blob(read, 0);
-        const int size = sqlite3_column_bytes(read, 0);
+        const size_t size = (size_t)sqlite3_column_bytes(read, 0);
+        if (size > left)
+            return -EBADMSG;
+        left -= size;
         if (header && size > 0)
-            rc = visit(arg, header, (size_t)size);
+            rc = visit(arg, header, size);
     }
     return rc == 0 && result != SQLITE_DONE ? code_of(result) : rc;
 }
@@ -203,5 +208,5 @@ int rpmdb_visit(struct buffer *file, const struct buffer *wal, size_t max,
         sqlite3_set_authorizer(database, may_read, NULL) != SQLITE_OK)
         return -ENOMEM;
     rc = check_schema(database);
-    return rc < 0 ? rc : visit_rows(database, visit, arg);
+    return rc < 0 ? rc : visit_rows(database, file->size, visit, arg);
 }

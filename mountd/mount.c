@@ -13,7 +13,8 @@
 static const struct {
     const char *path;
     unsigned needs; /* options of a rule */
-} exports[] = {{"/", 0}, {"/snap", 0}, {"/layer", 0}, {"/chain", 0}, {"/blob", EXPORT_BLOB}, {"/meta", EXPORT_META}};
+} exports[] = {
+    {"/", 0}, {"/snap", 0}, {"/at", 0}, {"/layer", 0}, {"/chain", 0}, {"/blob", EXPORT_BLOB}, {"/meta", EXPORT_META}};
 
 /* -ENAMETOOLONG and the like for what is no path; else the directory at it. */
 static int find_directory(struct object *object, struct rpc_call *call, const dirpath *path)
@@ -93,7 +94,7 @@ static enum accept_stat do_nothing(struct rpc_call *call, const void *args, void
 
 /* Request: a path (RFC 1813, I.5.2.1).
  * Reply: its handle, and the credentials it may be used with: AUTH_SYS first, since clients take the first they can.
- * Bound: one descent in a tree for each of at most 512 components. */
+ * Bound: one descent in a tree, or six queries, for each of at most 512 components. */
 static enum accept_stat mount3(struct rpc_call *call, const void *args, void *result)
 {
     static const int flavors[MNT_FLAVORS_MAX] = {AUTH_SYS, AUTH_NONE};
@@ -152,7 +153,7 @@ struct export_result {
 
 /* Request: none (RFC 1813, I.5.2.5).
  * Reply: what can be mounted, and the addresses that may.
- * Bound: ACCESS_RULES_MAX addresses for each of six paths. */
+ * Bound: ACCESS_RULES_MAX addresses for each of seven paths. */
 static enum accept_stat export_list(struct rpc_call *call, const void *args, void *result)
 {
     struct export_result *out = result;

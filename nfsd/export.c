@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Cookies of a listing's two first entries. */
 enum { COOKIE_SELF = 1, COOKIE_PARENT = 2 };
@@ -19,9 +20,11 @@ const struct access_option export_options[] = {
     {"blob", EXPORT_BLOB}, {"meta", EXPORT_META}, {"cache=rw", EXPORT_CACHE}, {NULL, 0}};
 
 static const struct export_kind *const kinds[] = {
-    [HANDLE_VIRTUAL] = &kind_virtual, [HANDLE_SNAPSHOT] = &kind_tree,   [HANDLE_BLOBS] = &kind_blobs,
-    [HANDLE_BLOB] = &kind_blob,       [HANDLE_META] = &kind_meta,       [HANDLE_LAYER] = &kind_tree,
-    [HANDLE_CHAIN] = &kind_tree,      [HANDLE_VERDICT] = &kind_verdict,
+    [HANDLE_VIRTUAL] = &kind_virtual,    [HANDLE_SNAPSHOT] = &kind_tree, [HANDLE_BLOBS] = &kind_blobs,
+    [HANDLE_BLOB] = &kind_blob,          [HANDLE_META] = &kind_meta,     [HANDLE_LAYER] = &kind_tree,
+    [HANDLE_CHAIN] = &kind_tree,         [HANDLE_DIFF] = &kind_diff,     [HANDLE_DIFF_OLD] = &kind_diff_side,
+    [HANDLE_DIFF_NEW] = &kind_diff_side, [HANDLE_AT] = &kind_at,         [HANDLE_AT_TIME] = &kind_at_time,
+    [HANDLE_VERDICT] = &kind_verdict,
 };
 
 /* --- Contents ----------------------------------------------------------------------------------------------------- */
@@ -58,6 +61,24 @@ int content_of_blob(struct content *content, struct nfsd_worker *worker, int64_t
         .hold = &mapping->hold,
     };
     return 0;
+}
+
+static ssize_t read_rendering(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset,
+                              size_t size)
+{
+    ssize_t n;
+
+    (void)worker;
+    do
+        n = pread(content->fd, out, size, (off_t)offset);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+int content_of_rendering(struct content *content, struct nfsd_worker *worker, const struct rendered *what)
+{
+    *content = (struct content){.fd = -1, .read = read_rendering};
+    return renderings_find(&content->size, &content->fd, worker->app->renderings, what, &worker->err);
 }
 
 /* --- Objects of any kind ------------------------------------------------------------------------------------------ */
@@ -141,6 +162,33 @@ int object_lookup(struct object *child, struct nfsd_worker *worker, const struct
     return kinds[directory->kind]->lookup(child, worker, directory, name, size);
 }
 
+size_t object_target(const char **target, char room[TIMESTAMP_TEXT_SIZE], const struct object *link)
+{
+    if (link->place.entry) {
+        *target = link->place.entry->target;
+        return link->place.entry->target_size;
+    }
+    timestamp_format(room, (uint64_t)link->own.row);
+    *target = room;
+    return strlen(room);
+}
+
+/* One step of a walk. Links of virtual directories are followed: they lead to a name beside them, which is none. */
+static int walk_step(struct object *object, const struct rpc_call *call, const struct object *directory,
+                     const char *name, size_t size)
+{
+    char room[TIMESTAMP_TEXT_SIZE];
+    const char *target;
+
+    if (S_ISDIR(object_mode(directory)) && !(object_permits(directory, &call->credential) & PERMIT_EXECUTE))
+        return -EACCES;
+    int found = object_lookup(object, call->worker, directory, name, size);
+    if (found < 0 || object->place.entry || !S_ISLNK(object_mode(object)))
+        return found;
+    size = object_target(&target, room, object);
+    return object_lookup(object, call->worker, directory, target, size);
+}
+
 int object_walk(struct object *object, const struct rpc_call *call, const char *path, size_t size)
 {
     struct nfsd_worker *worker = call->worker;
@@ -156,13 +204,9 @@ int object_walk(struct object *object, const struct rpc_call *call, const char *
         const char *next = slash ? slash : end;
         struct object directory = *object;
 
-        if (next > path) {
-            if (S_ISDIR(object_mode(&directory)) && !(object_permits(&directory, &call->credential) & PERMIT_EXECUTE))
-                return -EACCES;
-            int found = object_lookup(object, worker, &directory, path, (size_t)(next - path));
-            if (found < 0)
-                return found;
-        }
+        int found = next > path ? walk_step(object, call, &directory, path, (size_t)(next - path)) : 0;
+        if (found < 0)
+            return found;
         path = slash ? slash + 1 : end;
     }
     return 0;

@@ -12,6 +12,7 @@
 #ifndef NFSD_EXPORT_H
 #define NFSD_EXPORT_H
 
+#include "base/timestamp.h"
 #include "nfsd/handle.h"
 #include "nfsd/worker.h"
 #include "tree/reader.h"
@@ -34,7 +35,9 @@ struct own_file {
     uint64_t size;  /* bytes */
     uint64_t mtime; /* ns */
     uint64_t fileid;
-    int64_t row;       /* in the store, of a blob or a frame; of a file of "/cache" in that */
+    int64_t
+        row; /* in the store, of a blob, a frame or a namespace; of a link the time that it leads to, ns; of a file of
+              * "/cache" in that */
     int64_t directory; /* of "/cache": the row that it stands in */
     uint32_t uid, gid;
     uint64_t ctime; /* ns; 0: as mtime */
@@ -66,8 +69,12 @@ uint64_t object_fileid(const struct object *object);
 int object_lookup(struct object *child, struct nfsd_worker *worker, const struct object *directory, const char *name,
                   size_t size);
 
-/* The object at a path from "/"; empty components are skipped, links are not followed. The caller needs the permission
- * to search each directory on the way, as for a row of LOOKUPs: else a MNT would be a way around them. */
+/* Where a symbolic link leads whose target was captured: borrowed from it, or written into `room`. Returns the size. */
+size_t object_target(const char **target, char room[TIMESTAMP_TEXT_SIZE], const struct object *link);
+
+/* The object at a path from "/"; empty components are skipped, links are followed in virtual directories only. The
+ * caller needs the permission to search each directory on the way, as for a row of LOOKUPs: else a MNT would be a way
+ * around them. */
 int object_walk(struct object *object, const struct rpc_call *call, const char *path, size_t size);
 
 /* One entry of a listing. Cookies: "." is 1, ".." is 2, the rest rise from 3. */

@@ -12,8 +12,10 @@ enum {
 };
 
 static const uint8_t id_sizes[] = {
-    [HANDLE_VIRTUAL] = 16, [HANDLE_SNAPSHOT] = 16, [HANDLE_BLOBS] = 16, [HANDLE_BLOB] = 32,
-    [HANDLE_META] = 16,    [HANDLE_LAYER] = 32,    [HANDLE_CHAIN] = 32, [HANDLE_VERDICT] = 24,
+    [HANDLE_VIRTUAL] = 16,  [HANDLE_SNAPSHOT] = 16, [HANDLE_BLOBS] = 16, [HANDLE_BLOB] = 32,
+    [HANDLE_META] = 16,     [HANDLE_LAYER] = 32,    [HANDLE_CHAIN] = 32, [HANDLE_DIFF] = 32,
+    [HANDLE_DIFF_OLD] = 32, [HANDLE_DIFF_NEW] = 32, [HANDLE_AT] = 16,    [HANDLE_AT_TIME] = 24,
+    [HANDLE_VERDICT] = 24,
 };
 
 _Static_assert(PREFIX_SIZE + HANDLE_ID_MAX + CHECK_SIZE <= HANDLE_SIZE_MAX, "the longest id fits");

@@ -27,14 +27,19 @@
 
 /* What a handle's id names. The numbers are on the wire and in clients' memory: they never change. */
 enum handle_kind {
-    HANDLE_VIRTUAL = 1,  /* a directory that no tree holds ("/", "/snap"); its id is 16 zero bytes */
-    HANDLE_SNAPSHOT = 2, /* a snapshot, by its 16-byte id */
-    HANDLE_BLOBS = 3,    /* "/blob/ab"; the number is the byte 0xab, its id 16 zero bytes */
-    HANDLE_BLOB = 4,     /* a content, by its digest */
-    HANDLE_META = 5,     /* "/meta/<id>" and what is below it; its id is the snapshot's */
-    HANDLE_LAYER = 6,    /* a layer by itself, by its diffID */
-    HANDLE_CHAIN = 7,    /* an image after some of its layers, by chainID */
-    HANDLE_VERDICT = 10, /* "/cache" and what is below it: its row (8 bytes) and its random id */
+    HANDLE_VIRTUAL = 1,   /* a directory that no tree holds ("/", "/snap"); its id is 16 zero bytes */
+    HANDLE_SNAPSHOT = 2,  /* a snapshot, by its 16-byte id */
+    HANDLE_BLOBS = 3,     /* "/blob/ab"; the number is the byte 0xab, its id 16 zero bytes */
+    HANDLE_BLOB = 4,      /* a content, by its digest */
+    HANDLE_META = 5,      /* "/meta/<id>" and what is below it; its id is the snapshot's */
+    HANDLE_LAYER = 6,     /* a layer by itself, by its diffID */
+    HANDLE_CHAIN = 7,     /* an image after some of its layers, by chainID */
+    HANDLE_DIFF = 8,      /* "/diff/<a>..<b>" and its changes.jsonl; the ids of both snapshots */
+    HANDLE_DIFF_OLD = 9,  /* "old" below it: the number is a rank in a */
+    HANDLE_DIFF_NEW = 10, /* "new" below it: the number is a rank in b */
+    HANDLE_AT = 11,       /* "/at/<prefix of namespaces>", by the first 16 bytes of its SHA-256 */
+    HANDLE_AT_TIME = 12,  /* a link in it: those 16 bytes, and the last instant that is meant, big-endian ns */
+    HANDLE_VERDICT = 13,  /* "/cache" and what is below it: its row (8 bytes) and its random id */
 };
 
 struct handle {

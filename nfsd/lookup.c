@@ -19,7 +19,7 @@ static int find(struct object *child, struct rpc_call *call, const struct object
  * Reply: the handle and the attributes of what has the name, and the directory's attributes, on errors too. Into a
  *   tree ("/snap/<id>", "/layer/<diffid>") the fsid changes, and clients mount it by themselves if the attributes say
  *   so.
- * Bound: three descents in a tree; one query when the name is that of a tree. */
+ * Bound: three descents in a tree; one query when the name is that of a tree, three below "/at". */
 enum accept_stat nfs3_lookup(struct rpc_call *call, struct words *args, uint8_t **result)
 {
     uint8_t handle[HANDLE_SIZE_MAX];

@@ -14,13 +14,16 @@ static size_t slot_of(int64_t blob, uint64_t window)
     return ((uint64_t)blob + window) % MAPPINGS;
 }
 
-struct mapping *mappings_find(const struct mappings *mappings, int64_t blob, uint64_t offset)
+struct mapping *mappings_find(struct mappings *mappings, int64_t blob, uint64_t offset)
 {
     struct mapping *mapping = mappings->slots[slot_of(blob, offset / MAPPING_WINDOW)];
 
     if (!mapping || mapping->blob != blob || mapping->start != offset / MAPPING_WINDOW * MAPPING_WINDOW)
         return NULL;
-    return offset < mapping->size ? mapping : NULL;
+    if (offset >= mapping->size)
+        return NULL;
+    mapping->idle = 0;
+    return mapping;
 }
 
 static void unmap(struct mapping *mapping)
@@ -54,6 +57,17 @@ void mappings_drop(struct mappings *mappings)
 {
     for (size_t i = 0; i < MAPPINGS; i++)
         drop(mappings, &mappings->slots[i]);
+}
+
+bool mappings_age(struct mappings *mappings)
+{
+    for (size_t i = 0; i < MAPPINGS; i++) {
+        struct mapping *mapping = mappings->slots[i];
+
+        if (mapping && mapping->hold.users == 0 && ++mapping->idle > MAPPING_IDLE_TICKS)
+            drop(mappings, &mappings->slots[i]);
+    }
+    return mappings->bytes > 0;
 }
 
 static bool is_whole(int fd, uint64_t size)

@@ -32,7 +32,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* To be raised when the bytes of any rendered file become others for a snapshot that exists. */
 #define RENDER_VERSION 2u
@@ -128,16 +127,15 @@ static const struct meta_file *find_file(uint32_t number)
     return NULL;
 }
 
-int meta_render(struct tree_reader *reader, const uint8_t *id, uint32_t number, render_sink sink, void *arg,
-                struct error *err)
+int meta_render(struct tree_reader *reader, const struct rendered *what, render_sink sink, void *arg, struct error *err)
 {
-    const struct meta_file *file = find_file(number);
+    const struct meta_file *file = find_file(what->file);
     struct snapshot snapshot;
-    int result = snapshot_find(&snapshot, tree_reader_store(reader), id, err);
+    int result = snapshot_find(&snapshot, tree_reader_store(reader), what->id, err);
 
     if (result == -ENOENT)
         return error_refused(err, ENOENT, "a snapshot was removed while a file of /meta was rendered");
-    return result < 0 ? result : file->render(reader, &snapshot, number, sink, arg, err);
+    return result < 0 ? result : file->render(reader, &snapshot, what->file, sink, arg, err);
 }
 
 /* --- Objects ------------------------------------------------------------------------------------------------------ */
@@ -176,13 +174,23 @@ static int find_blob(struct own_file *own, struct nfsd_worker *worker, const str
     return found;
 }
 
+static struct rendered rendered_of(const uint8_t *id, uint32_t number)
+{
+    struct rendered what = {.kind = HANDLE_META, .file = number};
+
+    memcpy(what.id, id, SNAPSHOT_ID_SIZE);
+    return what;
+}
+
 /* Its size, and the row of what is not rendered. */
 static int find_content(struct own_file *own, struct nfsd_worker *worker, const struct served_tree *snapshot,
                         const struct meta_file *file, uint32_t number)
 {
+    const struct rendered what = rendered_of(snapshot->id, number);
+
     own->size = ENTRY_DIRECTORY_SIZE;
     if (file->render)
-        return renderings_find(&own->size, NULL, worker->app->renderings, snapshot->id, number, &worker->err);
+        return renderings_find(&own->size, NULL, worker->app->renderings, &what, &worker->err);
     if (is_of_image(number))
         return find_blob(own, worker, snapshot, number);
     if (number != META_FRAME)
@@ -376,18 +384,6 @@ static ssize_t read_frame(void *out, struct nfsd_worker *worker, const struct co
     return frame_read_range(out, worker->store, content->row, offset, size, &worker->err);
 }
 
-static ssize_t read_rendering(void *out, struct nfsd_worker *worker, const struct content *content, uint64_t offset,
-                              size_t size)
-{
-    ssize_t n;
-
-    (void)worker;
-    do
-        n = pread(content->fd, out, size, (off_t)offset);
-    while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : n;
-}
-
 static int meta_open(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset)
 {
     if (is_of_image(file->own.number))
@@ -395,9 +391,8 @@ static int meta_open(struct content *content, struct nfsd_worker *worker, const 
     *content = (struct content){.size = file->own.size, .fd = -1, .read = read_frame, .row = file->own.row};
     if (file->own.row)
         return 0;
-    content->read = read_rendering;
-    return renderings_find(&content->size, &content->fd, worker->app->renderings, file->id,
-                           file->own.number & META_FILE_MASK, &worker->err);
+    const struct rendered what = rendered_of(file->id, file->own.number & META_FILE_MASK);
+    return content_of_rendering(content, worker, &what);
 }
 
 const struct export_kind kind_meta = {

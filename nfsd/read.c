@@ -20,9 +20,11 @@ enum { READ_HEAD_SIZE = WORD_SIZE + POST_OP_SIZE + 3 * WORD_SIZE };
 
 /* Request: a symbolic link's handle (RFC 1813, 3.3.5).
  * Reply: its target; ACCES when the target was not captured.
- * Bound: one descent in a tree, one copy of at most 4095 bytes. */
+ * Bound: one descent in a tree, or two queries; one copy of at most 4095 bytes. */
 enum accept_stat nfs3_readlink(struct rpc_call *call, struct words *args, uint8_t **result)
 {
+    char room[TIMESTAMP_TEXT_SIZE];
+    const char *target;
     struct named link;
 
     if (!nfs3_take_object(&link, call, args))
@@ -33,8 +35,10 @@ enum accept_stat nfs3_readlink(struct rpc_call *call, struct words *args, uint8_
     else if (object && object_is_absent(object))
         link.status = NFS3ERR_ACCES;
     *result = put_post_op_attr(put_word(*result, link.status), object);
-    if (link.status == NFS3_OK)
-        *result = put_opaque(*result, object->place.entry->target, object->place.entry->target_size);
+    if (link.status == NFS3_OK) {
+        uint32_t size = (uint32_t)object_target(&target, room, object);
+        *result = put_opaque(*result, target, size);
+    }
     return SUCCESS;
 }
 

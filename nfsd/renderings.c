@@ -5,8 +5,8 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "db/snapshot.h"
 #include "db/store.h"
+#include "nfsd/diffs.h"
 #include "nfsd/meta.h"
 #include "tree/reader.h"
 
@@ -25,8 +25,7 @@ enum state { FREE, WAITING, RUNNING, DONE, FAILED };
 
 struct rendering {
     enum state state;
-    uint8_t id[SNAPSHOT_ID_SIZE];
-    uint32_t file;
+    struct rendered what;
     uint64_t used; /* when it was asked for last, by the table's count; while it waits, when it was asked for first */
     uint64_t size;
     int fd;    /* DONE */
@@ -88,15 +87,17 @@ static int add(void *arg, const void *bytes, size_t size)
 }
 
 /* The descriptor of the finished file and its size, or why not. */
-static int render(uint64_t *size, struct renderer *r, const uint8_t *id, uint32_t file)
+static int render(uint64_t *size, struct renderer *r, const struct rendered *what)
 {
+    static const render_function functions[] = {[HANDLE_META] = meta_render, [HANDLE_DIFF] = diffs_render};
+
     struct output output = {.all = r->all, .fd = file_open_unnamed(r->all->directory)};
     int result;
 
     if (output.fd < 0)
         return error_system(&r->err, -output.fd, "cannot render into %s", r->all->directory);
     r->err.text[0] = '\0';
-    result = meta_render(r->reader, id, file, add, &output, &r->err);
+    result = functions[what->kind](r->reader, what, add, &output, &r->err);
     if (result == 0)
         result = write_gathered(&output);
     buffer_free(&output.gathered);
@@ -112,12 +113,17 @@ static int render(uint64_t *size, struct renderer *r, const uint8_t *id, uint32_
 
 /* --- The table; under its lock ------------------------------------------------------------------------------------ */
 
-static struct rendering *find(struct renderings *all, const uint8_t *id, uint32_t file)
+static bool is_same(const struct rendered *a, const struct rendered *b)
+{
+    return a->kind == b->kind && a->file == b->file && memcmp(a->id, b->id, sizeof a->id) == 0;
+}
+
+static struct rendering *find(struct renderings *all, const struct rendered *what)
 {
     for (size_t i = 0; i < RENDERINGS_MAX; i++) {
         struct rendering *each = &all->table[i];
 
-        if (each->state != FREE && each->file == file && memcmp(each->id, id, SNAPSHOT_ID_SIZE) == 0)
+        if (each->state != FREE && is_same(&each->what, what))
             return each;
     }
     return NULL;
@@ -156,7 +162,7 @@ static void shrink(struct renderings *all, const struct rendering *except)
 }
 
 /* Not when as many as there is room for are wanted already: who asks again later may find a place. */
-static void want(struct renderings *all, const uint8_t *id, uint32_t file)
+static void want(struct renderings *all, const struct rendered *what)
 {
     struct rendering *slot = oldest(all, FREE, FREE, NULL);
 
@@ -166,9 +172,8 @@ static void want(struct renderings *all, const uint8_t *id, uint32_t file)
         return;
     let_go(all, slot);
     slot->state = WAITING;
-    slot->file = file;
+    slot->what = *what;
     slot->used = ++all->clock;
-    memcpy(slot->id, id, SNAPSHOT_ID_SIZE);
     pthread_cond_signal(&all->wanted);
 }
 
@@ -181,12 +186,12 @@ static int tell_failure(struct renderings *all, struct rendering *failed, struct
     return error == -EBUSY || error == -ENOENT || error == -ESTALE ? -EIO : error; /* these would mean something else */
 }
 
-static int look(uint64_t *size, int *fd, struct renderings *all, const uint8_t *id, uint32_t file, struct error *err)
+static int look(uint64_t *size, int *fd, struct renderings *all, const struct rendered *what, struct error *err)
 {
-    struct rendering *found = find(all, id, file);
+    struct rendering *found = find(all, what);
 
     if (!found)
-        want(all, id, file);
+        want(all, what);
     if (!found || found->state == WAITING || found->state == RUNNING)
         return -EBUSY;
     if (found->state == FAILED)
@@ -199,11 +204,10 @@ static int look(uint64_t *size, int *fd, struct renderings *all, const uint8_t *
     return *fd < 0 ? error_system(err, errno, "a rendered file") : 0;
 }
 
-int renderings_find(uint64_t *size, int *fd, struct renderings *all, const uint8_t *id, uint32_t file,
-                    struct error *err)
+int renderings_find(uint64_t *size, int *fd, struct renderings *all, const struct rendered *what, struct error *err)
 {
     pthread_mutex_lock(&all->lock);
-    int result = look(size, fd, all, id, file, err);
+    int result = look(size, fd, all, what, err);
     pthread_mutex_unlock(&all->lock);
     return result;
 }
@@ -214,14 +218,12 @@ int renderings_find(uint64_t *size, int *fd, struct renderings *all, const uint8
 static void make(struct renderer *r, struct rendering *rendering)
 {
     struct renderings *all = r->all;
-    uint8_t id[SNAPSHOT_ID_SIZE];
-    uint32_t file = rendering->file;
+    const struct rendered what = rendering->what;
     uint64_t size = 0;
 
     rendering->state = RUNNING;
-    memcpy(id, rendering->id, sizeof id);
     pthread_mutex_unlock(&all->lock);
-    int fd = render(&size, r, id, file);
+    int fd = render(&size, r, &what);
     pthread_mutex_lock(&all->lock);
     rendering->used = ++all->clock;
     if (fd < 0) {

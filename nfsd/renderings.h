@@ -9,6 +9,8 @@
 #define NFSD_RENDERINGS_H
 
 #include "base/error.h"
+#include "nfsd/handle.h"
+#include "tree/reader.h"
 
 #include <stdint.h>
 
@@ -18,16 +20,29 @@
 
 struct renderings;
 
+/* Which file: of a snapshot (meta.h) or of two (diffs.h), by the ids that its handle has. */
+struct rendered {
+    enum handle_kind kind;
+    uint8_t id[HANDLE_ID_MAX]; /* zero behind the kind's size */
+    uint32_t file;             /* the kind's own number */
+};
+
+/* Where a rendering goes; non-zero ends it. */
+typedef int (*render_sink)(void *arg, const void *bytes, size_t size);
+
+/* Make a file. -ENOENT: a snapshot was removed (err filled). */
+typedef int (*render_function)(struct tree_reader *reader, const struct rendered *what, render_sink sink, void *arg,
+                               struct error *err);
+
 /* Results of at most `limit` bytes, made of the store in a directory. Starts the threads, which take no signals. */
 int renderings_new(struct renderings **out, const char *store_directory, uint64_t limit, struct error *err);
 
 /* After the last worker has ended. What is being made is given up. */
 void renderings_free(struct renderings *renderings);
 
-/* A file of a snapshot (16 bytes of id; numbers are meta.h's). 0 when it is made: its size, and if `fd` is no NULL, a
- * descriptor that the caller closes. -EBUSY: it will be, ask again. Else why it could not be made; whoever asks after
- * that has it tried again. */
-int renderings_find(uint64_t *size, int *fd, struct renderings *renderings, const uint8_t *id, uint32_t file,
+/* 0 when it is made: its size, and if `fd` is no NULL, a descriptor that the caller closes. -EBUSY: it will be, ask
+ * again. Else why it could not be made; whoever asks after that has it tried again. */
+int renderings_find(uint64_t *size, int *fd, struct renderings *renderings, const struct rendered *what,
                     struct error *err);
 
 #endif

@@ -12,9 +12,11 @@ noinst_LIBRARIES += libnfsd.a
 libnfsd_a_SOURCES = \
     nfsd/acl.c \
     nfsd/ahead.c \
+    nfsd/at.c nfsd/at.h \
     nfsd/attributes.c \
     nfsd/blobs.c nfsd/blobs.h \
     nfsd/change.c nfsd/change.h \
+    nfsd/diffs.c nfsd/diffs.h \
     nfsd/export.c nfsd/export.h \
     nfsd/handle.c nfsd/handle.h \
     nfsd/kind.h \

@@ -47,10 +47,36 @@ static int find_chain(struct served_tree *out, struct store *store, const uint8_
     return find_layer(out, store, LAYER_CHAIN, id, err);
 }
 
+/* The ids of a diff are a's and b's, whichever side is asked for. */
+static int find_side(struct served_tree *out, struct store *store, const uint8_t *ids, unsigned side, struct error *err)
+{
+    struct served_tree other = {0};
+    int found = find_snapshot(&other, store, ids + (1 - side) * SNAPSHOT_ID_SIZE, err);
+
+    if (found == 0)
+        found = find_snapshot(out, store, ids + side * SNAPSHOT_ID_SIZE, err);
+    if (found < 0)
+        return found;
+    out->other = other.tree;
+    out->other_number = other.number;
+    if (out->imported < other.imported)
+        out->imported = other.imported;
+    return 0;
+}
+
+static int find_old(struct served_tree *out, struct store *store, const uint8_t *ids, struct error *err)
+{
+    return find_side(out, store, ids, 0, err);
+}
+
+static int find_new(struct served_tree *out, struct store *store, const uint8_t *ids, struct error *err)
+{
+    return find_side(out, store, ids, 1, err);
+}
+
 static int (*const finders[])(struct served_tree *, struct store *, const uint8_t *, struct error *) = {
-    [HANDLE_SNAPSHOT] = find_snapshot,
-    [HANDLE_LAYER] = find_alone,
-    [HANDLE_CHAIN] = find_chain,
+    [HANDLE_SNAPSHOT] = find_snapshot, [HANDLE_LAYER] = find_alone,  [HANDLE_CHAIN] = find_chain,
+    [HANDLE_DIFF] = find_old,          [HANDLE_DIFF_OLD] = find_old, [HANDLE_DIFF_NEW] = find_new,
 };
 
 void served_trees_forget(struct served_table *table)

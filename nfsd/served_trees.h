@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#define SERVED_TREES 1024 /* slots of 112 bytes; a power of two */
+#define SERVED_TREES 1024 /* slots of 128 bytes; a power of two */
 
 struct served_tree {
     enum handle_kind kind;
@@ -28,6 +28,9 @@ struct served_tree {
     int64_t features;  /* node id */
     int64_t frame;     /* as received; 0: none */
     int64_t image;     /* that it is, or was joined with; 0: none */
+    /* Of one side of a diff (of a diff itself: side a): the other side. `imported` is the later one's. */
+    struct tree other;
+    int64_t other_number;
 };
 
 struct served_table {

@@ -11,9 +11,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* Ordinal i of a directory in a tree has this cookie and i more. */
-enum { COOKIE_FIRST = 3 };
-
 /* A root's fileid is this and 31 bits of its id, so that the roots below "/snap" differ even where a client takes
  * fileids for unique across file systems; all other fileids of a tree are ranks, which are smaller. */
 #define ROOT_FILEID 0x80000000u
@@ -21,15 +18,15 @@ enum { COOKIE_FIRST = 3 };
 uint64_t tree_fileid(const struct object *object)
 {
     uint32_t file = object->place.file;
+    const uint8_t *id = object->id + (object->kind == HANDLE_DIFF_NEW ? SNAPSHOT_ID_SIZE : 0);
 
-    return file ? file : ROOT_FILEID | (get_be32(object->id) & (ROOT_FILEID - 1));
+    return file ? file : ROOT_FILEID | (get_be32(id) & (ROOT_FILEID - 1));
 }
 
 /* --- Files -------------------------------------------------------------------------------------------------------- */
 
-/* The name with this rank in a tree; -ENOENT if there is no such tree or rank. */
-static int tree_object(struct object *object, struct nfsd_worker *worker, enum handle_kind kind, const uint8_t *id,
-                       uint32_t rank)
+int trees_object(struct object *object, struct nfsd_worker *worker, enum handle_kind kind, const uint8_t *id,
+                 uint32_t rank)
 {
     struct served_tree served;
     int found = served_trees_find(&served, &worker->trees, worker->store, kind, id, &worker->err);
@@ -41,9 +38,9 @@ static int tree_object(struct object *object, struct nfsd_worker *worker, enum h
     return tree_find(&object->place, worker->reader, served.tree, rank, &worker->err);
 }
 
-static int tree_resolve(struct object *object, struct nfsd_worker *worker, const struct handle *handle)
+int trees_resolve(struct object *object, struct nfsd_worker *worker, const struct handle *handle)
 {
-    int found = tree_object(object, worker, handle->kind, handle->id, handle->number);
+    int found = trees_object(object, worker, handle->kind, handle->id, handle->number);
 
     return found == -ENOENT ? -ESTALE : found;
 }
@@ -62,7 +59,7 @@ static int tree_object_lookup(struct object *child, struct nfsd_worker *worker, 
 static int tree_list(struct nfsd_worker *worker, const struct object *directory, uint64_t cookie, listing_visit visit,
                      void *arg)
 {
-    uint64_t ordinal = cookie < COOKIE_FIRST ? 0 : cookie - COOKIE_FIRST + 1;
+    uint64_t ordinal = cookie < TREE_COOKIE_FIRST ? 0 : cookie - TREE_COOKIE_FIRST + 1;
     struct object object = *directory;
     struct tree_listing listing;
     int result;
@@ -74,7 +71,7 @@ static int tree_list(struct nfsd_worker *worker, const struct object *directory,
         struct listing_entry entry = {
             .name = object.place.entry->name,
             .size = object.place.entry->name_size,
-            .cookie = COOKIE_FIRST + ordinal++,
+            .cookie = TREE_COOKIE_FIRST + ordinal++,
             .fileid = object_fileid(&object),
             .object = &object,
         };
@@ -86,7 +83,7 @@ static int tree_list(struct nfsd_worker *worker, const struct object *directory,
     return result;
 }
 
-static int tree_open(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset)
+int trees_open(struct content *content, struct nfsd_worker *worker, const struct object *file, uint64_t offset)
 {
     int64_t id = file->place.entry->content;
 
@@ -94,10 +91,10 @@ static int tree_open(struct content *content, struct nfsd_worker *worker, const 
 }
 
 const struct export_kind kind_tree = {
-    .resolve = tree_resolve,
+    .resolve = trees_resolve,
     .lookup = tree_object_lookup,
     .list = tree_list,
-    .open = tree_open,
+    .open = trees_open,
 };
 
 /* --- Roots -------------------------------------------------------------------------------------------------------- */
@@ -162,7 +159,7 @@ int trees_lookup(struct object *child, struct nfsd_worker *worker, enum handle_k
 {
     uint8_t id[HANDLE_ID_MAX];
 
-    return name_is_hex(id, handle_id_size(kind), name, size) ? tree_object(child, worker, kind, id, 0) : -ENOENT;
+    return name_is_hex(id, handle_id_size(kind), name, size) ? trees_object(child, worker, kind, id, 0) : -ENOENT;
 }
 
 int trees_list(struct nfsd_worker *worker, enum handle_kind kind, int64_t after, listing_visit visit, void *arg)

@@ -21,14 +21,24 @@ static size_t row_slot(int64_t row)
     return (size_t)row % GENERATIONS;
 }
 
-/* FNV-1a over the name, begun with the directory: names are digests, or few. */
-static size_t name_slot(int64_t directory, const char *name, size_t size)
+uint64_t verdict_name_hash(int64_t directory, const char *name, size_t size)
 {
-    uint64_t hash = 0xcbf29ce484222325u ^ (uint64_t)directory;
+    uint64_t hash = (uint64_t)directory + size, word;
 
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (uint8_t)name[i]) * 0x100000001b3u;
-    return (size_t)(hash ^ hash >> 32) % GENERATIONS;
+    for (; size >= sizeof word; name += sizeof word, size -= sizeof word) {
+        memcpy(&word, name, sizeof word);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    word = 0;
+    memcpy(&word, name, size);
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 32;
+}
+
+static size_t name_slot(uint64_t hash)
+{
+    return (size_t)hash % GENERATIONS;
 }
 
 uint64_t verdict_generation(const struct verdict_writer *writer, int64_t row)
@@ -36,9 +46,9 @@ uint64_t verdict_generation(const struct verdict_writer *writer, int64_t row)
     return atomic_load_explicit(&writer->rows[row_slot(row)], memory_order_acquire);
 }
 
-uint64_t verdict_name_generation(const struct verdict_writer *writer, int64_t directory, const char *name, size_t size)
+uint64_t verdict_name_generation(const struct verdict_writer *writer, uint64_t name_hash)
 {
-    return atomic_load_explicit(&writer->names[name_slot(directory, name, size)], memory_order_acquire);
+    return atomic_load_explicit(&writer->names[name_slot(name_hash)], memory_order_acquire);
 }
 
 /* A verdict_watcher: remember until the commit. */
@@ -50,7 +60,7 @@ static void touched(void *arg, int64_t row, int64_t directory, const char *name,
     writer->touched_rows[slot / 64] |= 1ull << slot % 64;
     if (!name)
         return;
-    slot = name_slot(directory, name, size);
+    slot = name_slot(verdict_name_hash(directory, name, size));
     writer->touched_names[slot / 64] |= 1ull << slot % 64;
 }
 

@@ -13,9 +13,11 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-/* What a worker remembers; powers of two. A row has some 150 bytes, a name some 120: 4 MB where all are in use. */
-#define ROWS 16384u
-#define NAMES 16384u
+/* What a worker remembers; powers of two. A row has some 120 bytes, a name as many: 8 MB where all are in use. Rows
+ * follow each other, so they fall on slots of their own; names fall on sets of some slots. */
+#define ROWS 32768u
+#define NAMES 32768u
+#define NAME_WAYS 4u
 #define REMEMBERED_NAME_MAX 72u /* bytes; claims have 70 */
 
 struct remembered_row {
@@ -36,7 +38,8 @@ struct verdict_reader {
     struct verdict_writer *writer;
     uint64_t fsid;
     struct remembered_row rows[ROWS];
-    struct remembered_name names[NAMES];
+    struct remembered_name names[NAMES / NAME_WAYS][NAME_WAYS];
+    unsigned next_way; /* that is given up in a full set */
 };
 
 /* --- The reader --------------------------------------------------------------------------------------------------- */
@@ -71,7 +74,7 @@ static void forget(struct verdict_reader *reader)
     for (size_t i = 0; i < ROWS; i++)
         reader->rows[i].file.row = 0;
     for (size_t i = 0; i < NAMES; i++)
-        reader->names[i].directory = 0;
+        reader->names[i / NAME_WAYS][i % NAME_WAYS].directory = 0;
 }
 
 void verdict_reader_look(struct nfsd_worker *worker)
@@ -108,26 +111,34 @@ static int find_row(struct verdict_file *file, struct nfsd_worker *worker, int64
     return result;
 }
 
-static struct remembered_name *name_slot(struct verdict_reader *reader, int64_t directory, const char *name,
-                                         size_t size)
+/* The slot that has a name, or that may take it: *found tells. */
+static struct remembered_name *name_slot(bool *found, struct verdict_reader *reader, uint64_t hash, int64_t directory,
+                                         const char *name, size_t size)
 {
-    uint64_t hash = (uint64_t)directory * 0x9e3779b97f4a7c15u;
+    struct remembered_name *set = reader->names[hash % (NAMES / NAME_WAYS)], *free_slot = NULL;
 
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (uint8_t)name[i]) * 0x100000001b3u;
-    return &reader->names[(hash ^ hash >> 32) % NAMES];
+    *found = true;
+    for (unsigned i = 0; i < NAME_WAYS; i++) {
+        if (set[i].directory == directory && set[i].size == size && memcmp(set[i].name, name, size) == 0)
+            return &set[i];
+        if (set[i].directory == 0)
+            free_slot = &set[i];
+    }
+    *found = false;
+    return free_slot ? free_slot : &set[reader->next_way++ % NAME_WAYS];
 }
 
 /* The row of a name; -ENOENT is remembered too, since most of what a scanner asks for is not there yet. */
 static int find_name(int64_t *row, struct nfsd_worker *worker, int64_t directory, const char *name, size_t size)
 {
     struct verdict_reader *reader = worker->verdicts;
-    struct remembered_name *slot = name_slot(reader, directory, name, size);
-    uint64_t generation = verdict_name_generation(reader->writer, directory, name, size);
+    uint64_t hash = verdict_name_hash(directory, name, size);
+    bool found;
+    struct remembered_name *slot = name_slot(&found, reader, hash, directory, name, size);
+    uint64_t generation = verdict_name_generation(reader->writer, hash);
     struct verdict_file file = {0};
 
-    if (slot->directory == directory && slot->generation == generation && slot->size == size &&
-        memcmp(slot->name, name, size) == 0) {
+    if (found && slot->generation == generation) {
         *row = slot->row;
         return *row ? 0 : -ENOENT;
     }

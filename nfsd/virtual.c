@@ -1,7 +1,9 @@
 /* virtual.c - the table of virtual directories. */
 #include "nfsd/virtual.h"
 
+#include "nfsd/at.h"
 #include "nfsd/blobs.h"
+#include "nfsd/diffs.h"
 #include "nfsd/kind.h"
 #include "nfsd/meta.h"
 #include "nfsd/trees.h"
@@ -30,7 +32,8 @@ struct virtual_directory {
 };
 
 /* By number - 1. Those with very many subdirectories do not count them: 1 is how directories say so (btrfs does too); 2
- * would tell find(1) that there are none. "/blob" and "/meta" move when "/snap" does: blobs.c, meta.c. */
+ * would tell find(1) that there are none. "/blob", "/meta" and "/diff" move when "/snap" does: blobs.c,
+ * meta.c, diffs.c. */
 static const struct virtual_directory directories[VIRTUAL_COUNT] = {
     {VIRTUAL_ROOT, VIRTUAL_ROOT, "", "/", 0555, .nlink = 2},
     {VIRTUAL_SNAP, VIRTUAL_ROOT, "snap", "/snap", 0555, 1, .trees = HANDLE_SNAPSHOT},
@@ -39,6 +42,8 @@ static const struct virtual_directory directories[VIRTUAL_COUNT] = {
      .list = meta_list_snapshots},
     {VIRTUAL_LAYER, VIRTUAL_ROOT, "layer", "/layer", 0555, 1, .trees = HANDLE_LAYER},
     {VIRTUAL_CHAIN, VIRTUAL_ROOT, "chain", "/chain", 0555, 1, .trees = HANDLE_CHAIN},
+    {VIRTUAL_DIFF, VIRTUAL_ROOT, "diff", "/snap", 0555, 1, .lookup = diffs_lookup},
+    {VIRTUAL_AT, VIRTUAL_ROOT, "at", "/at", 0555, 1, .lookup = at_lookup_top, .list = at_list_top},
     {VIRTUAL_CACHE, VIRTUAL_ROOT, "cache", "/", 0555, 1, .root = verdicts_root},
 };
 

@@ -1,5 +1,6 @@
-/* virtual.h - directories that no tree holds: "/", "/snap", "/layer", "/chain", "/blob", "/meta"; "/cache" stands among
- * them. They share one file system, the store's own, with what kinds of objects beside trees there are (kind.h). */
+/* virtual.h - directories that no tree holds: "/", "/snap", "/layer", "/chain", "/blob", "/meta", "/diff", "/at";
+ * "/cache" stands among them. They share one file system, the store's own, with what kinds of objects beside trees
+ * there are (kind.h). */
 #ifndef NFSD_VIRTUAL_H
 #define NFSD_VIRTUAL_H
 
@@ -13,7 +14,9 @@ enum {
     VIRTUAL_META = 4,
     VIRTUAL_LAYER = 5,
     VIRTUAL_CHAIN = 6,
-    VIRTUAL_CACHE = 7
+    VIRTUAL_DIFF = 7,
+    VIRTUAL_AT = 8,
+    VIRTUAL_CACHE = 9
 };
 
 /* Fileids and cookies up to this are for such numbers; what a table of the store lists has its row's number added. */

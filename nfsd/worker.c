@@ -60,6 +60,13 @@ void nfsd_worker_rest(void *worker_of_config)
     tree_reader_rest(worker->reader);
 }
 
+bool nfsd_worker_tick(void *worker_of_config)
+{
+    struct nfsd_worker *worker = worker_of_config;
+
+    return mappings_age(&worker->mappings);
+}
+
 void nfsd_worker_end(void *worker_of_config)
 {
     struct nfsd_worker *worker = worker_of_config;

@@ -43,7 +43,16 @@ struct nfsd_app {
     struct served served;          /* set before rpc_server_run() */
 };
 
-#define VIRTUAL_COUNT 7 /* directories that no tree holds; virtual.c has their table */
+#define VIRTUAL_COUNT 9 /* directories that no tree holds; virtual.c has their table */
+
+/* A directory of a diff, and how far its listing from a cookie on has shown nothing (diffs.c). So many are remembered,
+ * a power of two: who pushes another one out makes it begin again. */
+#define DIFF_LISTINGS 64
+
+struct diff_listing {
+    int64_t own, other; /* nodes; 0: there is none */
+    uint64_t cookie, reached;
+};
 
 struct nfsd_worker {
     const struct nfsd_app *app;
@@ -57,16 +66,18 @@ struct nfsd_worker {
     uint64_t looked, reported;             /* ms on the monotonic clock */
     uint64_t mounts_second;                /* s on the monotonic clock, in which mounts_logged were logged */
     unsigned mounts_logged;
-    bool awake;                 /* it has looked at the clock since it rested */
-    unsigned options;           /* of the rule for the peer of the call at hand */
-    struct feature_types types; /* of the features that were listed last */
-    struct error err;           /* of the call at hand; here since 4.6 KiB need not be on every stack */
+    struct diff_listing diffs[DIFF_LISTINGS]; /* where those that found nothing to show for long go on */
+    bool awake;                               /* it has looked at the clock since it rested */
+    unsigned options;                         /* of the rule for the peer of the call at hand */
+    struct feature_types types;               /* of the features that were listed last */
+    struct error err;                         /* of the call at hand; here since 4.6 KiB need not be on every stack */
 };
 
 /* For struct rpc_config. */
 int nfsd_worker_begin(void **worker, void *app, struct error *err);
 void nfsd_worker_ahead(void *worker, const struct rpc_ahead *calls, unsigned count); /* ahead.c */
 void nfsd_worker_rest(void *worker);
+bool nfsd_worker_tick(void *worker);
 void nfsd_worker_end(void *worker);
 
 /* Forget what may have changed, if another connection has committed and the last look is WORKER_LOOK_MS ago; once a

@@ -132,6 +132,9 @@ struct rpc_config {
     void (*worker_ahead)(void *worker, const struct rpc_ahead *calls, unsigned count);
     /* The end of each wake-up, before the worker sleeps: let go what must not outlive it. */
     void (*worker_rest)(void *worker);
+    /* Each RPC_TICK_MS while anything comes, and after that as long as it returns true: let go what was not used for
+     * some time. NULL: there is no such thing. */
+    bool (*worker_tick)(void *worker);
     void (*worker_end)(void *worker);
 };
 

@@ -313,6 +313,8 @@ static void close_overdue(struct worker *worker)
 /* Once a second while there is anything to watch: time limits, and memory of a burst that is over. */
 static void tick(struct worker *worker)
 {
+    const struct rpc_config *config = &worker->server->config;
+
     if (worker->now < worker->tick_at)
         return;
     close_overdue(worker);
@@ -321,6 +323,7 @@ static void tick(struct worker *worker)
         region_relax(&worker->output_region);
     }
     worker->busy = false;
+    worker->aging = config->worker_tick && config->worker_tick(worker->app);
     worker->tick_at = worker->now + RPC_TICK_MS;
 }
 
@@ -338,7 +341,8 @@ static int sleep_time(struct worker *worker)
         return 0;
     if (worker->stopping)
         return time_left(worker->now, worker->stop_at);
-    if (worker->timed || region_is_large(&worker->arena) || region_is_large(&worker->output_region))
+    if (worker->timed || worker->busy || worker->aging || region_is_large(&worker->arena) ||
+        region_is_large(&worker->output_region))
         wait = time_left(worker->now, worker->tick_at);
     if (worker->accept_at) {
         until = time_left(worker->now, worker->accept_at);

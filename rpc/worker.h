@@ -62,6 +62,7 @@ struct worker {
     struct connection *dead;        /* closed in this wake-up: an event not yet looked at may still name them */
     bool busy;                      /* something happened since the last tick */
     bool timed;                     /* a time limit may run for some connection */
+    bool aging;                     /* the next tick is waited for though nothing happens */
     uint64_t tick_at;               /* ms */
     uint64_t accept_at;             /* worker 0: when the paused listeners try again, or 0 */
     bool stopping;

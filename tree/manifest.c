@@ -20,14 +20,11 @@ const char *manifest_type(uint32_t mode)
     return name ? name : "unknown";
 }
 
-int manifest_members(struct buffer *line, struct tree_reader *reader, const struct tree_step *step, const char *known,
-                     struct error *err)
+void manifest_attributes(struct buffer *line, const struct entry *entry)
 {
-    const struct entry *entry = step->place.entry;
     char mode[8];
 
     snprintf(mode, sizeof mode, "%04o", (unsigned)(entry->mode & 07777));
-    jsonl_text(line, "path", step->path, step->size);
     jsonl_string(line, "type", manifest_type(entry->mode));
     jsonl_string(line, "mode", mode);
     jsonl_number(line, "uid", entry->uid);
@@ -40,6 +37,15 @@ int manifest_members(struct buffer *line, struct tree_reader *reader, const stru
         jsonl_number(line, "major", entry->rdev_major);
         jsonl_number(line, "minor", entry->rdev_minor);
     }
+}
+
+int manifest_members(struct buffer *line, struct tree_reader *reader, const struct tree_step *step, const char *known,
+                     struct error *err)
+{
+    const struct entry *entry = step->place.entry;
+
+    jsonl_text(line, "path", step->path, step->size);
+    manifest_attributes(line, entry);
     if (step->place.nlink > 1 && !S_ISDIR(entry->mode))
         jsonl_number(line, "nlink", step->place.nlink);
     jsonl_string(line, "known", known);

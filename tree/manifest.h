@@ -16,6 +16,9 @@
 /* "file", "dir", "link", "char", "block", "pipe", "socket". */
 const char *manifest_type(uint32_t mode);
 
+/* What an entry is, into an object that was begun: "type" to "minor". */
+void manifest_attributes(struct buffer *line, const struct entry *entry);
+
 /* The members of an entry's line, as in the manifest, into an object that was begun; `known` as known_of() has it. */
 int manifest_members(struct buffer *line, struct tree_reader *reader, const struct tree_step *step, const char *known,
                      struct error *err);

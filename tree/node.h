@@ -42,4 +42,7 @@ unsigned node_item_of_name(const struct node *node, const char *name, size_t siz
 /* Order of names: by their bytes. */
 int name_compare(const char *a, size_t a_size, const char *b, size_t b_size);
 
+/* Order of paths, as the walk goes: component by component, so '/' comes before every other byte. */
+int path_compare(const char *a, size_t a_size, const char *b, size_t b_size);
+
 #endif

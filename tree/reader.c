@@ -85,7 +85,7 @@ void tree_reader_rest(struct tree_reader *reader)
     reader->rests++;
 }
 
-static int get(const struct node **node, struct tree_reader *reader, int64_t id, struct error *err)
+int tree_node(const struct node **node, struct tree_reader *reader, int64_t id, struct error *err)
 {
     return node_get(node, reader->user, reader->store, id, err);
 }
@@ -144,7 +144,7 @@ static int descend(struct found *found, struct tree_reader *reader, struct tree 
     const struct node *node;
 
     for (;;) {
-        int result = get(&node, reader, id, err);
+        int result = tree_node(&node, reader, id, err);
         if (result < 0)
             return result;
         if (left >= node->counts.nodes)
@@ -171,7 +171,7 @@ static int see(struct found *found, struct tree_reader *reader, struct error *er
 {
     uint64_t looked = cache_look(reader->user);
     const struct node *leaf;
-    int result = get(&leaf, reader, found->leaf, err);
+    int result = tree_node(&leaf, reader, found->leaf, err);
 
     if (result < 0)
         return result;
@@ -239,7 +239,7 @@ static int descend_to_name(struct tree_place *place, uint32_t *rank, struct tree
 
     *rank = 1;
     for (;;) {
-        int result = get(&node, reader, id, err);
+        int result = tree_node(&node, reader, id, err);
         if (result < 0)
             return result;
         unsigned i = node_item_of_name(node, name, size);
@@ -345,7 +345,7 @@ static int find_leaf(struct tree_listing *listing, struct error *err)
     const struct node *node;
 
     for (;;) {
-        int result = get(&node, listing->reader, id, err);
+        int result = tree_node(&node, listing->reader, id, err);
         if (result < 0)
             return result;
         if (left >= node->counts.entries)

@@ -116,6 +116,50 @@ int tree_visit_all(struct tree_reader *reader, struct tree tree, int (*visit)(vo
     return result < 0 ? result : tree_visit(reader, &root, "/", true, visit, arg, err);
 }
 
+/* --- From a rank to a path ---------------------------------------------------------------------------------------- */
+
+/* The ranks from a name up to below the root. */
+static int climb(struct buffer *ranks, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err)
+{
+    struct tree_place place;
+
+    while (rank) {
+        int result = tree_find(&place, reader, tree, rank, err);
+
+        if (result < 0)
+            return result;
+        buffer_add(ranks, &rank, sizeof rank);
+        rank = place.parent; /* always less */
+    }
+    return ranks->failed ? error_system(err, ENOMEM, "cannot tell a path") : 0;
+}
+
+int tree_path(struct buffer *path, struct tree_reader *reader, struct tree tree, uint32_t rank, struct error *err)
+{
+    struct buffer ranks cleanup_buffer = {0};
+    struct tree_place place;
+    int result = climb(&ranks, reader, tree, rank, err);
+
+    buffer_clear(path);
+    for (size_t left = ranks.size; left > 0 && result == 0; left -= sizeof rank) {
+        memcpy(&rank, ranks.bytes + left - sizeof rank, sizeof rank);
+        result = tree_find(&place, reader, tree, rank, err);
+        if (result < 0)
+            return result;
+        buffer_add_byte(path, '/');
+        buffer_add(path, place.entry->name, place.entry->name_size);
+    }
+    if (result == 0 && path->size == 0)
+        buffer_add_byte(path, '/');
+    if (result < 0)
+        return result;
+    buffer_add_byte(path, '\0');
+    if (path->failed)
+        return error_system(err, ENOMEM, "cannot tell a path");
+    path->size--;
+    return 0;
+}
+
 /* --- Following links ---------------------------------------------------------------------------------------------- */
 
 struct probe {

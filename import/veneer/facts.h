@@ -14,7 +14,10 @@
 #define FACT_ROWS_MAX 131072u       /* of a kind; the busiest real hosts have some 30,000 processes */
 #define FACT_TEXT_MAX (2u << 20)    /* bytes of a field: as much as execve(2) takes by default */
 #define FACTS_SIZE_MAX (256u << 20) /* bytes of all fields */
-#define FACT_FIELDS_MAX 14          /* of a kind, its key included */
+#define FACT_FIELDS_MAX 28          /* of a kind, its key included */
+
+/* Of fields that records can do without, small ones have half of all bytes, larger ones a quarter. */
+#define FACT_SMALL_MAX 1024u /* bytes */
 
 enum fact_kind {
     FACT_CONNECTION,
@@ -27,8 +30,10 @@ enum fact_kind {
     FACT_MEMORY,
     FACT_METADATA,
     FACT_METRIC,
+    FACT_MOUNTS,
     FACT_OS,
     FACT_PACKAGE,
+    FACT_PROC,
     FACT_PROCESS,
     FACT_KINDS,
 };
@@ -41,7 +46,9 @@ enum {
     CONNECTION_PORT,
     CONNECTION_REMOTE,
     CONNECTION_REMOTE_PORT,
-    CONNECTION_STATUS
+    CONNECTION_STATUS,
+    CONNECTION_INODE,
+    CONNECTION_UID
 };
 enum { CPU_USER = 1, CPU_NICE, CPU_SYSTEM, CPU_IDLE, CPU_WAIT, CPU_INTERRUPT, CPU_STEAL };
 enum { DISK_PARTITION = 1, DISK_POINT, DISK_TYPE, DISK_OPTIONS, DISK_SIZE };
@@ -49,7 +56,27 @@ enum { INSPECT_CONFIG = 1 };
 enum { LOAD_SHORT = 1, LOAD_MIDDLE, LOAD_LONG };
 enum { MEMORY_USED = 1, MEMORY_BUFFERED, MEMORY_CACHED, MEMORY_FREE };
 enum { METADATA_SYSTEM = 1, METADATA_IMAGE, METADATA_LONG_NAME };
-enum { METRIC_PID = 1, METRIC_CPU, METRIC_RSS, METRIC_VMS, METRIC_STATUS, METRIC_USER };
+enum {
+    METRIC_PID = 1,
+    METRIC_CPU,
+    METRIC_RSS,
+    METRIC_VMS,
+    METRIC_STATUS,
+    METRIC_USER,
+    METRIC_FLAGS,
+    METRIC_MINFLT,
+    METRIC_CMINFLT,
+    METRIC_MAJFLT,
+    METRIC_CMAJFLT,
+    METRIC_UTIME,
+    METRIC_STIME,
+    METRIC_CUTIME,
+    METRIC_CSTIME,
+    METRIC_PRIORITY,
+    METRIC_NICE,
+    METRIC_TASKS
+};
+enum { MOUNTS_NAMESPACE = 1, MOUNTS_ROOT, MOUNTS_MOUNTS, MOUNTS_MOUNTINFO };
 enum {
     OS_BOOT = 1,
     OS_UPTIME,
@@ -63,6 +90,7 @@ enum {
     OS_KERNEL_VERSION,
     OS_PLATFORM
 };
+enum { PROC_LINES = 1 };
 enum { PKG_NAME = 1, PKG_VERSION, PKG_SIZE, PKG_ARCHITECTURE, PKG_INSTALLED, PKG_FILES };
 enum {
     PROCESS_PID = 1,
@@ -74,12 +102,30 @@ enum {
     PROCESS_FILES,
     PROCESS_MAPS,
     PROCESS_THREADS,
-    PROCESS_USER
+    PROCESS_USER,
+    PROCESS_ARGUMENTS,
+    PROCESS_ENVIRONMENT,
+    PROCESS_EXE,
+    PROCESS_ROOT,
+    PROCESS_CGROUP,
+    PROCESS_LIMITS,
+    PROCESS_LOGIN,
+    PROCESS_FDS,
+    PROCESS_MAP_LINES,
+    PROCESS_NAMESPACES,
+    PROCESS_GROUP,
+    PROCESS_SESSION,
+    PROCESS_TTY,
+    PROCESS_FOREGROUND,
+    PROCESS_START,
+    PROCESS_UIDS,
+    PROCESS_GIDS
 };
 
 /* What could not be taken, for a note. */
 struct facts_left {
     uint64_t records; /* beyond a limit, or no objects */
+    uint64_t fields;  /* of other records, beyond a limit: those that records can do without */
 };
 
 /* All zero: no facts. */
@@ -106,6 +152,8 @@ struct fact facts_get(const struct facts *facts, enum fact_kind kind, uint32_t r
 struct fact facts_one(const struct facts *facts, enum fact_kind kind, unsigned field);
 
 bool fact_is(struct fact fact, const char *text);
+bool fact_is_list(struct fact fact);
+bool fact_is_object(struct fact fact);
 
 /* Whole numbers from 0 on; a finite number from 0 on; epoch seconds as ns. False: it is none. */
 bool fact_number(uint64_t *number, struct fact fact);
@@ -114,5 +162,11 @@ bool fact_time(uint64_t *ns, struct fact fact);
 
 /* Each string of a list, decoded; others are passed over. A non-zero value ends the visit. */
 int fact_visit_list(struct fact fact, int (*visit)(void *arg, const char *text, size_t size), void *arg);
+
+/* Each member of an object: its name, and its value's text as facts have it. */
+int fact_visit_members(struct fact fact, int (*visit)(void *arg, struct fact name, struct fact value), void *arg);
+
+/* A list of so many whole numbers from 0 on. */
+bool fact_numbers(uint64_t *numbers, size_t count, struct fact fact);
 
 #endif

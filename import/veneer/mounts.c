@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define MOUNT_ESCAPED " \t\n#" /* as the kernel escapes them, besides '\' */
+#define MOUNT_ESCAPED " \t\n\\#" /* as the kernel escapes them */
 #define DEVICES "/dev/"
 #define DEVICE_MAX 64 /* bytes of a block device's name: BDEVNAME_SIZE is 32 */
 
@@ -72,12 +72,56 @@ static int render_filesystems(struct veneer *v, struct error *err)
     return v->text.size ? veneer_put_file(v, "/proc/filesystems", err) : 0;
 }
 
+/* --- What the kernel told ----------------------------------------------------------------------------------------- */
+
+#define OWN "mounts"    /* the key of those that the container's own process sees */
+#define TABLES_MAX 256u /* that are looked at: as many as a capture has at most */
+
+struct fact mounts_own(const struct veneer *v, unsigned field)
+{
+    bool told = facts_count(&v->facts, FACT_MOUNTS) && fact_is(facts_get(&v->facts, FACT_MOUNTS, 0, FACT_KEY), OWN);
+
+    return told ? facts_get(&v->facts, FACT_MOUNTS, 0, field) : (struct fact){0};
+}
+
+struct fact mounts_seen(const struct veneer *v, struct fact namespace, struct fact root, unsigned field)
+{
+    for (uint32_t row = 0; row < facts_count(&v->facts, FACT_MOUNTS) && row < TABLES_MAX; row++)
+        if (same(namespace, facts_get(&v->facts, FACT_MOUNTS, row, MOUNTS_NAMESPACE)) &&
+            same(root, facts_get(&v->facts, FACT_MOUNTS, row, MOUNTS_ROOT)))
+            return facts_get(&v->facts, FACT_MOUNTS, row, field);
+    return (struct fact){0};
+}
+
+/* As the kernel told them, or from disks. */
+static void add_own_mounts(struct veneer *v)
+{
+    struct fact told = mounts_own(v, MOUNTS_MOUNTS);
+
+    if (fact_is_list(told))
+        veneer_add_lines(v, told);
+    else
+        add_mounts(&v->text, v);
+}
+
+static int render_mountinfo(struct veneer *v, struct error *err)
+{
+    struct fact told = mounts_own(v, MOUNTS_MOUNTINFO);
+
+    if (!fact_is_list(told))
+        return 0;
+    veneer_add_lines(v, told);
+    return veneer_put_file(v, "/proc/self/mountinfo", err);
+}
+
 int render_mounts(struct veneer *v, struct error *err)
 {
-    if (!facts_count(&v->facts, FACT_DISK))
+    if (!facts_count(&v->facts, FACT_DISK) && !fact_is_list(mounts_own(v, MOUNTS_MOUNTS)))
         return 0;
-    add_mounts(&v->text, v);
+    add_own_mounts(v);
     int rc = veneer_put_file(v, "/proc/self/mounts", err);
+    if (rc == 0)
+        rc = render_mountinfo(v, err);
     if (rc == 0)
         rc = veneer_put_link(v, "/proc/mounts", "self/mounts", err);
     if (rc == 0)
@@ -85,7 +129,7 @@ int render_mounts(struct veneer *v, struct error *err)
     if (rc < 0)
         return rc;
     /* Where a record of it stands, but no content, it is filled; else it is what systemd makes it. */
-    add_mounts(&v->text, v);
+    add_own_mounts(v);
     struct entry there;
     rc = builder_find(&there, v->frame->builder, "/etc/mtab", strlen("/etc/mtab"), err);
     if (rc == -ENOENT) {

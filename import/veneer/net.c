@@ -112,7 +112,8 @@ bool socket_of(struct socket *socket, const struct veneer *v, uint32_t row)
     socket->table = 0;
     while (tables[socket->table].stream != stream || tables[socket->table].is_long != (family == AF_INET6))
         socket->table++;
-    socket->inode = inode_of(v, socket);
+    if (!fact_number(&socket->inode, facts_get(&v->facts, FACT_CONNECTION, row, CONNECTION_INODE)) || !socket->inode)
+        socket->inode = inode_of(v, socket);
     return true;
 }
 
@@ -122,6 +123,26 @@ struct held {
     struct socket socket;
     uint32_t row;
 };
+
+/* Whoever owns the socket, or else the process. */
+static uint32_t owner_of(const struct veneer *v, uint32_t row)
+{
+    uint64_t uid, pid;
+
+    if (fact_number(&uid, facts_get(&v->facts, FACT_CONNECTION, row, CONNECTION_UID)) && uid <= UINT32_MAX)
+        return (uint32_t)uid;
+    if (!fact_number(&pid, facts_get(&v->facts, FACT_CONNECTION, row, CONNECTION_PID)))
+        return ACCOUNT_UNKNOWN;
+    return process_uid(v, pid);
+}
+
+/* Two processes have one socket. */
+static bool is_one(const struct socket *a, const struct socket *b)
+{
+    return a->inode == b->inode && a->table == b->table && a->local_port == b->local_port &&
+           a->remote_port == b->remote_port && memcmp(a->local, b->local, sizeof a->local) == 0 &&
+           memcmp(a->remote, b->remote, sizeof a->remote) == 0;
+}
 
 static int by_place(const void *a, const void *b)
 {
@@ -133,7 +154,8 @@ static int by_place(const void *a, const void *b)
         return x->socket.local_port < y->socket.local_port ? -1 : 1;
     if (x->socket.inode != y->socket.inode)
         return x->socket.inode < y->socket.inode ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
+    int remote = memcmp(x->socket.remote, y->socket.remote, sizeof x->socket.remote);
+    return remote ? remote : (x->row > y->row) - (x->row < y->row);
 }
 
 /* The kernel writes addresses as words of its own order; all that people have are little-endian. */
@@ -148,16 +170,13 @@ static void add_socket(struct veneer *v, const struct held *held, unsigned slot)
 {
     const struct socket *socket = &held->socket;
     bool is_long = tables[socket->table].is_long;
-    uint64_t pid;
 
     buffer_add_format(&v->text, "%4u: ", slot);
     add_address(&v->text, socket->local, is_long, socket->local_port);
     buffer_add_byte(&v->text, ' ');
     add_address(&v->text, socket->remote, is_long, socket->remote_port);
-    if (!fact_number(&pid, facts_get(&v->facts, FACT_CONNECTION, held->row, CONNECTION_PID)))
-        pid = 0;
     buffer_add_format(&v->text, " %02X 00000000:00000000 00:00000000 00000000 %5u        0 %llu 1 0000000000000000%s\n",
-                      socket->state, process_uid(v, pid), (unsigned long long)socket->inode,
+                      socket->state, owner_of(v, held->row), (unsigned long long)socket->inode,
                       tables[socket->table].stream ? " 100 0 0 10 0" : " 0");
 }
 
@@ -170,7 +189,7 @@ static int render_table(struct veneer *v, unsigned table, const struct held *lis
     buffer_add_format(&v->text, "  sl  %s st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode%s\n",
                       tables[table].local, tables[table].stream ? "" : " ref pointer drops");
     for (size_t i = 0; i < count; i++)
-        if (i == 0 || list[i].socket.inode != list[i - 1].socket.inode)
+        if (i == 0 || !is_one(&list[i].socket, &list[i - 1].socket))
             add_socket(v, &list[i], slot++);
     return veneer_put_file(v, tables[table].path, err);
 }

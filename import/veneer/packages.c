@@ -49,6 +49,16 @@ static void add_line(struct buffer *out, const char *name, struct fact fact)
     buffer_add_byte(out, '\n');
 }
 
+/* An empty file, where one was recorded without its content. */
+static int fill_empty(struct veneer *v, const char *path, struct error *err)
+{
+    char resolved[FOLLOW_PATH_MAX + 1];
+
+    if (builder_resolve(resolved, v->frame->builder, path, strlen(path)) != 1)
+        return 0;
+    return veneer_put(v, &(struct made){.path = path, .mode = S_IFREG | 0644, .mtime = v->boot}, err);
+}
+
 /* --- dpkg --------------------------------------------------------------------------------------------------------- */
 
 /* As dpkg's own parser: a version begins with a digit, an epoch is a number, and no revision is empty. */
@@ -189,6 +199,21 @@ static int put_lists(struct veneer *v, struct error *err)
                                     listing.left_out, err);
 }
 
+/* Every command of dpkg ends if these are there and cannot be read. What was in them nothing tells. */
+static int put_beside_status(struct veneer *v, struct error *err)
+{
+    static const char *const unreadable[] = {
+        "/var/lib/dpkg/diversions",
+        "/var/lib/dpkg/triggers/File",
+        "/var/lib/dpkg/triggers/Unincorp",
+    };
+    int rc = put_lists(v, err);
+
+    for (size_t i = 0; i < sizeof unreadable / sizeof *unreadable && rc == 0; i++)
+        rc = fill_empty(v, unreadable[i], err);
+    return rc;
+}
+
 /* --- apk ---------------------------------------------------------------------------------------------------------- */
 
 static bool add_apk(struct veneer *v, uint32_t row)
@@ -282,12 +307,7 @@ static bool is_captured(struct veneer *v, const char *path)
  * database whose log it cannot read. */
 static int put_log(struct veneer *v, struct error *err)
 {
-    const char *path = RPMDB "-wal";
-    char resolved[FOLLOW_PATH_MAX + 1];
-
-    if (is_captured(v, RPMDB) || builder_resolve(resolved, v->frame->builder, path, strlen(path)) != 1)
-        return 0;
-    return veneer_put(v, &(struct made){.path = path, .mode = S_IFREG | 0644, .mtime = v->boot}, err);
+    return is_captured(v, RPMDB) ? 0 : fill_empty(v, RPMDB "-wal", err);
 }
 
 static int finish_rpm(struct veneer *v, struct error *err)
@@ -346,7 +366,7 @@ static const struct manager managers[] = {
      {DPKG_INFO, "/var/lib/dpkg/updates", NULL},
      add_deb,
      NULL,
-     put_lists},
+     put_beside_status},
     {APK_SYSTEMS, "/lib/apk", "/lib/apk/db/installed", {NULL}, add_apk, NULL, NULL},
     {RPM_SYSTEMS, "/var/lib/rpm", RPMDB, {NULL}, add_rpm, finish_rpm, put_log},
 };

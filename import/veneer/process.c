@@ -1,32 +1,14 @@
-/* process.c - /proc/PID/… (proc(5)) from process, metric and connection features. What is not told is 0, or "unknown"
- * where that is a word; what could only be guessed (environ, exe, root, limits, cgroup) is not there.
+/* process.c - /proc/PID/… (proc(5)) from process, metric, mounts and connection features. What could only be guessed
+ * is not there.
  */
-#include "import/veneer/render.h"
-
-#include "base/timestamp.h"
+#include "import/veneer/process.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#define FIRST_FD 3u         /* features tell of no numbers, and whoever reads 0 to 2 expects a terminal */
-#define FDS_MAX 65536u      /* of one process */
-#define CPU_PERCENT_MAX 1e6 /* of 10,000 CPUs */
-#define PRIORITY 20         /* of what runs with nice 0 */
-#define MAPS_ESCAPED "\n"   /* as seq_path() does in maps */
-
-/* A process while it is rendered. */
-struct process {
-    uint64_t pid, parent, threads, created, vms, rss;
-    bool has_created, has_vms, has_rss;
-    uint32_t row;
-    uint32_t metric; /* row */
-    bool has_metric;
-    struct account account;
-    struct fact name;
-    const char *state; /* "S (sleeping)" */
-    char directory[32];
-};
+#define TASKS_MAX 65536u /* of one process */
+#define TASK_WORDS 4     /* that stand before the name of one */
 
 /* psutil's words for the kernel's task_state_array. */
 static const struct {
@@ -45,15 +27,43 @@ static const struct {
 
 #define STATE_UNKNOWN "? (unknown)"
 
-static struct fact own(const struct veneer *v, const struct process *p, unsigned field)
+struct fact process_own(const struct veneer *v, const struct process *p, unsigned field)
 {
     return facts_get(&v->facts, FACT_PROCESS, p->row, field);
 }
 
-static struct fact measured(const struct veneer *v, const struct process *p, unsigned field)
+struct fact process_measured(const struct veneer *v, const struct process *p, unsigned field)
 {
     return p->has_metric ? facts_get(&v->facts, FACT_METRIC, p->metric, field) : (struct fact){0};
 }
+
+struct finding {
+    const char *name;
+    struct fact found;
+    char text[24];
+};
+
+static int find_member(void *arg, struct fact name, struct fact value)
+{
+    struct finding *finding = arg;
+
+    if (!value.text || !fact_is(name, finding->name) || value.size > sizeof finding->text)
+        return 0;
+    memcpy(finding->text, value.text, value.size);
+    finding->found = (struct fact){finding->text, value.size};
+    return 1;
+}
+
+struct fact process_mounts(const struct veneer *v, const struct process *p, unsigned field)
+{
+    struct finding finding = {.name = "mnt"};
+
+    fact_visit_members(process_own(v, p, PROCESS_NAMESPACES), find_member, &finding);
+    return finding.found.text ? mounts_seen(v, finding.found, process_own(v, p, PROCESS_ROOT), field)
+                              : (struct fact){0};
+}
+
+/* --- Reading ------------------------------------------------------------------------------------------------------ */
 
 static const char *state_of(struct fact status)
 {
@@ -63,29 +73,66 @@ static const char *state_of(struct fact status)
     return STATE_UNKNOWN;
 }
 
+static const char *state_of_letter(struct fact letter)
+{
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (letter.size == 1 && letter.text[0] == states[i].state[0])
+            return states[i].state;
+    return STATE_UNKNOWN;
+}
+
+static bool read_ids(uint64_t ids[PROCESS_IDS], struct fact told)
+{
+    if (!fact_numbers(ids, PROCESS_IDS, told))
+        return false;
+    for (size_t i = 0; i < PROCESS_IDS; i++)
+        if (ids[i] > UINT32_MAX)
+            return false;
+    return true;
+}
+
+/* All four, or those of the user's account. */
+static void read_owner(struct process *p, const struct veneer *v)
+{
+    struct fact user = process_own(v, p, PROCESS_USER);
+    struct account account = accounts_find(&v->accounts, user.text ? user : process_measured(v, p, METRIC_USER));
+
+    if (!read_ids(p->uids, process_own(v, p, PROCESS_UIDS)))
+        for (size_t i = 0; i < PROCESS_IDS; i++)
+            p->uids[i] = account.uid;
+    if (!read_ids(p->gids, process_own(v, p, PROCESS_GIDS)))
+        for (size_t i = 0; i < PROCESS_IDS; i++)
+            p->gids[i] = account.gid;
+}
+
+static struct fact name_of(struct fact name)
+{
+    if (!name.text)
+        return (struct fact){"unknown", strlen("unknown")};
+    return name.size > VENEER_COMM_MAX ? (struct fact){name.text, VENEER_COMM_MAX} : name;
+}
+
 static void read_process(struct process *p, const struct veneer *v, const struct numbered *numbered)
 {
     size_t metrics;
     const struct numbered *metric = numbering_find(&metrics, &v->metrics, numbered->number);
 
-    *p = (struct process){.pid = numbered->number, .row = numbered->row, .has_metric = metric};
+    *p = (struct process){.pid = numbered->number, .tid = numbered->number, .row = numbered->row, .has_metric = metric};
     if (metric)
         p->metric = metric->row;
-    if (!fact_number(&p->parent, own(v, p, PROCESS_PARENT)) || p->parent > VENEER_PID_MAX)
+    if (!fact_number(&p->parent, process_own(v, p, PROCESS_PARENT)) || p->parent > VENEER_PID_MAX)
         p->parent = 0;
-    if (!fact_number(&p->threads, own(v, p, PROCESS_THREADS)) || p->threads > VENEER_PID_MAX)
+    if (!fact_number(&p->threads, process_own(v, p, PROCESS_THREADS)) || p->threads > VENEER_PID_MAX)
         p->threads = 0;
-    p->has_created = fact_time(&p->created, own(v, p, PROCESS_CREATED));
-    p->has_vms = fact_number(&p->vms, measured(v, p, METRIC_VMS));
-    p->has_rss = fact_number(&p->rss, measured(v, p, METRIC_RSS));
-    struct fact user = own(v, p, PROCESS_USER);
-    p->account = accounts_find(&v->accounts, user.text ? user : measured(v, p, METRIC_USER));
-    p->name = own(v, p, PROCESS_NAME);
-    if (!p->name.text)
-        p->name = (struct fact){"unknown", strlen("unknown")};
-    if (p->name.size > VENEER_COMM_MAX)
-        p->name.size = VENEER_COMM_MAX;
-    p->state = state_of(measured(v, p, METRIC_STATUS));
+    p->has_created = fact_time(&p->created, process_own(v, p, PROCESS_CREATED));
+    p->has_vms = fact_number(&p->vms, process_measured(v, p, METRIC_VMS));
+    p->has_rss = fact_number(&p->rss, process_measured(v, p, METRIC_RSS));
+    read_owner(p, v);
+    p->name = name_of(process_own(v, p, PROCESS_NAME));
+    p->state = state_of(process_measured(v, p, METRIC_STATUS));
+    p->start = process_own(v, p, PROCESS_START);
+    p->utime = process_measured(v, p, METRIC_UTIME);
+    p->stime = process_measured(v, p, METRIC_STIME);
     snprintf(p->directory, sizeof p->directory, "/proc/%llu", (unsigned long long)p->pid);
 }
 
@@ -98,237 +145,154 @@ uint32_t process_uid(const struct veneer *v, uint64_t pid)
     if (!numbered)
         return ACCOUNT_UNKNOWN;
     read_process(&p, v, numbered);
-    return p.account.uid;
-}
-
-/* --- Texts -------------------------------------------------------------------------------------------------------- */
-
-static uint64_t ticks_between(uint64_t from, uint64_t to)
-{
-    return to > from ? (to - from) / (NANOSECONDS / VENEER_TICKS) : 0;
-}
-
-/* What ps shows as %CPU is this over the time since the start. */
-static uint64_t cpu_ticks(const struct veneer *v, const struct process *p)
-{
-    double percent;
-
-    if (!p->has_created || !fact_real(&percent, measured(v, p, METRIC_CPU)) || percent > CPU_PERCENT_MAX)
-        return 0;
-    return (uint64_t)(percent / 100 * (double)ticks_between(p->created, v->frame->time));
-}
-
-/* All 52 fields of proc_pid_stat(5). */
-static void add_stat(struct veneer *v, const struct process *p)
-{
-    uint64_t start = v->has_boot && p->has_created ? ticks_between(v->boot, p->created) : 0;
-
-    buffer_add_format(&v->text, "%llu (", (unsigned long long)p->pid);
-    buffer_add(&v->text, p->name.text, p->name.size);
-    buffer_add_format(&v->text,
-                      ") %c %llu 0 0 0 -1 0 0 0 0 0 %llu 0 0 0 %d 0 %llu 0 %llu %llu %llu"
-                      " 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
-                      p->state[0], (unsigned long long)p->parent, (unsigned long long)cpu_ticks(v, p), PRIORITY,
-                      (unsigned long long)p->threads, (unsigned long long)start, (unsigned long long)p->vms,
-                      (unsigned long long)(p->rss / VENEER_PAGE));
-}
-
-static void add_statm(struct veneer *v, const struct process *p)
-{
-    buffer_add_format(&v->text, "%llu %llu 0 0 0 0 0\n", (unsigned long long)(p->vms / VENEER_PAGE),
-                      (unsigned long long)(p->rss / VENEER_PAGE));
-}
-
-/* The kernel escapes a name here, but not in stat. */
-static void add_name(struct buffer *out, struct fact name)
-{
-    for (size_t i = 0; i < name.size; i++) {
-        if (name.text[i] == '\n' || name.text[i] == '\\')
-            buffer_add_text(out, name.text[i] == '\n' ? "\\n" : "\\\\");
-        else
-            buffer_add_byte(out, (uint8_t)name.text[i]);
-    }
-}
-
-static void add_status(struct veneer *v, const struct process *p)
-{
-    const struct account *a = &p->account;
-
-    buffer_add_text(&v->text, "Name:\t");
-    add_name(&v->text, p->name);
-    buffer_add_format(&v->text,
-                      "\nState:\t%s\nTgid:\t%llu\nNgid:\t0\nPid:\t%llu\nPPid:\t%llu\nTracerPid:\t0\n"
-                      "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n",
-                      p->state, (unsigned long long)p->pid, (unsigned long long)p->pid, (unsigned long long)p->parent,
-                      a->uid, a->uid, a->uid, a->uid, a->gid, a->gid, a->gid, a->gid);
-    if (p->has_vms)
-        buffer_add_format(&v->text, "VmSize:\t%8llu kB\n", (unsigned long long)(p->vms / 1024));
-    if (p->has_rss)
-        buffer_add_format(&v->text, "VmRSS:\t%8llu kB\n", (unsigned long long)(p->rss / 1024));
-    if (p->threads)
-        buffer_add_format(&v->text, "Threads:\t%llu\n", (unsigned long long)p->threads);
-}
-
-static void add_comm(struct veneer *v, const struct process *p)
-{
-    buffer_add(&v->text, p->name.text, p->name.size);
-    buffer_add_byte(&v->text, '\n');
-}
-
-/* The crawler joins arguments by spaces, and nothing tells which of them are its own: so it is one argument. */
-static void add_cmdline(struct veneer *v, const struct process *p)
-{
-    struct fact command = own(v, p, PROCESS_COMMAND);
-
-    buffer_add(&v->text, command.text, command.size);
-    if (command.size)
-        buffer_add_byte(&v->text, '\0');
-}
-
-static int add_map(void *arg, const char *text, size_t size)
-{
-    struct veneer *v = arg;
-
-    buffer_add_format(&v->text, "%-72s ", "00000000-00000000 ---p 00000000 00:00 0");
-    veneer_add_escaped(&v->text, text, size, MAPS_ESCAPED);
-    buffer_add_byte(&v->text, '\n');
-    return 0;
-}
-
-static void add_maps(struct veneer *v, const struct process *p)
-{
-    fact_visit_list(own(v, p, PROCESS_MAPS), add_map, v);
+    return (uint32_t)p.uids[1];
 }
 
 /* --- Files -------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
-    void (*add)(struct veneer *v, const struct process *p);
-    unsigned needs; /* field that has to be told; 0: none */
-    bool of_task;   /* task/PID has it, too */
+    process_text *add;
+    uint32_t mode;
+    unsigned needs, list; /* fields of which one has to be told, the second as a list; 0: none */
+    unsigned mounts;      /* the same of the mounts that it sees */
+    bool of_task;         /* task/TID has it, too */
 } files[] = {
-    {"stat", add_stat, 0, true},
-    {"statm", add_statm, 0, true},
-    {"status", add_status, 0, true},
-    {"comm", add_comm, 0, true},
-    {"cmdline", add_cmdline, PROCESS_COMMAND, true},
-    {"maps", add_maps, PROCESS_MAPS, false},
+    {"stat", process_add_stat, 0444, 0, 0, 0, true},
+    {"statm", process_add_statm, 0444, 0, 0, 0, true},
+    {"status", process_add_status, 0444, 0, 0, 0, true},
+    {"comm", process_add_comm, 0444, 0, 0, 0, true},
+    {"cmdline", process_add_cmdline, 0444, PROCESS_COMMAND, PROCESS_ARGUMENTS, 0, true},
+    {"cgroup", process_add_cgroup, 0444, 0, PROCESS_CGROUP, 0, false},
+    {"environ", process_add_environ, 0400, 0, PROCESS_ENVIRONMENT, 0, false},
+    {"limits", process_add_limits, 0444, 0, PROCESS_LIMITS, 0, false},
+    {"loginuid", process_add_login, 0644, PROCESS_LOGIN, 0, 0, false},
+    {"maps", process_add_maps, 0444, PROCESS_MAPS, PROCESS_MAP_LINES, 0, false},
+    {"mountinfo", process_add_mountinfo, 0444, 0, 0, MOUNTS_MOUNTINFO, false},
+    {"mounts", process_add_mounts, 0444, 0, 0, MOUNTS_MOUNTS, false},
 };
 
-static int put(struct veneer *v, const struct process *p, const struct made *like, const char *name, struct error *err)
+int process_put(struct veneer *v, const struct process *p, const struct made *like, const char *name, struct error *err)
 {
     char path[VENEER_PATH_MAX];
     struct made made = *like;
 
     snprintf(path, sizeof path, "%s%s", p->directory, name);
     made.path = path;
-    made.uid = p->account.uid;
-    made.gid = p->account.gid;
+    made.uid = (uint32_t)p->uids[1];
+    made.gid = (uint32_t)p->gids[1];
     made.mtime = p->has_created ? p->created : v->boot;
     made.unnoted = name[0] != '\0';
     return veneer_put(v, &made, err);
 }
 
-static int put_link(struct veneer *v, const struct process *p, const char *name, struct fact target, struct error *err)
+static bool is_told(const struct veneer *v, const struct process *p, size_t file)
 {
-    const struct made link = {.mode = S_IFLNK | 0777, .target = target.text, .target_size = target.size};
+    unsigned needs = files[file].needs, list = files[file].list;
 
-    return put(v, p, &link, name, err);
-}
-
-static bool is_target(const char *text, size_t size)
-{
-    return size > 0 && size <= ENTRY_TARGET_MAX && !memchr(text, '\0', size);
-}
-
-/* What is open while its links are put. */
-struct opening {
-    struct veneer *v;
-    const struct process *p;
-    struct error *err;
-    uint32_t next;
-};
-
-static int put_fd(void *arg, const char *text, size_t size)
-{
-    struct opening *o = arg;
-    char name[32];
-
-    if (!is_target(text, size) || o->next >= FDS_MAX) {
-        o->v->fds_left_out++;
-        return 0;
-    }
-    snprintf(name, sizeof name, "/fd/%u", o->next++);
-    return put_link(o->v, o->p, name, (struct fact){text, size}, o->err);
-}
-
-static int put_sockets(struct opening *o)
-{
-    size_t count;
-    const struct numbered *list = numbering_find(&count, &o->v->connections, o->p->pid);
-    int rc = 0;
-
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        struct socket socket;
-        char target[32];
-
-        if (!socket_of(&socket, o->v, list[i].row))
-            continue;
-        int size = snprintf(target, sizeof target, "socket:[%llu]", (unsigned long long)socket.inode);
-        rc = put_fd(o, target, (size_t)size);
-    }
-    return rc;
-}
-
-static int render_fds(struct veneer *v, const struct process *p, struct error *err)
-{
-    static const struct made directory = {.mode = S_IFDIR | 0500};
-    struct opening opening = {v, p, err, FIRST_FD};
-    int rc = put(v, p, &directory, "/fd", err);
-
-    if (rc == 0)
-        rc = fact_visit_list(own(v, p, PROCESS_FILES), put_fd, &opening);
-    return rc < 0 ? rc : put_sockets(&opening);
+    if (files[file].mounts)
+        return fact_is_list(process_mounts(v, p, files[file].mounts));
+    return (!needs && !list) || (needs && process_own(v, p, needs).text) ||
+           (list && fact_is_list(process_own(v, p, list)));
 }
 
 static int render_files(struct veneer *v, const struct process *p, const char *below, bool of_task, struct error *err)
 {
-    static const struct made file = {.mode = S_IFREG | 0444};
     char name[64];
     int rc = 0;
 
     for (size_t i = 0; i < sizeof files / sizeof *files && rc == 0; i++) {
-        if ((of_task && !files[i].of_task) || (files[i].needs && !own(v, p, files[i].needs).text))
+        const struct made file = {.mode = S_IFREG | files[i].mode};
+
+        if ((of_task && !files[i].of_task) || !is_told(v, p, i))
             continue;
         files[i].add(v, p);
         snprintf(name, sizeof name, "%s/%s", below, files[i].name);
-        rc = put(v, p, &file, name, err);
+        rc = process_put(v, p, &file, name, err);
     }
     return rc;
 }
 
-static int render_process(struct veneer *v, const struct numbered *numbered, struct error *err)
+/* --- Threads ------------------------------------------------------------------------------------------------------ */
+
+static const struct made directory = {.mode = S_IFDIR | 0555};
+
+static int render_task(struct veneer *v, const struct process *p, struct error *err)
 {
-    static const struct made directory = {.mode = S_IFDIR | 0555};
-    struct process p;
     char task[40];
 
+    snprintf(task, sizeof task, "/task/%llu", (unsigned long long)p->tid);
+    int rc = process_put(v, p, &directory, task, err);
+    return rc < 0 ? rc : render_files(v, p, task, true, err);
+}
+
+struct threading {
+    struct veneer *v;
+    const struct process *p;
+    struct error *err;
+    uint32_t count;
+};
+
+/* "STATE STARTTIME UTIME STIME NAME"; what is not of this form tells of the number only. */
+static void read_task(struct process *task, struct fact told)
+{
+    struct fact words[TASK_WORDS] = {{0}};
+    size_t i = 0;
+
+    for (; i < TASK_WORDS && told.text; i++) {
+        const char *blank = memchr(told.text, ' ', told.size);
+        if (!blank)
+            break;
+        words[i] = (struct fact){told.text, (size_t)(blank - told.text)};
+        told = (struct fact){blank + 1, told.size - words[i].size - 1};
+    }
+    bool good = i == TASK_WORDS;
+    task->name = name_of(good ? told : (struct fact){0});
+    task->state = state_of_letter(good ? words[0] : (struct fact){0});
+    task->start = good ? words[1] : (struct fact){0};
+    task->utime = good ? words[2] : (struct fact){0};
+    task->stime = good ? words[3] : (struct fact){0};
+}
+
+static int put_task(void *arg, struct fact number, struct fact told)
+{
+    struct threading *t = arg;
+    struct process task = *t->p;
+
+    if (!fact_number(&task.tid, number) || task.tid == 0 || task.tid > VENEER_PID_MAX || t->count >= TASKS_MAX) {
+        t->v->tasks_left_out++;
+        return 0;
+    }
+    if (task.tid == t->p->pid)
+        return 0; /* as the process itself */
+    t->count++;
+    read_task(&task, told);
+    return render_task(t->v, &task, t->err);
+}
+
+static int render_tasks(struct veneer *v, const struct process *p, struct error *err)
+{
+    struct threading threading = {v, p, err, 0};
+    int rc = process_put(v, p, &directory, "/task", err);
+
+    if (rc == 0)
+        rc = render_task(v, p, err);
+    return rc < 0 ? rc : fact_visit_members(process_measured(v, p, METRIC_TASKS), put_task, &threading);
+}
+
+/* --- All of them -------------------------------------------------------------------------------------------------- */
+
+static int render_process(struct veneer *v, const struct numbered *numbered, struct error *err)
+{
+    struct process p;
+
     read_process(&p, v, numbered);
-    snprintf(task, sizeof task, "/task/%llu", (unsigned long long)p.pid);
-    int rc = put(v, &p, &directory, "", err);
+    int rc = process_put(v, &p, &directory, "", err);
     if (rc == 0)
         rc = render_files(v, &p, "", false, err);
     if (rc == 0)
-        rc = put(v, &p, &directory, "/task", err);
-    if (rc == 0)
-        rc = put(v, &p, &directory, task, err);
-    if (rc == 0)
-        rc = render_files(v, &p, task, true, err);
-    struct fact cwd = own(v, &p, PROCESS_DIRECTORY);
-    if (rc == 0 && cwd.text && is_target(cwd.text, cwd.size))
-        rc = put_link(v, &p, "/cwd", cwd, err);
-    return rc < 0 ? rc : render_fds(v, &p, err);
+        rc = render_tasks(v, &p, err);
+    return rc < 0 ? rc : process_render_links(v, &p, err);
 }
 
 int render_processes(struct veneer *v, struct error *err)
@@ -344,11 +308,16 @@ int render_processes(struct veneer *v, struct error *err)
         else
             rc = render_process(v, &list[i], err);
     }
-    if (rc == 0)
-        rc = veneer_left_out(v, "process", "its pid is no number from 1 to 4194304", v->processes.without, err);
-    if (rc == 0)
-        rc = veneer_left_out(v, "process", "another record has its pid", repeated, err);
-    return rc < 0
-               ? rc
-               : veneer_left_out(v, "process", "an open file that no link can name, or too many", v->fds_left_out, err);
+    const struct {
+        uint64_t count;
+        const char *record, *why;
+    } left_out[] = {
+        {v->processes.without, "process", "its pid is no number from 1 to 4194304"},
+        {repeated, "process", "another record has its pid"},
+        {v->fds_left_out, "process", "an open file that no link can name, or too many"},
+        {v->tasks_left_out, "metric", "a thread whose number is none, or too many"},
+    };
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out && rc == 0; i++)
+        rc = veneer_left_out(v, left_out[i].record, left_out[i].why, left_out[i].count, err);
+    return rc;
 }

@@ -24,7 +24,8 @@ struct veneer {
     struct facts facts;
     struct accounts accounts;
     struct numbering processes, metrics, connections; /* by pid */
-    uint64_t fds_left_out;
+    uint64_t fds_left_out, tasks_left_out;
+    uint32_t texts;     /* bits: which files of /proc the kernel's own text was told for (texts.c) */
     struct buffer text; /* of the file that is being rendered */
     struct sha256 *sha;
     const char *from[VENEER_FROM_MAX]; /* of the renderer at work; ended by NULL */
@@ -56,8 +57,15 @@ int veneer_put_link(struct veneer *v, const char *path, const char *target, stru
 /* A note on the whole frame: so many records of a type are not to be seen in made files. None for 0. */
 int veneer_left_out(struct veneer *v, const char *record, const char *why, uint64_t count, struct error *err);
 
-/* Append bytes as the kernel's mangle_path() has them: these and backslashes as three octal digits. */
+/* Append bytes as the kernel's mangle_path() has them: these, and NUL, as three octal digits. */
 void veneer_add_escaped(struct buffer *out, const char *text, size_t size, const char *escaped);
+
+/* Append each string of a list as a line; what would end it is escaped. And each with a NUL behind it. */
+void veneer_add_lines(struct veneer *v, struct fact list);
+void veneer_add_strings(struct veneer *v, struct fact list);
+
+/* Is the kernel's own text there for a file of /proc? */
+bool veneer_has_text(const struct veneer *v, const char *path);
 
 /* Does a field have nothing that ends a line, or a NUL? */
 bool veneer_is_line(struct fact fact);
@@ -71,6 +79,7 @@ int render_system_files(struct veneer *v, struct error *err); /* system.c */
 int render_container_name(struct veneer *v, struct error *err);
 int render_hostname(struct veneer *v, struct error *err);
 int render_kernel(struct veneer *v, struct error *err); /* kernel.c */
+int render_texts(struct veneer *v, struct error *err);  /* texts.c */
 int render_time(struct veneer *v, struct error *err);   /* load.c */
 int render_load(struct veneer *v, struct error *err);
 int render_memory(struct veneer *v, struct error *err);
@@ -93,6 +102,11 @@ struct socket {
     unsigned state;
 };
 bool socket_of(struct socket *socket, const struct veneer *v, uint32_t connection);
+
+/* The mounts that the container's own process sees, or a process with a mount namespace and a root, as lines: a field
+ * of FACT_MOUNTS. Not told: nobody told of that namespace. */
+struct fact mounts_own(const struct veneer *v, unsigned field);
+struct fact mounts_seen(const struct veneer *v, struct fact namespace, struct fact root, unsigned field);
 
 /* The uid of whoever owns a process; by its number. */
 uint32_t process_uid(const struct veneer *v, uint64_t pid);

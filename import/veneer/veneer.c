@@ -17,6 +17,7 @@ static const struct {
     int (*render)(struct veneer *v, struct error *err);
     unsigned from; /* bit 1 << kind */
 } renderers[] = {
+    {render_texts, 1u << FACT_PROC}, /* before all that makes the same of less */
     {render_system_files, 1u << FACT_OS},
     {render_container_name, 1u << FACT_INSPECT},
     {render_hostname, 0},
@@ -25,12 +26,12 @@ static const struct {
     {render_load, 1u << FACT_LOAD | 1u << FACT_METRIC | 1u << FACT_PROCESS},
     {render_memory, 1u << FACT_MEMORY},
     {render_cpus, 1u << FACT_CPU | 1u << FACT_METRIC | 1u << FACT_OS | 1u << FACT_PROCESS},
-    {render_mounts, 1u << FACT_DISK},
+    {render_mounts, 1u << FACT_DISK | 1u << FACT_MOUNTS},
     {render_partitions, 1u << FACT_DISK},
     {render_diskstats, 1u << FACT_DISKIO},
     {render_connections, 1u << FACT_CONNECTION | 1u << FACT_PROCESS},
     {render_interfaces, 1u << FACT_INTERFACE},
-    {render_processes, 1u << FACT_CONNECTION | 1u << FACT_METRIC | 1u << FACT_PROCESS},
+    {render_processes, 1u << FACT_CONNECTION | 1u << FACT_METRIC | 1u << FACT_MOUNTS | 1u << FACT_PROCESS},
     {render_packages, 1u << FACT_OS | 1u << FACT_PACKAGE},
     {render_devices, 1u << FACT_METADATA},
 };
@@ -105,6 +106,10 @@ int veneer_put(struct veneer *v, const struct made *made, struct error *err)
 
 int veneer_put_file(struct veneer *v, const char *path, struct error *err)
 {
+    if (veneer_has_text(v, path)) {
+        buffer_clear(&v->text);
+        return 0;
+    }
     return veneer_put(v, &(struct made){.path = path, .mode = S_IFREG | 0444, .mtime = v->boot}, err);
 }
 
@@ -126,7 +131,7 @@ int veneer_left_out(struct veneer *v, const char *record, const char *why, uint6
 void veneer_add_escaped(struct buffer *out, const char *text, size_t size, const char *escaped)
 {
     for (size_t i = 0; i < size; i++) {
-        if (text[i] == '\\' || text[i] == '\0' || strchr(escaped, text[i]))
+        if (text[i] == '\0' || strchr(escaped, text[i]))
             buffer_add_format(out, "\\%03o", (unsigned char)text[i]);
         else
             buffer_add_byte(out, (uint8_t)text[i]);
@@ -204,6 +209,9 @@ static int gather(struct veneer *v, struct error *err)
     for (unsigned kind = 0; kind < FACT_KINDS && rc == 0; kind++)
         rc = veneer_left_out(v, facts_type((enum fact_kind)kind), "it is no object, or there is too much of its type",
                              v->facts.left[kind].records, err);
+    for (unsigned kind = 0; kind < FACT_KINDS && rc == 0; kind++)
+        rc = veneer_left_out(v, facts_type((enum fact_kind)kind), "a field is too large, or there is too much of them",
+                             v->facts.left[kind].fields, err);
     return rc;
 }
 

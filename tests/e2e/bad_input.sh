@@ -91,6 +91,12 @@ sed '1s/"namespace":"bad",//' whole.csv >nameless.csv
 refused nameless.csv '[0-9]+' 'namespace'
 sed '1s/"namespace":"bad"/"namespace":"..\/..\/etc"/' whole.csv >climbing.csv
 refused climbing.csv '[0-9]+' 'namespace'
+# What no path of ours can be.
+for namespace in '' . .. / /a a/ a//b a/../b 'a\\u0000b' "$(head -c 4096 /dev/zero | tr '\0' n)" "a/$(head -c 256 /dev/zero | tr '\0' n)"; do
+    sed "1s|\"namespace\":\"bad\"|\"namespace\":\"$namespace\"|" whole.csv >hostile.csv
+    cmp -s whole.csv hostile.csv && wrong "the namespace $namespace is not tried"
+    refused hostile.csv '[0-9]+' '[Nn]amespace'
+done
 sed '1s/"timestamp":"[^"]*",//' whole.csv >timeless.csv
 refused timeless.csv 1 'timestamp'
 sed '1s/"timestamp":"[^"]*"/"timestamp":"soon"/' whole.csv >soon.csv
@@ -118,6 +124,50 @@ cat whole.csv broken.csv >both.csv
 [ $? -eq 3 ] || wrong 'a bad frame behind a good one: not exit 3'
 [ "$(wc -l <out)" -eq 1 ] || wrong 'a bad frame behind a good one: the good one was not printed'
 "$CONFUSE" --json log bad | grep -q "$(cut -d' ' -f1 out)" || wrong 'what was printed is not there'
+
+# Questions about what nobody can have: one line, exit 3, and no output.
+"$CONFUSE" import --namespace good --time 2030-01-01T00:00:00Z good.csv >out 2>err || wrong 'a second version'
+asked()
+{
+    regex=$1
+    shift
+    "$CONFUSE" "$@" >out 2>err
+    got=$?
+    [ $got -eq 3 ] || wrong "$1: exit $got"
+    [ "$(wc -l <err)" -eq 1 ] || wrong "$1: not one line"
+    [ -s out ] && wrong "$1: printed something"
+    grep -Eq "^confuse $1: .*$regex" err || wrong "$1: does not say '$regex'"
+    [ "$(wc -c <err)" -lt 5000 ] || wrong "$1: a long line"
+}
+long=$(head -c 4096 /dev/zero | tr '\0' n)
+for namespace in '' . .. / /a a/ a//b a/../b "$long" "$(printf 'a\033[31m\nb/..')"; do
+    asked 'namespace' log "$namespace"
+    asked 'namespace|too long' log --follow "$namespace:/etc"
+    for snap in "$namespace@latest" "$namespace@2020" "$namespace:tag"; do
+        asked '' diff "$snap" good@latest
+        asked '' diff good@latest "$snap"
+        asked '' diff --mount-path "$snap" good@latest
+    done
+done
+grep -q "$(printf '\033')" err && wrong 'an escape of a name reaches the terminal'
+asked 'nothing of "nobody"' log --follow nobody:/etc
+asked 'too long' log --follow "good:/$long"
+asked 'no snapshot has the id' diff 0123456789abcdef good@latest
+asked 'at least 8' diff 0123 good@latest
+asked 'is that old' diff good@1980 good@latest
+asked 'neither' diff good@yesterday good@latest
+asked 'needed' diff /layer/.. good@latest
+same=$("$CONFUSE" diff good@latest good@latest) || wrong 'a version and itself: not exit 0'
+[ -z "$same" ] || wrong "a version and itself: $same"
+"$CONFUSE" find --name "$long" >out 2>err
+[ $? -eq 1 ] || wrong 'find --name of 4 KB: not exit 1'
+[ -s out ] && wrong 'find --name of 4 KB printed something'
+for digest in '' 12 "$long" ../../../etc/passwd; do
+    "$CONFUSE" find --sha256 "$digest" >out 2>err
+    got=$?
+    [ $got -eq 2 ] || wrong "find --sha256 '$digest': exit $got"
+    [ "$(wc -l <err)" -eq 1 ] || wrong "find --sha256 '$digest': not one line"
+done
 
 # What --partial is for.
 "$CONFUSE" import --namespace part --partial short.csv >out 2>err || wrong '--partial does not take a short frame'

@@ -67,23 +67,28 @@ void add_text(struct buffer *args, const char *text)
     add_opaque(args, text, strlen(text));
 }
 
-static void add_header(struct buffer *call, const struct client *client, uint32_t program, uint32_t version,
-                       uint32_t procedure)
+void client_add_call(struct buffer *out, const struct client *client, uint32_t program, uint32_t version,
+                     uint32_t procedure, const struct buffer *args)
 {
     const uint32_t words[] = {client->xid, 0, 2, program, version, procedure};
+    size_t mark = out->size;
 
     if (client->stream)
-        buffer_add_be32(call, 0); /* the record mark, set when the size is known */
+        buffer_add_be32(out, 0); /* the record mark, set when the size is known */
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        buffer_add_be32(call, words[i]);
-    buffer_add_be32(call, 1); /* AUTH_SYS */
-    buffer_add_be32(call, 4 + 4 + 4 + 4 + 4 + 4);
-    buffer_add_be32(call, 0); /* stamp */
-    add_text(call, "test");
-    buffer_add_be32(call, client->uid);
-    buffer_add_be32(call, client->gid);
-    buffer_add_be32(call, 0); /* groups */
-    buffer_add_be64(call, 0); /* verifier: AUTH_NONE */
+        buffer_add_be32(out, words[i]);
+    buffer_add_be32(out, 1); /* AUTH_SYS */
+    buffer_add_be32(out, 4 + 4 + 4 + 4 + 4 + 4);
+    buffer_add_be32(out, 0); /* stamp */
+    add_text(out, "test");
+    buffer_add_be32(out, client->uid);
+    buffer_add_be32(out, client->gid);
+    buffer_add_be32(out, 0); /* groups */
+    buffer_add_be64(out, 0); /* verifier: AUTH_NONE */
+    if (args)
+        buffer_add(out, args->bytes, args->size);
+    if (client->stream)
+        put_be32(out->bytes + mark, 0x80000000 | (uint32_t)(out->size - mark - 4));
 }
 
 static bool receive(struct client *client, size_t size)
@@ -148,11 +153,7 @@ uint32_t client_call(struct client *client, uint32_t program, uint32_t version, 
     struct buffer call __attribute__((cleanup(buffer_free))) = {0};
 
     client->xid++;
-    add_header(&call, client, program, version, procedure);
-    if (args)
-        buffer_add(&call, args->bytes, args->size);
-    if (client->stream)
-        put_be32(call.bytes, 0x80000000 | (uint32_t)(call.size - 4));
+    client_add_call(&call, client, program, version, procedure, args);
     buffer_clear(&client->reply);
     if (send(client->fd, call.bytes, call.size, MSG_NOSIGNAL) != (ssize_t)call.size)
         return CLIENT_NO_ANSWER;

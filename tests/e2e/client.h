@@ -31,6 +31,10 @@ void client_close(struct client *client);
 uint32_t client_call(struct client *client, uint32_t program, uint32_t version, uint32_t procedure,
                      const struct buffer *args);
 
+/* The same call as it goes onto the wire, with the client's xid; added to `out`, nothing is sent. */
+void client_add_call(struct buffer *out, const struct client *client, uint32_t program, uint32_t version,
+                     uint32_t procedure, const struct buffer *args);
+
 uint32_t client_u32(struct client *client);
 uint64_t client_u64(struct client *client);
 const uint8_t *client_bytes(struct client *client, size_t size); /* and their padding */

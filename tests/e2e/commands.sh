@@ -3,6 +3,7 @@
 # comes in.
 set -u
 here=$(dirname "$CONFUSE")/tests/e2e
+sources=$(cd "${srcdir:-.}" && pwd)
 scratch=$(mktemp -d /tmp/confuse-commands-XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
@@ -54,7 +55,7 @@ same()
 
 # --- Help, and what makes no sense ---------------------------------------------------------------------------------
 
-commands='import serve log ls show cat manifest find fsck run'
+commands='import serve log ls show cat diff manifest find fsck run watch'
 try 0 '^Usage: confuse ' --help
 for command in $commands; do
     try 0 "^Usage: confuse $command " "$command" --help
@@ -78,6 +79,9 @@ for option in listen allow exports portmap threads cache key-file log; do
 done
 for option in net server tools; do
     "$CONFUSE" run --help | grep -q -e "--$option" || wrong "run --help does not name --$option"
+done
+for option in stat name-only name-status packages unified drift made measured no-renames mount-path no-pager; do
+    "$CONFUSE" diff --help | grep -q -e "--$option" || wrong "diff --help does not name --$option"
 done
 "$CONFUSE" ls --help | grep -q -e '-l.*--long' || wrong 'ls --help does not name -l'
 "$CONFUSE" ls --help | grep -q -e '-R.*--recursive' || wrong 'ls --help does not name -R'
@@ -121,7 +125,7 @@ rm -rf store
 
 # --- Stores ---------------------------------------------------------------------------------------------------------
 
-for command in log fsck 'ls deadbeef' 'show deadbeef' 'cat deadbeef:/x' 'manifest deadbeef'; do
+for command in log fsck 'diff deadbeef deadbeef' 'ls deadbeef' 'show deadbeef' 'cat deadbeef:/x' 'manifest deadbeef'; do
     # shellcheck disable=SC2086
     try 4 "no store in $scratch/store; .confuse import. makes one" $command
 done
@@ -249,6 +253,100 @@ lines 1 'snapshots images layers chains blobs nodes frames bytes bad' fsck
 try 0 '^ID ' log
 try 0 '^[0-9a-f]{32} .* web/one$' log web/one
 
+# --- What changed ------------------------------------------------------------------------------------------------------
+
+mkdir -p one/etc one/usr/bin two/etc two/usr/bin two/dir
+printf 'a\nb\tc\n' >one/etc/conf
+printf 'a\nb\td\033[31m\nend' >two/etc/conf
+head -c 100 /dev/zero | tr '\0' x >one/usr/bin/tool
+cp -p one/usr/bin/tool two/usr/bin/renamed
+printf '\0one' >one/binary
+printf '\0two' >two/binary
+ln one/usr/bin/tool one/usr/bin/other
+ln two/usr/bin/renamed two/usr/bin/other
+for side in one two; do
+    find $side -exec touch -hd 2020-01-01T00:00:00Z {} +
+done
+one=$("$CONFUSE" import --namespace diff/one one | cut -d' ' -f1)
+two=$("$CONFUSE" import --namespace diff/two two | cut -d' ' -f1)
+cat >expected <<END
+M /binary  content
+M /etc/conf  content, size
+A /dir/
+R /usr/bin/tool -> /usr/bin/renamed
+L /usr/bin/other  hard links: -/usr/bin/tool +/usr/bin/renamed
+END
+try 1 . diff "$one" "$two"
+sort out >sorted
+sort expected | cmp -s - sorted || wrong 'diff does not tell what changed'
+same 'diff in the order of a walk' "$(head -3 out | cut -c1-6 | tr '\n' ' ')" 'M /bin A /dir M /etc '
+same 'a snapshot and itself' "$("$CONFUSE" diff "$one" "$one"; echo $?)" 0
+same 'packages where there are none' "$("$CONFUSE" diff --packages "$one" "$two"; echo $?)" 0
+try 1 '^files  *1 added, 2 modified, 1 renamed' diff --stat "$one" "$two"
+try 1 '^hard links  *1 groups changed' diff --stat "$one" "$two"
+for count in 2 70; do
+    printf 'metadata\t"metadata"\t{"namespace":"types/%s","timestamp":"2026-01-05T09:30:00+0000"}\n' $count
+    seq -f 'type%02.0f' $count | sed 's/.*/&\t"key"\t{}/'
+done >types
+sed '/types.70/,$d' types >few
+sed '1,/types.70/{/types.70/!d}' types >many
+few=$("$CONFUSE" import --format frame few | cut -d' ' -f1)
+many=$("$CONFUSE" import --format frame many | cut -d' ' -f1)
+try 1 '^type64  *1 added$' diff --stat "$few" "$many"
+same 'types that are not counted one by one' "$(tail -1 out)" 'other types      6 added'
+try 1 . diff --name-only --no-renames "$two" "$one"
+same 'diff --name-only' "$(sort out | tr '\n' ' ')" '/binary /dir /etc/conf /usr/bin/renamed /usr/bin/tool '
+try 1 "$(printf '^R\t/usr/bin/tool\t/usr/bin/renamed$')" diff --name-status "$one" "$two"
+"$CONFUSE" --json diff "$one" "$two" >out 2>err
+same 'diff --json: exit' $? 1
+same 'diff --json: lines' "$("$here/json_lines" change path <out)" 5
+# patch(1) would take it: labels, tabs, and bytes as they are.
+"$CONFUSE" diff --unified "$one" "$two" >out 2>err
+same 'diff --unified: exit' $? 1
+diff -u --label a/etc/conf --label b/etc/conf one/etc/conf two/etc/conf >hunk
+grep -A7 '^--- a/etc/conf' out | head -n "$(wc -l <hunk)" >told
+cmp -s hunk told || wrong 'diff --unified is not what diff -u says'
+grep -q '^(no text' out || wrong 'diff --unified of no text says nothing'
+try 0 "^/diff/$one..$two\$" diff --mount-path "$(echo "$one" | cut -c1-8)" diff/two@latest
+try 3 'import that, or give two' diff --drift "$one"
+try 3 'no snapshot has the id 0123456789abcdef' diff "$one" 0123456789abcdef
+try 3 'is no snapshot' diff nothing "$two"
+try 3 '64 hex digits' diff /layer/12 "$two"
+try 3 'is not in the store' diff "/chain/$one$two" "$two"
+try 2 'two snapshots are needed' diff "$one"
+try 2 'two snapshots are needed' diff "$one" "$two" "$one"
+try 2 '--drift needs one' diff --drift "$one" "$two"
+try 2 'exclude one another' diff --stat --name-only "$one" "$two"
+try 2 'tells of no files' diff --packages --unified "$one" "$two"
+try 2 'a form of its own' --json diff --stat "$one" "$two"
+# The log of one namespace tells of changes, that of all only if asked.
+try 0 'since 2026-11-21T16:43:01Z: ' log web/one
+same 'what the first version changed' "$(grep -c since out)" 1
+try 0 . log
+grep -q since out && wrong 'log tells of changes without being asked'
+try 0 'since 2026-11-21T16:43:01Z: ' log --stat
+"$CONFUSE" --json log web/one | head -1 | grep -q "\"changes\":{\"since\":\"$id\"" || wrong 'log --json does not tell since what'
+# One file through time.
+try 0 '^ID ' log --follow diff/one:/etc/conf
+try 0 "^$one  2[0-9TZ:.-]*  A\$" log --follow diff/one:/etc/conf
+lines 1 'id namespace time imported format partial tags change path new' log --follow diff/one://etc/./conf
+same 'a file that never was there' "$("$CONFUSE" log --follow diff/one:/etc/none; echo $?)" 1
+same 'a path below a file' "$("$CONFUSE" log --follow diff/one:/etc/conf/x; echo $?)" 1
+try 2 'takes NAMESPACE:PATH' log --follow
+try 2 'takes NAMESPACE:PATH' log --follow diff/one
+try 2 'exclude one another' log --follow --stat diff/one:/etc/conf
+try 3 'nothing of "nobody" is here' log --follow nobody:/etc
+try 3 'cannot be followed' log --follow diff/one:/etc/../etc/conf
+# On a terminal it goes through the pager, in colour; a snapshot's bytes are shown, not obeyed.
+script -qec "PAGER='sed s/^/page:/' '$CONFUSE' diff -u $one $two" /dev/null </dev/null >seen
+same 'diff on a terminal: exit' $? 1
+grep -q 'page:.*R.* /usr/bin/tool -> /usr/bin/renamed' seen || wrong 'diff on a terminal does not use the pager'
+grep -q "page:$(printf '\033')" seen || wrong 'diff on a terminal has no colour'
+grep -q "d$(printf '\033')\[31m" seen && wrong 'an escape of a capture reaches the terminal'
+NO_COLOR=1 script -qec "PAGER='sed s/^/page:/' '$CONFUSE' diff -u $one $two" /dev/null </dev/null >seen
+grep -q 'page:+b' seen || wrong 'diff on a terminal without colours shows no lines'
+grep -q "$(printf '\033')" seen && wrong 'an escape of a capture reaches the terminal by a pager without colours'
+
 # --- A command in a snapshot: as far as it goes without an NFS client --------------------------------------------------
 
 # The run itself, then its refusals, which come before anything is made. In its namespaces a leak checker finds no threads.
@@ -276,7 +374,7 @@ export ASAN_OPTIONS="$asan"
 # --- Output that does not arrive -------------------------------------------------------------------------------------
 
 for command in --version --help 'help ls' 'ls --help' log '--json log' "ls -R $id" "--json ls -R $id" "show $id" \
-    "--json show $id" "cat $id:/d0/f30" 'cat links@latest:/name' "manifest $id" fsck '--json fsck' 'import links.csv' \
+    "--json show $id" "cat $id:/d0/f30" 'cat links@latest:/name' "manifest $id" "diff $id $later" "--json diff $id $later" fsck '--json fsck' 'import links.csv' \
     '--json import links.csv'; do
     # shellcheck disable=SC2086
     "$CONFUSE" $command >/dev/full 2>err
@@ -296,6 +394,11 @@ grep -q ' 1 bad$' out || wrong 'fsck does not count what is damaged'
 rm -f "$large"
 "$CONFUSE" fsck >out 2>err
 same 'fsck without a blob: exit' $? 1
+
+# --- What the README shows ------------------------------------------------------------------------------------------
+
+id=$("$CONFUSE" --store "$scratch/sample" import "$sources/samples/web-1.frame" 2>err | cut -d' ' -f1)
+grep -q "^    $id demo/web-1 " "$sources/README.md" || wrong "README.md shows another id for samples/web-1.frame than $id"
 
 [ $failures -eq 0 ] || {
     echo "$failures things are wrong"

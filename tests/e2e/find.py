@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`confuse find` against a look into each version: find.py SEEDS. See find.sh."""
+"""`confuse find` and `confuse log --follow` against a look into each version: find.py SEEDS. See find.sh."""
 import fnmatch
 import hashlib
 import json
@@ -108,6 +108,39 @@ class Histories:
             sys.exit(f"find --name {glob}: expected\n{expected}\ngot\n{got}")
         return len(expected)
 
+    def follow(self, namespace, path):
+        """What log --follow must say, newest first: (time, change, what of it). Modes, owners and times never change here."""
+        def at(held):
+            return {"type": "file", "content": held[path]} if path in held else \
+                {"type": "dir"} if path == "/" or any(each.startswith(path + "/") for each in held) else None
+        expected, before = [], None
+        for version, held in self.versions[namespace]:
+            now = at(held)
+            if before is None or now is None:
+                change = "added" if now else "removed"
+                expected += [(time_of(version), change, None)] if now != before else []
+            elif now != before:
+                size = [] if len(now["content"]) == len(before["content"]) else ["size"]
+                expected.append((time_of(version), "modified", ["content", *size]))
+            before = now
+        return expected[::-1]
+
+    def check_follow(self):
+        found = 0
+        for namespace, versions in self.versions.items():
+            paths = {path for _, held in versions for path in held if path.startswith("/")}
+            paths |= {path[:i] or "/" for path in paths for i, byte in enumerate(path) if byte == "/"} | {"/never", "/usr/never"}
+            for path in sorted(paths):
+                done = run(CONFUSE, "--store", self.store, "--json", "log", "--follow", f"{namespace}:{path}")
+                lines = list(map(json.loads, done.stdout.splitlines()))
+                got = [(line["time"], line["change"], line.get("changed")) for line in lines]
+                expected = self.follow(namespace, path)
+                if got != expected or any(line["path"] != path or line["namespace"] != namespace for line in lines):
+                    sys.exit(f"log --follow {namespace}:{path!r}: expected\n{expected}\ngot\n{got}")
+                if done.returncode != (0 if expected else 1):
+                    sys.exit(f"log --follow {namespace}:{path!r}: exit {done.returncode}")
+                found += len(expected)
+        return found
 
 
 def one(seed, work):
@@ -136,6 +169,9 @@ def one(seed, work):
         found += histories.check("package", ["--package", name], lambda held, _, n=name: held.rsplit(" ", 1)[0] == n)
         for at in versions:
             found += histories.check("package", ["--package", f"{name}={at}"], lambda held, _, n=name, v=at: held == f"{n} {v}")
+    followed = histories.check_follow()
+    if followed < 20:
+        sys.exit(f"only {followed} changes followed")
     return found
 
 

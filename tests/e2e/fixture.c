@@ -309,7 +309,7 @@ static void commit_image(struct snapshot *snapshot, struct store *store, struct 
     snapshot->root = chain[count - 1].root;
     snapshot->links = chain[count - 1].links;
     snapshot->features = chain[count - 1].notes;
-    ok(image_publish(&is_new, snapshot, &(struct image_commit){&image, alone, chain, count, FIXTURE_TAG}, store, &err));
+    ok(image_publish(&is_new, snapshot, &(struct image_commit){&image, alone, chain, count, FIXTURE_TAG, 0}, store, &err));
     assert_true(is_new);
 }
 
@@ -437,6 +437,7 @@ static int serve(const char *store, const char *options, uint64_t renderings_lim
         .worker_begin = nfsd_worker_begin,
         .worker_ahead = nfsd_worker_ahead,
         .worker_rest = nfsd_worker_rest,
+        .worker_tick = nfsd_worker_tick,
         .worker_end = nfsd_worker_end,
     };
     uint16_t port;

@@ -15,7 +15,7 @@ import time
 
 from make_images import LAYER, Layout, config, sha256
 from make_images import REF_NAME
-from served import CONFUSE, Server, compare, import_source, must
+from served import CONFUSE, Server, compare, import_source, must, run
 
 CREATED = "2020-06-01T12:00:00.5Z"
 BEFORE, AFTER = 1500000000.25, 1700000000.75          # of that
@@ -183,6 +183,28 @@ def check_usual(work):
     expect("the first one stays", "absent", last.known(first_id)["/etc/os"])
     expect("the frame again", last.latest("usual"), last.take(frame("usual", records, image))[0][0])
     expect("the image again", 1, len(last.take(os.path.join(work, "usual"), "--namespace", "image")))
+
+
+def check_drift(work):
+    """`confuse diff --drift`: what a container did to its image, and nothing that it did not."""
+    image = usual_image(work)
+    records = usual_records()
+    os_file = next(record for record in records if record["path"] == "/etc/os")
+    os_file.update(size=len("drifted"), mtime=AFTER, ctime=AFTER)
+    records.append(Node("file", mtime=AFTER, content=b"new").record("/etc/new", ctime=AFTER))
+    store = Store(work)
+    store.take(os.path.join(work, "usual"), "--namespace", "image")
+    store.take(frame("drift", records, image, configs=[("/etc/os", "drifted"), ("/etc/new", "new")]))
+
+    def diff(*arguments):
+        done = run(CONFUSE, "--store", store.path, "--json", "diff", *arguments)
+        return done.returncode, [(line["change"], line.get("path")) for line in map(json.loads, done.stdout.splitlines())]
+
+    expected = [("added", "/etc/new"), ("modified", "/etc/os"), ("removed", "/gone")]
+    expect("drift", (1, expected), diff("--drift", "drift@latest"))
+    expect("drift of the image", (0, []), diff("--drift", "image@latest"))
+    files = [step for step in diff("--no-renames", "image@latest", "drift@latest")[1] if step[1]]
+    expect("against the image's snapshot", expected, files)
 
 
 def check_times(work):
@@ -437,7 +459,7 @@ def check_random(work, seeds):
 def main():
     seeds, kills = map(int, sys.argv[1:])
     work, failures = tempfile.mkdtemp(prefix="confuse-join-"), 0
-    checks = [(check_usual,), (check_times,), (check_excluded,), (check_no_files,), (check_captured,), (check_hostile,),
+    checks = [(check_usual,), (check_drift,), (check_times,), (check_excluded,), (check_no_files,), (check_captured,), (check_hostile,),
               (check_names,), (check_served,), (check_random, seeds), (check_kill, kills)]
     try:
         for check, *arguments in checks:

@@ -40,6 +40,45 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
 print(json.dumps(out))
 """
 
+# All that is to be seen of processes at rest, each file as it is; what cannot be read is not there.
+SHOWN = r"""
+import json, os
+FILES = "cmdline environ limits cgroup loginuid maps mounts mountinfo comm stat status".split()
+out = {"processes": {}, "system": {}}
+def each(names, read):
+    found = {}
+    for name in names:
+        try:
+            found[name] = read(name).hex()
+        except OSError:
+            pass
+    return found
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+def listed(path):
+    try:
+        return sorted(os.listdir(path))
+    except OSError:
+        return []
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    base = f"/proc/{pid}/"
+    link = lambda name: os.readlink((base + name).encode())
+    out["processes"][pid] = {
+        "files": each(FILES, lambda name: read(base + name)),
+        "links": each(["cwd", "exe", "root"] + ["ns/" + name for name in ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")], link),
+        "fds": each(["fd/" + name for name in listed(base + "fd")], link),
+        "tasks": {tid: each(["comm", "stat"], lambda name: read(f"{base}task/{tid}/{name}")) for tid in listed(base + "task")},
+    }
+for name in ("net/tcp", "net/tcp6", "net/udp", "net/unix", "net/route", "sys/kernel/pid_max", "sys/kernel/random/boot_id", "cmdline", "version",
+             "sys/kernel/osrelease", "sys/kernel/version", "filesystems", "partitions", "self/mounts"):
+    try:
+        out["system"][name] = read("/proc/" + name).hex()
+    except OSError:
+        pass
+print(json.dumps(out))
+"""
+
 
 def wrong(text):
     global failures
@@ -171,13 +210,10 @@ def check_processes(pid, records):
     rows = {row.split()[0]: row.split() for row in
             inside(pid, "ps", "-eo", "pid,ppid,nlwp,user:20,rss,vsz,stat").decode().splitlines()[1:]}
     metrics = {str(value[0]["pid"]): value[0] for value in records["metric"].values()}
-    states = {"S": "sleeping", "R": "running", "D": "disk-sleep"}
+    states = {"S": "sleeping", "R": "running", "D": "disk-sleep", "Z": "zombie"}
     for number, (_, value) in got.items():
         row = rows[number]
         equal(f"ps {number}", [str(value[name]) for name in ("pid", "ppid", "threads", "user")], row[:4])
-        if row[6][0] == "Z":
-            equal(f"metric of a zombie {number}", number in metrics, False)
-            continue
         metric = metrics[number]
         equal(f"metric {number}", [metric["vms"] // 1024, metric["status"], metric["user"]],
               [int(row[5]), states[row[6][0]], row[3]])
@@ -279,7 +315,7 @@ def features(store):
 
 def stable(records):
     """What two captures of one container have in common: all that does not move with time."""
-    moving = {"metadata", "~note", "memory", "load", "cpu", "interface", "metric"}
+    moving = {"metadata", "~note", "memory", "load", "cpu", "interface", "diskio", "metric", "proc"}
     text = lambda value: bytes(value).decode(errors="surrogateescape")
     found = set()
     for record in records:
@@ -292,12 +328,112 @@ def stable(records):
     return found
 
 
+def stat_fields(data):
+    """Name and the fields behind it, state first."""
+    return data[data.index(b"(") + 1:data.rindex(b")")], data[data.rindex(b")") + 2:].split()
+
+
+# Fields of stat that the made one has: all up to the size, but faults and times of running, which looking may add to.
+STAT_SAME = [0, 1, 2, 3, 4, 5, 15, 16, 17, 19, 20]
+STATUS_SAME = (b"Name", b"State", b"Tgid", b"Pid", b"PPid", b"Uid", b"Gid", b"Threads")
+
+
+def status_fields(data):
+    return {line.split(b":")[0]: line.split(b":", 1)[1].split() for line in data.split(b"\n") if line.split(b":")[0] in STATUS_SAME}
+
+
+class Made:
+    """The made files of a snapshot."""
+
+    def __init__(self, store, snapshot):
+        self.store, self.snapshot = store, snapshot
+        lines = [json.loads(line.decode("utf-8", "surrogateescape")) for line in
+                 run(CONFUSE, "--store", store, "manifest", snapshot).stdout.splitlines()]
+        self.all = {line["path"]: line for line in lines if "type" in line}
+        self.entries = {path: line for path, line in self.all.items() if line["known"] == "made"}
+
+    def read(self, path):
+        return run(CONFUSE, "--store", self.store, "cat", f"{self.snapshot}:{path}").stdout if path in self.entries else None
+
+    def link(self, path):
+        return raw(self.entries[path]["target"]) if path in self.entries else None
+
+    def names(self, directory):
+        return {path[len(directory) + 1:] for path in self.entries if path.startswith(directory + "/") and "/" not in path[len(directory) + 1:]}
+
+
+def check_made_process(made, number, shown):
+    base = f"/proc/{number}/"
+    files = {name: bytes.fromhex(data) for name, data in shown["files"].items()}
+    comm, fields = stat_fields(files.pop("stat"))
+    status = status_fields(files.pop("status"))
+    got_comm, got_fields = stat_fields(made.read(base + "stat"))
+    equal(f"{base}stat", [got_comm] + [got_fields[i] for i in STAT_SAME], [comm] + [fields[i] for i in STAT_SAME])
+    close_to(f"{base}stat, times", sum(map(int, got_fields[11:13])), sum(map(int, fields[11:13])), 2)
+    equal(f"{base}status", status_fields(made.read(base + "status")), status)
+    if fields[0] == b"Z":  # its memory, files and root are gone: there are empty files, or none
+        files = {name: data for name, data in files.items() if name in ("cmdline", "limits", "cgroup", "loginuid", "comm")}
+    for name, data in files.items():
+        expected = data if len(data) <= 128 << 10 else data[:128 << 10] + b"\0"
+        equal(base + name, made.read(base + name), expected)
+    for name, target in {**shown["links"], **shown["fds"]}.items():
+        equal(base + name, made.link(base + name), bytes.fromhex(target))
+    equal(f"{base}fd", made.names(base + "fd"), {name[3:] for name in shown["fds"]})
+    equal(f"{base}task", made.names(base + "task"), set(shown["tasks"]))
+    for tid, task in shown["tasks"].items():
+        equal(f"{base}task/{tid}/comm", made.read(f"{base}task/{tid}/comm"), bytes.fromhex(task["comm"]))
+        name, fields = stat_fields(bytes.fromhex(task["stat"]))
+        got_name, got_fields = stat_fields(made.read(f"{base}task/{tid}/stat"))
+        equal(f"{base}task/{tid}/stat", [got_name] + [got_fields[i] for i in STAT_SAME], [name] + [fields[i] for i in STAT_SAME])
+
+
+def sockets(text):
+    rows = [line.split() for line in text.split(b"\n")[1:-1]]
+    return sorted((row[1], row[2], row[3], row[7], row[9]) for row in rows if row[9] != b"0")
+
+
+def check_made_system(made, shown):
+    for name, data in shown.items():
+        data, got = bytes.fromhex(data), made.read("/proc/" + name)
+        if name == "sys/kernel/pid_max":  # each namespace may have its own, and tells those in it only
+            equal(f"/proc/{name}", got, None)
+        elif name not in ("net/tcp", "net/tcp6", "net/udp"):
+            equal(f"/proc/{name}", got, data)
+        elif sockets(data):
+            equal(f"/proc/{name}", sockets(got), sockets(data))
+    inodes = {row[4] for name in ("net/tcp", "net/udp") for row in sockets(made.read("/proc/" + name))}
+    linked = {path for path, entry in made.entries.items() if any(entry.get("target") == f"socket:[{inode.decode()}]" for inode in inodes)}
+    if len(inodes) < 4 or len(linked) < len(inodes):
+        wrong(f"sockets in /proc/net {inodes}, in fd {linked}")
+
+
+def check_made(pid, store, snapshot, frame_store, frame_snapshot):
+    """What was made is what was to be seen; a frame gives the same files."""
+    shown = json.loads(inside(pid, "python3", "-c", SHOWN))
+    made, framed = Made(store, snapshot), Made(frame_store, frame_snapshot)
+    pids = {name for name in made.names("/proc") if name.isdigit()}
+    equal("processes that were not seen", pids - set(shown["processes"]), set())
+    if len(pids) < 15:
+        wrong(f"only {len(pids)} processes")
+    for number in sorted(pids, key=int):
+        check_made_process(made, number, shown["processes"][number])
+    check_made_system(made, shown["system"])
+    same = ("cmdline", "environ", "limits", "cgroup", "loginuid", "maps", "mounts", "mountinfo", "comm", "route", "unix", "tcp", "udp")
+    content = lambda it: {path: (entry.get("sha256"), entry.get("target")) for path, entry in it.all.items()
+                          if path.startswith("/proc/") and (entry["type"] == "link" or path.rsplit("/", 1)[1] in same)}
+    equal("/proc of the frame", set(content(framed).items()) ^ set(content(made).items()), set())
+    paths = lambda it: {path for path in it.all if path.startswith(("/proc/", "/sys/"))}
+    equal("paths of the frame", paths(framed) ^ paths(made), set())
+
+
 def check_imports(pid, root, scratch, captured):
     live, framed, piped = (f"{scratch}/{name}" for name in ("live", "framed", "piped"))
     done = run(CONFUSE, "--store", live, "import", "--format", "live", "--namespace", "c", pid)
     equal("import --format live", done.returncode, 0)
     first = done.stdout.split()[0].decode()
-    equal("import of the frame", run(CONFUSE, "--store", framed, "import", captured).returncode, 0)
+    done = run(CONFUSE, "--store", framed, "import", captured)
+    equal("import of the frame", done.returncode, 0)
+    check_made(pid, live, first, framed, done.stdout.split()[0].decode())
     ours, theirs = stable(features(live)), stable(features(framed))
     equal("only live has", sorted(ours - theirs)[:3], [])
     equal("only the frame has", sorted(theirs - ours)[:3], [])
@@ -316,6 +452,9 @@ def check_imports(pid, root, scratch, captured):
     again = run(CONFUSE, "--store", live, "import", "--format", "live", "--namespace", "c", pid).stdout.split()[0].decode()
     if again == first:
         wrong("what ran later is the same snapshot")
+    told = [json.loads(line) for line in run(CONFUSE, "--store", live, "--json", "diff", first, again).stdout.splitlines()]
+    equal("counters in a diff", [line for line in told if line.get("feature") in ("metric", "load", "memory")
+                                 or line.get("key") in ("/proc/meminfo", "/proc/stat", "/proc/uptime")], [])
     equal("fsck", run(CONFUSE, "--store", live, "fsck").returncode, 0)
     pipe = subprocess.run(f"'{CONFUSE}' capture {pid} 2>/dev/null | '{CONFUSE}' --store {piped} import -", shell=True,
                           stdout=subprocess.PIPE, check=False)

@@ -62,9 +62,9 @@ class Server:
             self.process.kill()
 
 
-def compare(server, export, directory):
+def compare(server, export, directory, *form):
     """How they differ, or nothing."""
-    done = run(COMPARE, server.port, export, directory)
+    done = run(COMPARE, server.port, export, directory, *form)
     return done.stdout if done.returncode != 0 else ""
 
 

@@ -435,7 +435,7 @@ static void file_systems_are_described(void **state)
     assert_int_equal(call_nfs(&client, FSSTAT, &slash, NULL), OK);
     read_post_op(&a, &client);
     client_bytes(&client, 3 * 8);
-    assert_int_equal(client_u64(&client), 5); /* "/", "/snap", "/layer", "/chain", "/cache" */
+    assert_int_equal(client_u64(&client), 7); /* "/", "/snap", "/layer", "/chain", "/diff", "/at", "/cache" */
 
     assert_int_equal(call_nfs(&client, PATHCONF, &any, NULL), OK);
     read_post_op(&a, &client);

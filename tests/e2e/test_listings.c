@@ -270,11 +270,13 @@ static void roots_stay_inside(void **state)
     assert_int_equal(call_getattr(&a, &client, &root), OK);
     assert_true(items[0].fileid == a.fileid && items[1].fileid == a.fileid);
     list_all(&slash, 65536);
-    assert_int_equal(item_count, 6);
+    assert_int_equal(item_count, 8);
     assert_string_equal(items[2].name, "snap");
     assert_string_equal(items[3].name, "layer");
     assert_string_equal(items[4].name, "chain");
-    assert_string_equal(items[5].name, "cache");
+    assert_string_equal(items[5].name, "diff");
+    assert_string_equal(items[6].name, "at");
+    assert_string_equal(items[7].name, "cache");
 }
 
 /* "/snap": in the order of commits, without attributes, each one once however many come while it is listed. */

@@ -154,7 +154,7 @@ static void old_versions_mount_too(void **state)
 
 static void expect_exports(struct client *client, uint32_t version, uint32_t procedure)
 {
-    static const char *const paths[] = {"/", "/snap", "/layer", "/chain"};
+    static const char *const paths[] = {"/", "/snap", "/at", "/layer", "/chain"};
     uint32_t size;
 
     assert_int_equal(client_call(client, MOUNT_PROGRAM, version, procedure, NULL), CLIENT_SUCCESS);

@@ -147,7 +147,8 @@ def check_many(work, count):
     """Very many processes, twice the same pid, a very long command, descriptors without end."""
     lines = [process(pid + 1) for pid in range(count)]
     lines += [process(1, cmd="another"), process(count + 1, cmd="x" * (1 << 20)), process(count + 2, cmd="y" * (3 << 20)),
-              process(count + 3, openfiles=["/f"] * 70000), process(-1), process(count + 4, user="nobody:x", pname="a\nb" * 100)]
+              process(count + 3, openfiles=["/f"] * 70000), process(-1), process(count + 4, user="nobody:x", pname="a\nb" * 100),
+              process(count + 5, environ=["x" * (3 << 20)], argv=["z" * (1 << 20), ""])]
     source = os.path.join(work, "many.frame")
     with open(source, "wb") as out:
         out.write(frame(*lines))
@@ -161,12 +162,15 @@ def check_many(work, count):
     snapshot = "e2e/veneer@latest"
     expect("long", (1 << 20) + 1, len(store.cat(snapshot, f"/proc/{count + 1}/cmdline")))
     listed = {line.split("/")[-1] for line in store.run("ls", f"{snapshot}:/proc").decode().splitlines()}
-    expect("pids", {str(pid + 1) for pid in range(count + 4)} - {str(count + 2)}, {name for name in listed if name.isdigit()})
+    expect("long, apart", (1 << 20) + 2, len(store.cat(snapshot, f"/proc/{count + 5}/cmdline")))
+    expect("too long", False, b"environ" in store.run("ls", f"{snapshot}:/proc/{count + 5}").split())
+    expect("pids", {str(pid + 1) for pid in range(count + 5)} - {str(count + 2)}, {name for name in listed if name.isdigit()})
     notes = {(note["note"]["record"], note["note"]["why"]): note["note"]["count"] for note in store.manifest(snapshot)
              if note.get("note", {}).get("what") == "not-rendered"}
     expect("notes", {("process", "another record has its pid"): 1, ("process", "its pid is no number from 1 to 4194304"): 1,
                      ("process", "it is no object, or there is too much of its type"): 1,
-                     ("process", "an open file that no link can name, or too many"): 70000 - 65536 + 3}, notes)
+                     ("process", "a field is too large, or there is too much of them"): 1,
+                     ("process", "an open file that no link can name, or too many"): 70000 - 65536}, notes)
     read_stat(store.cat(snapshot, f"/proc/{count + 4}/stat"))
     store.run("fsck")
 
@@ -177,7 +181,7 @@ def check_version(work, _):
     plain, snapshot = store.take(text, "--no-veneer"), store.take(text)
     database = sqlite3.connect(os.path.join(store.path, "confuse.db"))
     with database:
-        old, new = '{"version":2,"what":"veneer"}', '{"version":0,"what":"veneer"}'
+        old, new = '{"version":2,"what":"veneer"}', '{"version":1,"what":"veneer"}'
         changed = database.execute("UPDATE feature SET value = ? WHERE value = ?", (new, old)).rowcount
         expect("notes", 1, changed)
         database.execute("UPDATE snapshot SET id = ?, root = (SELECT root FROM snapshot WHERE id = ?) WHERE id = ?",

@@ -8,7 +8,7 @@
 # up to the umount; when it fails they are left out, since they could only say the same.
 # shellcheck shell=dash
 
-. /test/settings   # SNAP, the snapshot's id
+. /test/settings   # SNAP, the id of the snapshot; of the frame also its NAMESPACE and TIME
 ports=vers=3,proto=tcp,port=2049,mountproto=tcp,mountport=2049
 tab=$(printf '\t')
 

@@ -6,6 +6,8 @@ set -u
 . /test/checks.sh
 checks="portmap exports mount_plain version_3 find fileids cat stat links large_directory md5 absent modes read_only umount
     mount_ports refused_writes restart umount mount_udp umount mount_subdirectory subdirectory umount unknown_snapshot from_root umount_all
+    mount_latest latest umount mount_time time restart_time umount mount_history history umount_all
+    mount_diff diff diff_after_restart umount
     mount_locks lock_shared lock_exclusive lock_after_lock umount
     mount_cache cache_publish cache_claim cache_remove cache_limits cache_many umount"
 
@@ -57,6 +59,28 @@ check_unknown_snapshot() {
     refused 'No such file|not exist' mount -t nfs confuse:/snap/00000000000000000000000000000000 /none -o "ro,$ports,nolock"
 }
 
+# What is new between two snapshots, and nothing else; the same after the server was started again.
+check_mount_diff() { mount_nfs "confuse:$(cat /test/diff)/new" /mnt -o "ro,$ports,nolock"; }
+
+check_diff() {
+    (cd /mnt && find . | sort) >/tmp/seen
+    printf '%s\n' . ./etc ./etc/added ./etc/hostname >/tmp/wanted
+    same /tmp/wanted /tmp/seen
+    [ "$(cat /mnt/etc/added /mnt/etc/hostname)" = newfox ] || fail "the files read otherwise"
+    cat /mnt/etc/passwd 2>/dev/null && fail "a file that did not change is there"
+    return 0
+}
+
+check_diff_after_restart() {
+    cd /mnt/etc || exit 1
+    echo @restart >/dev/ttyS1
+    read -r answer </dev/ttyS1
+    [ "$answer" = restarted ] || fail "the host says: $answer"
+    forget_caches
+    [ "$(cat added)" = new ] || fail "the working directory reads otherwise after the restart"
+    check_diff
+}
+
 # Crossing from the served root into a snapshot changes the fsid: the client mounts the snapshot by itself.
 check_from_root() {
     mount_nfs confuse:/ /mnt -o "ro,$ports,nolock"
@@ -64,6 +88,33 @@ check_from_root() {
     ls /mnt/snap | grep -qx "$SNAP" || fail "the snapshot is not listed in /snap"
     cmp -s "/mnt/snap/$SNAP/etc/hostname" /test/hostname || fail "etc/hostname differs"
     grep -q " /mnt/snap/$SNAP nfs " /proc/mounts || fail "the snapshot has no file system of its own"
+}
+
+# --- /at ---
+
+check_mount_latest() { mount_nfs "confuse:/at/$NAMESPACE/latest" /mnt -o "ro,$ports,nolock"; }
+check_latest() { cmp -s /mnt/etc/hostname /test/hostname || fail "etc/hostname differs"; }
+check_mount_time() { mount_nfs "confuse:/at/$NAMESPACE/2001-06" /mnt -o "ro,$ports,nolock"; }
+check_time() { [ "$(cat /mnt/etc/hostname)" = older ] || fail "etc/hostname is $(cat /mnt/etc/hostname)"; }
+
+check_restart_time() {
+    echo @restart >/dev/ttyS1
+    read -r answer </dev/ttyS1
+    [ "$answer" = restarted ] || fail "the host says: $answer"
+    forget_caches
+    check_time
+}
+
+# Through links of the store's own file system into versions, which are mounted by the client itself.
+check_mount_history() { mount_nfs confuse:/ /mnt -o "ro,$ports,nolock"; }
+check_history() {
+    ls "/mnt/at/$NAMESPACE" | sort | tr '\n' ' ' >/tmp/listed
+    [ "$(cat /tmp/listed)" = "2001-01-01T00:00:00Z $TIME another latest " ] || fail "listed: $(cat /tmp/listed)"
+    [ "$(readlink "/mnt/at/$NAMESPACE/latest")" = "$TIME" ] || fail "latest is $(readlink "/mnt/at/$NAMESPACE/latest")"
+    cmp -s "/mnt/at/$NAMESPACE/latest/etc/hostname" /test/hostname || fail "etc/hostname of latest differs"
+    [ "$(cat "/mnt/at/$NAMESPACE/2002-02-02/etc/hostname")" = older ] || fail "etc/hostname of 2002 differs"
+    [ ! -e "/mnt/at/$NAMESPACE/2000" ] || fail "there is something in 2000"
+    grep -q " /mnt/at/$NAMESPACE/$TIME nfs " /proc/mounts || fail "the version has no file system of its own"
 }
 
 check_umount_all() {

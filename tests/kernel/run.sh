@@ -6,8 +6,8 @@
 set -u
 
 . /test/checks.sh
-checks="prepare status killed_command messages writes proc overlay devices network tools private together
-    interrupt interrupt_remote terminate hangup kill_confuse kill_server nothing_left"
+checks="prepare status killed_command messages writes proc overlay devices network ipv6 tools private together
+    interrupt interrupt_remote terminal terminal_command terminate hangup kill_confuse kill_server nothing_left"
 
 # An emulated processor; each run starts a server or mounts through a virtual network.
 limit_of() { echo 120; }
@@ -42,7 +42,9 @@ check_prepare() {
 check_status() {
     start=$(now)
     both 0 true
-    echo "# two runs: $((($(now) - start) * 10)) ms" >>/tmp/notes
+    took=$((($(now) - start) * 10))
+    echo "# two runs: $took ms" >>/tmp/notes
+    echo $((took * 3 / 1000 + 6)) >/tmp/patience
     both 7 sh -c 'exit 7'
     both 127 no-such-command
 }
@@ -96,6 +98,23 @@ check_network() {
     # shellcheck disable=SC2086 # words
     inside --net $remote -- sh -c 'ip -o link | grep -vc " lo:"' >/tmp/said 2>&1
     says 1
+}
+
+# A server on this machine, of which only an IPv6 address is known.
+check_ipv6() {
+    /bin/confuse --store /test/store serve --listen '[::1]:3049' --allow ::1/128 --portmap off >/tmp/serve 2>&1 &
+    server=$!
+    for _ in $(seq 100); do
+        ! nc ::1 3049 </dev/null 2>/dev/null || break
+        sleep 0.1
+    done
+    inside --server '[::1]:3049' "$SNAP" -- sh -c 'cat /etc/hostname; exit 5' >/tmp/said 2>&1
+    status=$?
+    kill "$server"
+    [ $status = 5 ] || fail "exit $status: $(cat /tmp/said /tmp/serve)"
+    says box
+    inside --server '[::1]:3049' "$SNAP" -- true >/tmp/said 2>&1
+    [ $? = 4 ] && [ "$(wc -l </tmp/said)" = 1 ] || fail "no server there: $(cat /tmp/said)"
 }
 
 check_tools() {
@@ -162,9 +181,9 @@ check_together() {
     ended 143
 }
 
-# To all of the group, as Ctrl-C does it. A job in the background would ignore it.
+# To all of the group, once it has begun for sure. A job in the background would ignore it.
 interrupt() {
-    timeout -s INT 10 chroot /real /bin/confuse --store /test/store run "$@" -- \
+    timeout -s INT "$(cat /tmp/patience)" chroot /real /bin/confuse --store /test/store run "$@" -- \
         sh -c 'echo begun; /bin/sleep 98127 & /bin/sleep 98127' >/tmp/said 2>&1
     [ $? = 124 ] && grep -q begun /tmp/said || fail "said $(cat /tmp/said)"
     ended ''
@@ -173,6 +192,34 @@ interrupt() {
 check_interrupt() { interrupt "$own"; }
 # shellcheck disable=SC2086 # words
 check_interrupt_remote() { interrupt $remote; }
+# typed SCRIPT: Ctrl-C at a terminal where the command is, once it said `begun`; the exit status of the run.
+typed() {
+    rm -f /tmp/said
+    {
+        for _ in $(seq 200); do
+            ! grep -q begun /tmp/said || break
+            sleep 0.2
+        done
+        printf '\003'
+        sleep 5
+    } | script -qec "exec chroot /real /bin/confuse --store /test/store run $own -- sh -c '$1'" /dev/null >/tmp/said 2>&1
+}
+
+check_terminal() {
+    typed 'echo begun; exec /bin/sleep 98127'
+    status=$?
+    [ $status = 130 ] || fail "exit $status: $(cat /tmp/said)"
+    ended ''
+}
+
+# What takes Ctrl-C itself goes on.
+check_terminal_command() {
+    typed 'trap "echo caught; exit 9" INT; echo begun; while :; do /bin/sleep 1; done'
+    status=$?
+    [ $status = 9 ] && grep -q caught /tmp/said || fail "exit $status: $(cat /tmp/said)"
+    ended ''
+}
+
 # shellcheck disable=SC2086 # words
 check_terminate() { begin $remote; kill -TERM "$(of_run)"; ended 143; }
 check_kill_confuse() { begin "$own"; kill -KILL "$(of_run)"; ended 137; }

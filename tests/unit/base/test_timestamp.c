@@ -79,11 +79,62 @@ static void dates_are_read_and_written(void **state)
         assert_false(timestamp_parse(&ns, bad[i], strlen(bad[i])));
 }
 
+static void partial_times_are_their_last_instants(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } good[] = {
+        {"2017", "2017-12-31T23:59:59.999999999Z"},
+        {"2016-02", "2016-02-29T23:59:59.999999999Z"},
+        {"2016-12Z", "2016-12-31T23:59:59.999999999Z"},
+        {"2017-03-11", "2017-03-11T23:59:59.999999999Z"},
+        {"2017-03-11t17", "2017-03-11T17:59:59.999999999Z"},
+        {"2017-03-11 17:04", "2017-03-11T17:04:59.999999999Z"},
+        {"2017-03-11T17:04+01:00", "2017-03-11T16:04:59.999999999Z"},
+        {"2017-03-11T17-0130", "2017-03-11T19:29:59.999999999Z"},
+        {"2017-03-11T17:04:42Z", "2017-03-11T17:04:42.999999999Z"},
+        {"2017-03-11T17:04:42+00:00", "2017-03-11T17:04:42.999999999Z"},
+        {"2017-03-11T00:04:42.5+01:00", "2017-03-10T23:04:42.5Z"},
+        {"2017-03-11T17:04:42.25", "2017-03-11T17:04:42.25Z"},
+        {"0000", "1970-01-01T00:00:00Z"},
+        {"9999", "2106-02-07T06:28:15.999999999Z"},
+    };
+    static const char *const bad[] = {"",
+                                      "201",
+                                      "20170",
+                                      "2017-3",
+                                      "2017-13",
+                                      "2017-02-29",
+                                      "2017-0100",
+                                      "2017+01:00",
+                                      "2017-03-11+0100",
+                                      "2017-03-11T24",
+                                      "2017-03-1",
+                                      "2017-03-11T17:",
+                                      "2017-03-11TZ",
+                                      "2017ZZ",
+                                      "10.0.2.15"};
+    char text[TIMESTAMP_TEXT_SIZE];
+    uint64_t ns;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        if (!timestamp_parse_partial(&ns, good[i].in, strlen(good[i].in)))
+            fail_msg("%s is no time", good[i].in);
+        timestamp_format(text, ns);
+        assert_string_equal(text, good[i].out);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (timestamp_parse_partial(&ns, bad[i], strlen(bad[i])))
+            fail_msg("%s is a time", bad[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(seconds_are_exact),
         cmocka_unit_test(dates_are_read_and_written),
+        cmocka_unit_test(partial_times_are_their_last_instants),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,9 +6,11 @@
  */
 #include "cli/address.h"
 #include "cli/run_command.h"
+#include "cli/run_lend.h"
 #include "cli/run_pids.h"
 #include "cli/run_root.h"
 #include "cli/run_server.h"
+#include "cli/run_sockets.h"
 #include "cli/run_tools.h"
 #include "tests/unit/scratch.h"
 
@@ -72,6 +74,8 @@ static int in_namespace(const char *tools_path, char **arguments, struct error *
         result = run_root_bind(lower, err);
     if (result == 0)
         result = run_root_make(&root, tools, err);
+    if (result == 0 && root.captured_proc)
+        result = run_sockets_make(root.proc, err);
     if (result == 0)
         result = run_network_new(err);
     if (result == 0 && root.captured_proc)
@@ -86,6 +90,7 @@ static int in_namespace(const char *tools_path, char **arguments, struct error *
         .arguments = arguments,
         .tool = tools_path ? &tool : NULL,
         .tools = tools_path != NULL,
+        .lent = tools_path && run_lend(&tool),
         .pids = root.captured_proc ? &pids : NULL,
     };
     return run_command(&command, err);
@@ -240,6 +245,35 @@ static void numbers_without_room_above(void **state)
     shell("rmdir %s/tree/proc/4194303", base);
 }
 
+/* A socket that two processes share, one that no table has, names that only look like sockets. */
+static void sockets_are_what_their_links_say(void **state)
+{
+    char nodes[] =
+        "set -- /proc/1/fd/3 /proc/4321/fd/7; for l; do test -S $l || exit 1; stat -L -c %i $l; done | uniq | "
+        "wc -l; n=$(stat -L -c %i $1); test $(readlink $1) = socket:[$n] && "
+        "awk -v n=$n '$10 == n { print $2, NF }' /proc/net/tcp; cut -d ' ' -f 1 /proc/net/tcp";
+    char others[] =
+        "for n in 4 5 6; do readlink /proc/1/fd/$n; done; test -S /proc/4321/fd/8 && tail -n 1 /proc/net/unix";
+
+    (void)state;
+    shell("cd %s/tree/proc && mkdir 1/fd 4321/fd net && ln -s socket:[777] 1/fd/3 && ln -s socket:[777] 4321/fd/7 && "
+          "ln -s socket:[] 1/fd/4 && ln -s socket:[1x] 1/fd/5 && ln -s /etc/hostname 1/fd/6 && ln -s socket:[99] "
+          "4321/fd/8",
+          base);
+    shell("cd %s/tree/proc/net && printf 'sl local\n0: a b c d e f g h 777 1\n1: x y\n' >tcp && mkfifo udp && "
+          "printf 'Num\nN: 2 0 0 1 1 98 /run/x' >unix",
+          base);
+    expect(0, "1\na 11\nsl\n0:\n1:\n", nodes);
+    expect(0, "socket:[]\nsocket:[1x]\n/etc/hostname\nN: 2 0 0 1 1 98 /run/x", others);
+    shell(
+        "cd %s/tree/proc && touch '1/fd/socket:[]' && rm 4321/fd/* && ln -s socket:[777] 4321/fd/07 && mkdir 4321/fd/9",
+        base);
+    expect(
+        0, "socket:[777]\nsocket:[777]\n777\n",
+        (char[]){"readlink /proc/1/fd/3; readlink /proc/4321/fd/07; awk '$1 == \"0:\" { print $10 }' /proc/net/tcp"});
+    shell("cd %s/tree/proc && rm -r 1/fd 4321/fd net", base);
+}
+
 static void without_captured_processes_proc_is_real(void **state)
 {
     (void)state;
@@ -291,6 +325,47 @@ static void tools_with_a_loader(void **state)
     assert_string_equal(output, "hello you " RUN_TOOLS "/usr/share/perl5\n");
 }
 
+/* A snapshot without any program: what a tool starts works as well, be it by the shell. */
+static void loaders_are_lent(void **state)
+{
+    char *script[] = {(char[]){"dash"}, (char[]){"-c"}, (char[]){"sha256sum /etc/hostname && indirect"}, NULL};
+    char *own[] = {(char[]){"dash"}, (char[]){"-c"}, (char[]){"echo ${LD_LIBRARY_PATH-none}"}, NULL};
+    char tools[PATH_MAX + 8];
+
+    (void)state;
+    scratch_need_openat2();
+    snprintf(tools, sizeof tools, "%s/loaded", base);
+    shell("cd %s && mkdir bare && mv tree/bin bare/ && ln -s /usr/bin/dash loaded/bin/sh && "
+          "printf '#!/bin/sh\\necho by the shell\\n' >loaded/usr/bin/indirect && chmod +x loaded/usr/bin/indirect",
+          base);
+    int status = run(tools, script);
+    shell("cd %s && mv bare/bin tree/ && rm -r bare", base);
+    if (status != 0)
+        fail_msg("%s", output);
+    assert_non_null(strstr(output, "  /etc/hostname\nby the shell\n"));
+    /* Nor is anything lent where the snapshot's own can be read. */
+    shell("cd %s && mkdir tree/lib tree/lib64 && for l in loaded/lib/deep/ld-*; do cp $l tree/lib/ && cp $l "
+          "tree/lib64/; done",
+          base);
+    assert_int_equal(run(tools, own), 0);
+    assert_string_equal(output, "none\n");
+    shell("rm -r %s/tree/lib %s/tree/lib64", base, base);
+}
+
+/* find takes what a listing says for the type, and that is of the file below the mount. */
+static void devices_are_listed_as_such(void **state)
+{
+    char *files[] = {(char[]){"find"}, (char[]){"/dev"}, (char[]){"-type"}, (char[]){"f"}, NULL};
+    char tools[PATH_MAX + 8];
+
+    (void)state;
+    scratch_need_openat2();
+    snprintf(tools, sizeof tools, "%s/loaded", base);
+    if (run(tools, files) != 0)
+        fail_msg("%s", output);
+    assert_string_equal(output, "");
+}
+
 /* --- Addresses ---------------------------------------------------------------------------------------------------- */
 
 static void addresses(void **state)
@@ -333,7 +408,8 @@ static int make_trees(void **state)
     snprintf(base, sizeof base, "%s", scratch_make());
     shell("cd %s && mkdir -p tree/bin tree/etc tree/dev tree/tmp tree/proc/1 tree/proc/4321 tools/bin", base);
     shell("cd %s && cp \"$(command -v busybox)\" tree/bin/ && cp tree/bin/busybox tools/bin/", base);
-    shell("cd %s && for a in sh ls cat cut awk test head wc grep mount umount mknod env sleep true mkdir rm; do "
+    shell("cd %s && for a in sh ls cat cut awk test head wc grep mount umount mknod env sleep true mkdir rm stat "
+          "readlink uniq tail; do "
           "ln -s busybox tree/bin/$a; done; ln -s /bin/busybox tools/bin/tac",
           base);
     shell(
@@ -342,10 +418,12 @@ static int make_trees(void **state)
         base);
     /* Libraries as Debian has them: the loader behind an absolute link. */
     shell(
-        "cd %s && mkdir -p loaded/usr/bin loaded/usr/share/perl5 loaded/usr/lib64 loaded/lib/deep && ln -s usr/lib64 "
+        "cd %s && mkdir -p loaded/bin loaded/usr/bin loaded/usr/share/perl5 loaded/usr/lib64 loaded/lib/deep && ln -s "
+        "usr/lib64 "
         "loaded/lib64 && "
-        "cp $(command -v sha256sum) $(command -v dash) loaded/usr/bin/ && "
-        "for l in $(ldd $(command -v sha256sum) $(command -v dash) | grep -o '/[^ ]*' | grep -v : | sort -u); do "
+        "cp $(command -v sha256sum) $(command -v dash) $(command -v find) loaded/usr/bin/ && "
+        "for l in $(ldd $(command -v sha256sum) $(command -v dash) $(command -v find) | grep -o '/[^ ]*' | grep -v : | "
+        "sort -u); do "
         "cp -L $l loaded/lib/deep/; done && "
         "for l in loaded/lib/deep/ld-*; do ln -s /lib/deep/${l##*/} loaded/usr/lib64/; done && "
         "printf '#!/usr/bin/dash\\necho hello $1 $PERL5LIB\\n' >loaded/usr/bin/hello && chmod +x loaded/usr/bin/hello",
@@ -373,10 +451,13 @@ int main(void)
         cmocka_unit_test(captured_processes_are_shown),
         cmocka_unit_test(links_are_made_ahead),
         cmocka_unit_test(numbers_without_room_above),
+        cmocka_unit_test(sockets_are_what_their_links_say),
         cmocka_unit_test(without_captured_processes_proc_is_real),
         cmocka_unit_test(orphans_end_with_the_command),
         cmocka_unit_test(tools_that_are_static),
         cmocka_unit_test(tools_with_a_loader),
+        cmocka_unit_test(devices_are_listed_as_such),
+        cmocka_unit_test(loaders_are_lent),
     };
     int failed = cmocka_run_group_tests(anywhere, NULL, NULL);
 

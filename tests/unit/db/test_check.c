@@ -112,7 +112,7 @@ static void publish_image(struct snapshot *s, struct store *store)
     image.chain = chain[1].digest;
     ok(blob_put(&image.config_blob, &image.config, store, "{}", 2, &err));
     ok(blob_put(&image.layers_blob, &digest, store, "[1,2]", 5, &err));
-    ok(image_publish(&is_new, s, &(struct image_commit){&image, alone, chain, 2, "1.0"}, store, &err));
+    ok(image_publish(&is_new, s, &(struct image_commit){&image, alone, chain, 2, "1.0", 0}, store, &err));
 }
 
 /* A store with something in each table. */
@@ -228,7 +228,6 @@ static const struct {
     {"snapshot", "features", "features - 1", "1"},
     {"snapshot", "frame", "frame + 1", "1"},
     {"snapshot", "image", "image + 1", "1"},
-    {"snapshot", "image", "NULL", "1"},
     {"layer", "digest", "x'01'", "number = 1"},
     {"layer", "root", "root - 1", "number = 1"},
     {"layer", "root", "links", "number = 2"},
@@ -241,6 +240,10 @@ static const struct {
     {"chain", "root", "1000000", "number = 1"},
     {"chain", "links", "notes", "number = 2"},
     {"chain", "notes", "root", "number = 1"},
+    {"chain", "below", "NULL", "number = 2"},
+    {"chain", "below", "2", "number = 2"},
+    {"chain", "layer", "1", "number = 2"},
+    {"chain", "layer", "1000000", "number = 2"},
     {"image", "config", "CAST(x'01' || substr(config, 2) AS BLOB)", "1"},
     {"image", "config", "x'01'", "1"},
     {"image", "config_blob", "layers_blob", "1"},

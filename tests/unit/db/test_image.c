@@ -140,7 +140,7 @@ static void make(struct made *m, struct store *store, const char *namespace, con
     m->image.config_blob = put(&m->image.config, store, config);
     m->image.layers_blob = put(&unused, store, "[]");
     m->snapshot.source = m->image.config;
-    m->commit = (struct image_commit){&m->image, m->alone, m->chain, count, tag};
+    m->commit = (struct image_commit){&m->image, m->alone, m->chain, count, tag, 0};
 }
 
 static bool publish(struct made *m, struct store *store, const char *namespace, const char *tag, const char *config,
@@ -472,7 +472,7 @@ static void older_stores_are_migrated(void **state)
     struct snapshot before, after;
     struct made m;
     int64_t tables = scratch_sql(schema);
-    uint64_t slash, snap, layer;
+    uint64_t slash, snap, at;
     (void)state;
 
     publish_frame(&before, store, "frame", 0700, NULL, 0);
@@ -488,9 +488,10 @@ static void older_stores_are_migrated(void **state)
         ok(snapshot_find(&after, store, before.id, &err));
         assert_true(after.number == before.number && after.imported == before.imported && after.image == 0);
         ok(store_directory_mtime(&moved, store, "/", &err));
-        assert_int_equal(moved, ++slash); /* on every copy the same */
-        ok(store_directory_mtime(&layer, store, "/layer", &err));
-        assert_int_equal(layer, slash);
+        slash += (version < 3) + (version < 5) + (version < 6); /* the steps that put names into it */
+        assert_int_equal(moved, slash);                         /* on every copy the same */
+        ok(store_directory_mtime(&at, store, "/at", &err));
+        assert_true(version >= 6 || at == slash);
         ok(store_directory_mtime(&snap, store, "/snap", &err));
         assert_int_equal(snap, before.imported);
     }

@@ -124,6 +124,7 @@ static void keys_are_made_again(void **state)
         {"\"memory_used\":1,\"feature_type\":\"memory\"", "memory"},
         {"\"shortterm\":1,\"feature_type\":\"load\"", "load"},
         {"\"Id\":\"abc\",\"feature_type\":\"dockerinspect\"", "abc"},
+        {"\"lines\":[],\"path\":\"/proc/version\",\"feature_type\":\"proc\"", "/proc/version"},
         {"\"path\":\"/a.jar\",\"feature_type\":\"jar\"", "/a.jar"},
         {"\"if_octets_tx\":1,\"feature_type\":\"interface\"", ""},
         {"\"x\":1,\"feature_type\":\"what\"", ""},

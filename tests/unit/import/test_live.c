@@ -24,25 +24,74 @@ static void a_command_line_that_does_not_come_is_left(void **state)
     uint64_t self = (uint64_t)getpid();
     (void)state;
 
-    assert_int_equal(live_command(&out, &live, self), 0);
+    assert_int_equal(live_memory(&out, &live, self, LIVE_CMDLINE), 0);
     assert_true(out.size > 0);
     assert_true(memmem(out.bytes, out.size, "test_live", 9));
     pid_t first = live.reader_pid;
     assert_int_equal(kill(first, SIGSTOP), 0);
     buffer_clear(&out);
-    assert_int_equal(live_command(&out, &live, self), -ETIMEDOUT);
+    assert_int_equal(live_memory(&out, &live, self, LIVE_CMDLINE), -ETIMEDOUT);
     assert_int_equal(out.size, 0);
-    assert_int_equal(live_command(&out, &live, self), 0);
+    assert_int_equal(live_memory(&out, &live, self, LIVE_CMDLINE), 0);
     assert_true(out.size > 0);
     assert_true(live.reader_pid != first);
     assert_int_equal(live.stuck, 1);
     buffer_clear(&out);
     assert_int_equal(kill(live.reader_pid, SIGKILL), 0);
-    assert_true(live_command(&out, &live, self) < 0);     /* said once … */
-    assert_int_equal(live_command(&out, &live, self), 0); /* … and read by another */
-    assert_int_equal(live_command(&out, &live, 1ull << 40), -ENOENT);
-    live_command_end(&live);
+    assert_true(live_memory(&out, &live, self, LIVE_CMDLINE) < 0);     /* said once … */
+    assert_int_equal(live_memory(&out, &live, self, LIVE_CMDLINE), 0); /* … and read by another */
+    assert_int_equal(live_memory(&out, &live, 1ull << 40, LIVE_CMDLINE), -ENOENT);
+    live_memory_end(&live);
     buffer_free(&out);
+}
+
+static void memory_is_told_by_file(void **state)
+{
+    struct live live = {.root = -1, .process = -1};
+    struct buffer out = {0};
+    uint64_t self = (uint64_t)getpid();
+    (void)state;
+
+    assert_int_equal(live_memory(&out, &live, self, LIVE_MAPS), 0);
+    assert_true(memmem(out.bytes, out.size, "[stack]", 7));
+    buffer_clear(&out);
+    assert_int_equal(live_memory(&out, &live, self, LIVE_ENVIRON), 0);
+    assert_true(out.size == 0 || memchr(out.bytes, '=', out.size));
+    assert_null(memmem(out.bytes, out.size, "[stack]", 7));
+    live_memory_end(&live);
+    buffer_free(&out);
+}
+
+static void texts_become_lists(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+        const char *strings, *lines;
+    } texts[] = {
+        {"", 0, "{\"x\":[]", "{\"x\":[]"},
+        {"a\0b\n\0", 5, "{\"x\":[\"a\",\"b\\u000a\"]", "{\"x\":[\"a\\u0000b\",\"\\u0000\"]"},
+        {"a\0\0\0", 4, "{\"x\":[\"a\",\"\",\"\"]", NULL},
+        {"cut", 3, "{\"x\":[\"cut\"]", "{\"x\":[\"cut\"]"},
+        {"[\n\n]", 4, NULL, "{\"x\":[\"[\",\"\",\"]\"]"},
+    };
+    struct live live = {.root = -1, .process = -1};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const struct buffer text = {.bytes = (uint8_t *)(uintptr_t)texts[i].text, .size = texts[i].size};
+        const char *const expected[] = {texts[i].strings, texts[i].lines};
+
+        for (size_t j = 0; j < 2; j++) {
+            live_begin(&live);
+            (j ? live_lines : live_strings)(&live, "x", &text);
+            if (!expected[j])
+                continue;
+            assert_int_equal(live.value.size, strlen(expected[j]));
+            assert_memory_equal(live.value.bytes, expected[j], live.value.size);
+        }
+    }
+    buffer_free(&live.value);
 }
 
 static void write_text(const char *path, const char *text)
@@ -149,6 +198,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_line_that_does_not_come_is_left),
+        cmocka_unit_test(memory_is_told_by_file),
+        cmocka_unit_test(texts_become_lists),
         cmocka_unit_test(nothing_leads_out),
         cmocka_unit_test(ids_are_those_inside),
         cmocka_unit_test(file_systems_of_others_are_known),

@@ -38,28 +38,40 @@ static void a_name_may_hold_anything(void **state)
         assert_int_equal(stat.comm_size, strlen(good[i].comm));
         assert_memory_equal(stat.comm, good[i].comm, stat.comm_size);
         assert_int_equal(stat.state, 'S');
-        assert_int_equal(stat.ppid, 1);
-        assert_int_equal(stat.ticks, 42);
-        assert_int_equal(stat.threads, 3);
-        assert_int_equal(stat.start, 900);
+        assert_int_equal(stat.fields[STAT_PPID], 1);
+        assert_int_equal(stat.fields[STAT_TPGID], -1);
+        assert_int_equal(stat.fields[STAT_UTIME] + stat.fields[STAT_STIME], 42);
+        assert_int_equal(stat.fields[STAT_NICE], 0);
+        assert_int_equal(stat.fields[STAT_THREADS], 3);
+        assert_int_equal(stat.fields[STAT_START], 900);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(live_parse_stat(&stat, bad[i], strlen(bad[i])));
+    static const char below[] = "7 (sh) S 1 7 7 -3 -1 4194560 9 8 7 6 30 12 -5 -4 -100 -20 3 0 900 1\n";
+    assert_true(live_parse_stat(&stat, below, sizeof below - 1));
+    assert_int_equal(stat.fields[STAT_TTY], -3);
+    assert_int_equal(stat.fields[STAT_CSTIME], -4);
+    assert_int_equal(stat.fields[STAT_PRIORITY], -100);
+    assert_int_equal(stat.fields[STAT_NICE], -20);
 }
 
 static void numbers_are_those_of_each_namespace(void **state)
 {
     static const char text[] = "Name:\tUid: 0\\nNSpid: 1\nUmask:\t0022\nUid:\t33\t0\t0\t0\nGid:\t1\t1\t1\t1\n"
-                               "Groups:\t4 5 \nNSpid:\t4711\t12\t1\nVmRSS:\t 8 kB\n";
+                               "Groups:\t4 5 \nNSpid:\t4711\t12\t1\nNSpgid:\t4711\t0\t7\nNSsid:\t9\nVmRSS:\t 8 kB\n";
     static const char no_pids[] = "Name:\tx\nUid:\t1\t1\t1\t1\n", no_uid[] = "Name:\tx\nNSpid:\t1\n";
     struct live_status status;
     (void)state;
 
     assert_true(live_parse_status(&status, text, sizeof text - 1));
-    assert_int_equal(status.uid, 33);
+    assert_int_equal(status.uids[0], 33);
+    assert_int_equal(status.gids[3], 1);
     assert_int_equal(status.depth, 3);
     assert_int_equal(status.pids[0], 4711);
     assert_int_equal(status.pids[2], 1);
+    assert_int_equal(status.groups[0], 4711);
+    assert_int_equal(status.groups[2], 7);
+    assert_int_equal(status.sessions[1], 0); /* not told */
     assert_false(live_parse_status(&status, no_pids, sizeof no_pids - 1));
     assert_false(live_parse_status(&status, no_uid, sizeof no_uid - 1));
 }
@@ -104,6 +116,7 @@ static void sockets_have_addresses_and_inodes(void **state)
         assert_int_equal(socket.remote_port, good[i].remote_port);
         assert_int_equal(socket.state, good[i].state);
         assert_int_equal(socket.inode, good[i].inode);
+        assert_int_equal(socket.uid, i == 0 ? 1000 : 0);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(live_parse_socket(&socket, bad[i], strlen(bad[i])));
@@ -140,13 +153,39 @@ static void mounts_are_escaped(void **state)
         assert_false(live_parse_mount(&mount, bad[i], strlen(bad[i])));
 }
 
+static void a_mapping_ends_with_its_path(void **state)
+{
+    static const struct {
+        const char *line, *head, *path;
+    } good[] = {
+        {"1000-2000 r-xp 0002f000 fe:00 247101                     /usr/a b (deleted)",
+         "1000-2000 r-xp 0002f000 fe:00 247101                     ", "/usr/a b (deleted)"},
+        {"1000-2000 rw-p 00000000 00:00 0                          [stack]",
+         "1000-2000 rw-p 00000000 00:00 0                          ", "[stack]"},
+        {"1000-2000 rw-p 00000000 00:00 0 ", "1000-2000 rw-p 00000000 00:00 0 ", ""},
+        {"1000-2000 rw-p 00000000 00:00 0", "1000-2000 rw-p 00000000 00:00 0", ""},
+    };
+    struct live_map map;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(live_parse_map(&map, good[i].line, strlen(good[i].line)));
+        assert_span(&map.head, good[i].head);
+        assert_span(&map.path, good[i].path);
+    }
+    assert_false(live_parse_map(&map, "1000-2000 rw-p 00000000 00:00", 29));
+    assert_false(live_parse_map(&map, "", 0));
+}
+
 static void counters_are_in_order(void **state)
 {
     static const char eth[] = "  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16";
     static const char packed[] = "lo:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16";
     static const char heading[] = " face |bytes    packets errs drop fifo frame compressed multicast|bytes";
     static const char cpu_line[] = "cpu3 1 2 3 4 5 6 7 8 9 10", all[] = "cpu  1 2 3 4 5 6 7 8 9 10";
+    static const char disk[] = "   8       0 sda 1 2 3 4 5 6 7 8 9";
     struct live_interface interface;
+    struct live_disk device;
     struct live_cpu cpu;
     (void)state;
 
@@ -164,6 +203,14 @@ static void counters_are_in_order(void **state)
     assert_int_equal(cpu.number, 3);
     assert_int_equal(cpu.times[CPU_STEAL], 8);
     assert_false(live_parse_cpu(&cpu, all, sizeof all - 1));
+    assert_true(live_parse_disk(&device, disk, sizeof disk - 1));
+    assert_span(&device.name, "sda");
+    assert_int_equal(device.counters[DISK_READS], 1);
+    assert_int_equal(device.counters[DISK_SECTORS_READ], 3);
+    assert_int_equal(device.counters[DISK_WRITES], 5);
+    assert_int_equal(device.counters[DISK_SECTORS_WRITTEN], 7);
+    assert_false(live_parse_disk(&device, disk, sizeof disk - 8));
+    assert_false(live_parse_disk(&device, disk + 5, sizeof disk - 6));
 }
 
 static void values_are_found(void **state)
@@ -218,6 +265,7 @@ int main(void)
         cmocka_unit_test(numbers_are_those_of_each_namespace),
         cmocka_unit_test(sockets_have_addresses_and_inodes),
         cmocka_unit_test(mounts_are_escaped),
+        cmocka_unit_test(a_mapping_ends_with_its_path),
         cmocka_unit_test(counters_are_in_order),
         cmocka_unit_test(values_are_found),
         cmocka_unit_test(container_ids_have_64_digits),

@@ -277,6 +277,65 @@ static void what_is_no_database_is_said_to_be_none(void **state)
     buffer_free(&file);
 }
 
+static int count(void *arg, const void *header, size_t size)
+{
+    struct seen *seen = arg;
+    (void)header, (void)size;
+    seen->count++;
+    return 0;
+}
+
+/* Rows of one leaf that all lead to the same pages: a file of some kilobytes says that it holds as many gigabytes as
+ * one likes. What is told of is not more than the file has. */
+static void rows_that_share_their_pages_are_no_more_than_the_file(void **state)
+{
+    enum { PAGE = 512, KEPT = 39, LOCAL = KEPT + 508 * 40, RECORD = 5, PAYLOAD_SIZE = 3, ROWS = 8 };
+    char name[LOCAL];
+    const struct rpm_package package = {.name = {name, 1}, .version = text("1"), .release = text("1")};
+    struct rpm_package large = package;
+    struct buffer header = {0}, file = {0};
+    struct seen seen = {0};
+    sqlite3_stmt *add;
+    sqlite3 *database;
+    sqlite3_int64 size;
+    (void)state;
+
+    memset(name, 'n', sizeof name);
+    rpm_header_add(&header, &package, MARK);
+    large.name.size += LOCAL - RECORD - header.size; /* of its record, as little as possible is in the leaf */
+    buffer_clear(&header);
+    rpm_header_add(&header, &large, MARK);
+    assert_int_equal(sqlite3_open(":memory:", &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database,
+                                  "PRAGMA page_size=512; CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(database, "INSERT INTO Packages VALUES (1, ?1)", -1, &add, NULL), SQLITE_OK);
+    sqlite3_bind_blob64(add, 1, header.bytes, header.size, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(add), SQLITE_DONE);
+    sqlite3_finalize(add);
+    unsigned char *bytes = sqlite3_serialize(database, "main", &size, 0), *leaf = bytes + PAGE;
+    size_t at = (size_t)leaf[5] << 8 | leaf[6], cell = PAGE - at;
+    assert_int_equal(cell, PAYLOAD_SIZE + 1 + KEPT + 4);
+    for (unsigned char row = 2; row <= ROWS; row++) {
+        memcpy(leaf + at - cell, leaf + at, cell);
+        at -= cell;
+        leaf[at + PAYLOAD_SIZE] = row;
+        leaf[8 + 2 * (row - 1)] = (unsigned char)(at >> 8);
+        leaf[9 + 2 * (row - 1)] = (unsigned char)at;
+    }
+    leaf[4] = ROWS;
+    leaf[5] = (unsigned char)(at >> 8);
+    leaf[6] = (unsigned char)at;
+    buffer_add(&file, bytes, (size_t)size);
+    assert_int_equal(rpmdb_visit(&file, &no_log, file.size, count, &seen), -EBADMSG);
+    assert_int_equal(seen.count, 1);
+    sqlite3_free(bytes);
+    sqlite3_close(database);
+    buffer_free(&file);
+    buffer_free(&header);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +345,7 @@ int main(void)
         cmocka_unit_test(what_the_log_committed_is_there),
         cmocka_unit_test(a_strange_schema_gives_nothing),
         cmocka_unit_test(what_is_no_database_is_said_to_be_none),
+        cmocka_unit_test(rows_that_share_their_pages_are_no_more_than_the_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, scratch_tear_down);

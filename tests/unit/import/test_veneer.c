@@ -249,12 +249,83 @@ static void facts_are_told_or_not(void **state)
     spool_free(set.values);
 }
 
+static int join_members(void *arg, struct fact name, struct fact value)
+{
+    struct buffer *out = arg;
+
+    buffer_add(out, name.text, name.size);
+    buffer_add_text(out, value.text ? "=" : "?");
+    buffer_add(out, value.text, value.size);
+    buffer_add_byte(out, ' ');
+    return 0;
+}
+
+static void assert_members(const char *json, const char *expected)
+{
+    struct buffer out = {0};
+
+    assert_int_equal(fact_visit_members(text(json), join_members, &out), 0);
+    assert_int_equal(out.size, strlen(expected));
+    assert_memory_equal(out.size ? (const char *)out.bytes : "", expected, out.size);
+    buffer_free(&out);
+}
+
+static void members_and_numbers_are_read(void **state)
+{
+    static const char *const none[] = {"",        "[1,2]",     "[1,2,3,4]", "[1,2,-3]", "[1,2,\"3\"]",
+                                       "[1,2,x]", "{\"a\":1}", "[1,[2],3]"};
+    uint64_t numbers[3];
+    (void)state;
+
+    assert_members("{\"3\":\"/a\",\"n\":7,\"l\":[1],\"none\":null,\"\":\"\"}", "3=/a n=7 l=[1] none? = ");
+    assert_members("[\"a\"]", "");
+    assert_members("{\"a\":1", "a=1 ");
+    assert_members("", "");
+    assert_true(fact_numbers(numbers, 3, text("[1,0,9223372036854775807]")));
+    assert_true(numbers[0] == 1 && numbers[1] == 0 && numbers[2] == INT64_MAX);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (fact_numbers(numbers, 3, text(none[i])))
+            fail_msg("%s is three numbers", none[i]);
+}
+
+/* A field that the record can do without is left out alone; what the record before had is held once. */
+static void fields_have_limits(void **state)
+{
+    struct record_set set = {.values = spool_new("/tmp")};
+    struct facts facts = {0};
+    struct buffer value = {0};
+    (void)state;
+
+    buffer_add_text(&value, "{\"pid\":1,\"environ\":[\"");
+    for (size_t i = 0; i <= FACT_TEXT_MAX; i++)
+        buffer_add_byte(&value, 'x');
+    buffer_add_text(&value, "\"],\"limits\":[\"all the same\"]}");
+    buffer_add_byte(&value, 0);
+    add(&set, "process", "a/1", (const char *)value.bytes);
+    add(&set, "process", "b/2", "{\"limits\":[\"all the same\"],\"pid\":2}");
+    add(&set, "process", "c/3", "{\"limits\":[\"all the sane\"],\"pid\":3}");
+    ok(facts_gather(&facts, &set, &err));
+    assert_int_equal(facts_count(&facts, FACT_PROCESS), 3);
+    assert_int_equal(facts.left[FACT_PROCESS].records, 0);
+    assert_int_equal(facts.left[FACT_PROCESS].fields, 1);
+    assert_null(facts_get(&facts, FACT_PROCESS, 0, PROCESS_ENVIRONMENT).text);
+    assert_ptr_equal(facts_get(&facts, FACT_PROCESS, 0, PROCESS_LIMITS).text,
+                     facts_get(&facts, FACT_PROCESS, 1, PROCESS_LIMITS).text);
+    assert_true(fact_is(facts_get(&facts, FACT_PROCESS, 2, PROCESS_LIMITS), "[\"all the sane\"]"));
+    buffer_free(&value);
+    facts_free(&facts);
+    record_set_free(&set);
+    spool_free(set.values);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_stands_wins_over_what_is_made),
         cmocka_unit_test(names_become_ids),
         cmocka_unit_test(facts_are_told_or_not),
+        cmocka_unit_test(members_and_numbers_are_read),
+        cmocka_unit_test(fields_have_limits),
     };
 
     return cmocka_run_group_tests(tests, NULL, scratch_tear_down);

@@ -3,6 +3,7 @@
 
 #include "rpc/limits.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -136,6 +137,61 @@ static enum accept_stat do_fail(struct rpc_call *call, const void *args, void *r
     return *(const enum accept_stat *)args;
 }
 
+static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct waiting {
+    struct rpc_parked *parked;
+    struct waiting *next;
+} * waiting, **waiting_end = &waiting;
+static unsigned waiting_count;
+
+static enum accept_stat finish_later(struct rpc_call *call, void *memory, uint8_t **result)
+{
+    (void)call, (void)memory;
+    *result = put_word(*result, 4711);
+    return SUCCESS;
+}
+
+static enum accept_stat answer_later(struct rpc_call *call, struct words *args, uint8_t **result)
+{
+    struct rpc_parked *parked = rpc_call_park(call, sizeof(struct waiting), finish_later);
+
+    (void)args, (void)result;
+    if (!parked)
+        return SYSTEM_ERR;
+    struct waiting *memory = rpc_parked_memory(parked);
+    *memory = (struct waiting){.parked = parked};
+    pthread_mutex_lock(&waiting_lock);
+    *waiting_end = memory;
+    waiting_end = &memory->next;
+    waiting_count++;
+    pthread_mutex_unlock(&waiting_lock);
+    return RPC_PARKED;
+}
+
+unsigned echo_waiting(void)
+{
+    pthread_mutex_lock(&waiting_lock);
+    unsigned count = waiting_count;
+    pthread_mutex_unlock(&waiting_lock);
+    return count;
+}
+
+void echo_release(void)
+{
+    struct waiting *next;
+
+    pthread_mutex_lock(&waiting_lock);
+    struct waiting *first = waiting;
+    waiting = NULL;
+    waiting_end = &waiting;
+    waiting_count = 0;
+    pthread_mutex_unlock(&waiting_lock);
+    for (struct waiting *one = first; one; one = next) {
+        next = one->next;
+        rpc_parked_done(one->parked);
+    }
+}
+
 static const struct rpc_procedure procedures[ECHO_PROCEDURES] = {
     [ECHO_NULL] = {.name = "NULL", .handler = do_null},
     [ECHO_OPAQUE] = {"OPAQUE", do_echo, (xdrproc_t)xdr_echo, sizeof(struct bytes), (xdrproc_t)xdr_echo,
@@ -149,6 +205,7 @@ static const struct rpc_procedure procedures[ECHO_PROCEDURES] = {
     [ECHO_STRING] = {"STRING", do_string, (xdrproc_t)xdr_text, sizeof(char *), (xdrproc_t)xdr_text, sizeof(char *),
                      NULL, NULL},
     [ECHO_FAIL] = {"FAIL", do_fail, (xdrproc_t)xdr_u_int, 4, NULL, 0, NULL, NULL},
+    [ECHO_LATER] = {.name = "LATER", .answer = answer_later},
 };
 
 static const struct rpc_version echo_versions[] = {{2, procedures, 1}, {3, procedures, ECHO_PROCEDURES}};

@@ -16,6 +16,7 @@ enum echo_procedure {
     ECHO_NONE,   /* no handler */
     ECHO_STRING, /* string<255> -> the same up to a NUL; decoded by XDR's malloc */
     ECHO_FAIL,   /* unsigned stat -> that accept_stat, after asking for a file */
+    ECHO_LATER,  /* -> 4711, when echo_release() was called; streams only */
     ECHO_PROCEDURES,
 };
 
@@ -23,6 +24,10 @@ enum echo_procedure {
 
 extern const struct rpc_program *const echo_programs[];
 extern const size_t echo_program_count;
+
+/* How many ECHO_LATER wait, and let all of them be answered. */
+unsigned echo_waiting(void);
+void echo_release(void);
 
 /* The file that ECHO_FILE sends from; byte i of it is i % 251. */
 void echo_file_open(void);

@@ -23,12 +23,13 @@ static void *serve(void *argument)
     return NULL;
 }
 
-void harness_start(struct harness *harness, unsigned threads, const char *address, const char *const *rules)
+static void start(struct harness *harness, struct rpc_config config, const char *address, const char *const *rules)
 {
-    struct rpc_config config = {.programs = echo_programs, .program_count = echo_program_count, .threads = threads};
     struct access_list *access = access_list_new();
     struct error err;
 
+    config.programs = echo_programs;
+    config.program_count = echo_program_count;
     echo_file_open();
     for (; *rules; rules++)
         assert_int_equal(access_list_add(access, *rules, &err), 0);
@@ -38,11 +39,21 @@ void harness_start(struct harness *harness, unsigned threads, const char *addres
     assert_int_equal(pthread_create(&harness->thread, NULL, serve, harness), 0);
 }
 
+void harness_start(struct harness *harness, unsigned threads, const char *address, const char *const *rules)
+{
+    start(harness, (struct rpc_config){.threads = threads}, address, rules);
+}
+
+static const char *const default_rules[] = {"127.0.0.0/8,insecure", NULL};
+
 void harness_start_default(struct harness *harness, unsigned threads)
 {
-    static const char *const rules[] = {"127.0.0.0/8,insecure", NULL};
+    harness_start(harness, threads, "127.0.0.1", default_rules);
+}
 
-    harness_start(harness, threads, "127.0.0.1", rules);
+void harness_start_ticking(struct harness *harness, bool (*tick)(void *worker))
+{
+    start(harness, (struct rpc_config){.threads = 1, .worker_tick = tick}, "127.0.0.1", default_rules);
 }
 
 void harness_stop(struct harness *harness)

@@ -20,6 +20,9 @@ void harness_start(struct harness *harness, unsigned threads, const char *addres
 
 /* The same with "127.0.0.0/8,insecure". */
 void harness_start_default(struct harness *harness, unsigned threads);
+
+/* The same with one thread, which asks `tick` (rpc_config's worker_tick). */
+void harness_start_ticking(struct harness *harness, bool (*tick)(void *worker));
 void harness_stop(struct harness *harness);
 
 /* A connected socket; reads on it give up after some seconds. */

@@ -1,10 +1,12 @@
 /* test_call.c - what a call is answered with (RFC 5531), over a connection. */
 #include "base/bytes.h"
+#include "rpc/call.h"
 #include "rpc/limits.h"
 #include "tests/unit/rpc/harness.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -311,6 +313,67 @@ static void test_no_call_closes(void **state)
     assert_served(x->fd, 5); /* nobody else's trouble */
 }
 
+/* --- What is looked at before ------------------------------------------------------------------------------------- */
+
+/* All of a header is looked at, no more, and arguments begin where it ends. */
+static void test_ahead(void **state)
+{
+    struct exchange *x = *state;
+    struct rpc_ahead ahead;
+    uint32_t argument;
+
+    call_begin(&x->record, 7, ECHO_PROGRAM, 3, ECHO_OPAQUE);
+    size_t header = x->record.size;
+    buffer_add_be32(&x->record, 0xabcdef01);
+    for (size_t cut = 0; cut <= x->record.size; cut++) {
+        uint8_t *exact = malloc(cut + 1); /* so that a byte too much is seen */
+
+        assert_non_null(exact);
+        memcpy(exact + 1, x->record.bytes, cut);
+        assert_int_equal(call_ahead(&ahead, exact + 1, cut), cut >= header);
+        if (cut >= header)
+            assert_ptr_equal(ahead.args.at, exact + 1 + header);
+        free(exact);
+    }
+    assert_true(call_ahead(&ahead, x->record.bytes, x->record.size));
+    assert_int_equal(ahead.program, ECHO_PROGRAM);
+    assert_int_equal(ahead.version, 3);
+    assert_int_equal(ahead.procedure, ECHO_OPAQUE);
+    assert_true(words_take(&argument, &ahead.args));
+    assert_int_equal(argument, 0xabcdef01);
+    assert_false(words_take(&argument, &ahead.args));
+    buffer_clear(&x->record);
+}
+
+/* What is refused for its header is not looked at: each word of it in turn is another one. */
+static void test_ahead_of_no_call(void **state)
+{
+    static const struct {
+        size_t at;
+        uint32_t word;
+        bool good;
+    } cases[] = {
+        {4, REPLY, false}, /* no call */
+        {8, RPC_MSG_VERSION + 1, false},
+        {12, 0, true}, /* any program, version and procedure */
+        {16, ~0u, true},
+        {20, ~0u, true},
+        {28, RPC_AUTH_BODY_MAX + 1, false}, /* credential */
+        {28, ~0u, false},
+        {36, RPC_AUTH_BODY_MAX + 1, false}, /* verifier */
+        {36, 4, false},                     /* it is not there */
+    };
+    struct exchange *x = *state;
+    struct rpc_ahead ahead;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        call_begin(&x->record, 7, ECHO_PROGRAM, 3, ECHO_NULL);
+        put_be32(x->record.bytes + cases[i].at, cases[i].word);
+        assert_int_equal(call_ahead(&ahead, x->record.bytes, x->record.size), cases[i].good);
+        buffer_clear(&x->record);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -330,6 +393,8 @@ int main(void)
         TEST(test_authsys),
         TEST(test_long_credential),
         TEST(test_no_call_closes),
+        TEST(test_ahead),
+        TEST(test_ahead_of_no_call),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,6 +140,84 @@ static void test_pipelined_calls(void **state)
 }
 
 /* Large replies, made of memory and of files, that no socket takes at once. */
+static void wait_until_parked(unsigned count)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+
+    for (int i = 0; i < 5000 && echo_waiting() != count; i++)
+        nanosleep(&moment, NULL);
+    assert_int_equal(echo_waiting(), count);
+}
+
+static void send_later(int fd, uint32_t count)
+{
+    struct buffer record = {0};
+
+    for (uint32_t i = 0; i < count; i++) {
+        buffer_clear(&record);
+        call_begin(&record, i, ECHO_PROGRAM, 3, ECHO_LATER);
+        send_record(fd, &record);
+    }
+    buffer_free(&record);
+}
+
+/* As many as a connection may have wait, others are served meanwhile, and all are answered in their order. */
+static void test_parked_calls(void **state)
+{
+    const struct timespec while_nothing_comes = {.tv_nsec = 50000000};
+    int fd = client_connect(harness.port), other = client_connect(harness.port);
+    struct buffer reply = {0};
+    uint32_t xid = 0;
+
+    (void)state;
+    send_later(fd, 3 * RPC_PARKED_CALLS_MAX);
+    for (int turn = 0; turn < 3; turn++) {
+        wait_until_parked(RPC_PARKED_CALLS_MAX);
+        nanosleep(&while_nothing_comes, NULL);
+        assert_int_equal(echo_waiting(), RPC_PARKED_CALLS_MAX);
+        assert_served(other, 1);
+        echo_release();
+        for (unsigned i = 0; i < RPC_PARKED_CALLS_MAX; i++) {
+            assert_true(receive_record(&reply, fd));
+            assert_int_equal(word(&reply, 0), xid++);
+            assert_int_equal(word(&reply, 6), 4711);
+        }
+    }
+    assert_served(fd, 2);
+    close(fd);
+    close(other);
+    buffer_free(&reply);
+}
+
+/* Who goes before his calls are done has no reply, and leaves nothing behind. */
+static void test_parked_calls_of_peers_that_went(void **state)
+{
+    const struct timespec moment = {.tv_nsec = 50000000};
+    int fd = client_connect(harness.port), other = client_connect(harness.port);
+
+    (void)state;
+    send_later(fd, 5);
+    wait_until_parked(5);
+    const struct linger at_once = {.l_onoff = 1};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd); /* a reset */
+    nanosleep(&moment, NULL);
+    echo_release();
+    assert_served(other, 1);
+    /* One that has ended its side only gets its replies. */
+    struct buffer reply = {0};
+    send_later(other, 3);
+    shutdown(other, SHUT_WR);
+    wait_until_parked(3);
+    nanosleep(&moment, NULL);
+    echo_release();
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(receive_record(&reply, other) && word(&reply, 0) == i);
+    assert_true(is_closed(other));
+    close(other);
+    buffer_free(&reply);
+}
+
 static void test_pipelined_large_replies(void **state)
 {
     int fd = client_connect(harness.port);
@@ -752,11 +830,47 @@ static void test_eight_threads(void **state)
         pthread_join(threads[i], NULL);
 }
 
+#define TICKS 3
+
+static atomic_uint ticks;
+
+static bool count_tick(void *worker)
+{
+    (void)worker;
+    return ++ticks < TICKS;
+}
+
+static int setup_ticking(void **state)
+{
+    (void)state;
+    ticks = 0;
+    harness_start_ticking(&harness, count_tick);
+    return 0;
+}
+
+/* Who has something that grows old is asked again though nobody calls, and no longer than he wants. */
+static void test_ticks(void **state)
+{
+    int fd = client_connect(harness.port);
+
+    (void)state;
+    assert_served(fd, 1);
+    for (unsigned i = 0; i < 200 && ticks < TICKS; i++)
+        pause_ms(100);
+    assert_int_equal(ticks, TICKS);
+    pause_ms(2 * RPC_TICK_MS + 500);
+    assert_int_equal(ticks, TICKS);
+    assert_served(fd, 2);
+    close(fd);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_pipelined_calls),
+        TEST(test_parked_calls),
+        TEST(test_parked_calls_of_peers_that_went),
         TEST(test_pipelined_large_replies),
         TEST(test_fragments),
         TEST(test_byte_by_byte),
@@ -772,6 +886,7 @@ int main(void)
         TEST(test_swaps_while_serving),
         cmocka_unit_test(test_stop_drains),
         cmocka_unit_test(test_stop_does_not_wait_for_ever),
+        cmocka_unit_test_setup_teardown(test_ticks, setup_ticking, teardown),
         TEST(test_connection_limit),
         TEST(test_memory_of_all_connections),
         cmocka_unit_test(test_listening),

@@ -1,8 +1,9 @@
-/* live_command.c - command lines, which lie in the memory of their processes: reading them may never end.
+/* live_memory.c - what lies in the memory of processes, or needs its lock: reading that may never end.
  *
- * A process can map its arguments from a file system that it answers for itself (FUSE), and who reads them waits for
- * it, beyond the reach of any signal. So a child reads; one that does not answer in time is left behind, and the next
- * command line is read by another. The child has none of our descriptors, since it may outlive us, and locks with it.
+ * A process can map its arguments and its environment from a file system that it answers for itself (FUSE), and who
+ * reads them waits for it, beyond the reach of any signal. So a child reads; one that does not answer in time is left
+ * behind, and the next file is read by another. The child has none of our descriptors, since it may outlive us, and
+ * locks with it.
  */
 #include "import/live.h"
 
@@ -17,10 +18,24 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ANSWER_MS 2000 /* for one command line: it takes microseconds */
-#define STUCK_MAX 16   /* children that are left behind, before no command line is read any more */
+#define ANSWER_MS 2000 /* for one file: it takes microseconds */
+#define STUCK_MAX 16   /* children that are left behind, before none of these files is read any more */
 #define CHILD_FD 3
 #define DESCRIPTORS_MAX 65536 /* closed one by one where the kernel cannot do it at once */
+
+static const struct {
+    const char *name;
+    size_t max;
+} files[] = {
+    [LIVE_CMDLINE] = {"/cmdline", LIVE_COMMAND_MAX},
+    [LIVE_ENVIRON] = {"/environ", LIVE_ENVIRON_MAX},
+    [LIVE_MAPS] = {"/maps", LIVE_MAPS_MAX},
+};
+
+struct question {
+    uint64_t pid;
+    enum live_memory_file file;
+};
 
 struct answer {
     int32_t result; /* 0, 1: it was cut; or a negative errno */
@@ -30,9 +45,9 @@ struct answer {
 /* --- The child: nothing but system calls, since other threads may hold any lock when it begins ---------------------
  */
 
-static void make_path(char path[64], uint64_t pid)
+static void make_path(char path[64], uint64_t pid, const char *tail)
 {
-    static const char head[] = "/proc/", tail[] = "/cmdline";
+    static const char head[] = "/proc/";
     char digits[24];
     size_t count = 0, at = sizeof head - 1;
 
@@ -42,24 +57,24 @@ static void make_path(char path[64], uint64_t pid)
     memcpy(path, head, at);
     while (count)
         path[at++] = digits[--count];
-    memcpy(path + at, tail, sizeof tail);
+    memcpy(path + at, tail, strlen(tail) + 1);
 }
 
-static void answer_one(uint64_t pid)
+static void answer_one(const struct question *question)
 {
-    static char bytes[sizeof(struct answer) + LIVE_COMMAND_MAX + 1];
+    static char bytes[sizeof(struct answer) + LIVE_MEMORY_MAX + 1];
     struct answer answer = {0};
+    size_t max = files[question->file].max;
     char path[64], *text = bytes + sizeof answer;
     ssize_t got = 0;
 
-    make_path(path, pid);
+    make_path(path, question->pid, files[question->file].name);
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    while (fd >= 0 && answer.size <= LIVE_COMMAND_MAX &&
-           (got = read(fd, text + answer.size, LIVE_COMMAND_MAX + 1 - answer.size)) > 0)
+    while (fd >= 0 && answer.size <= max && (got = read(fd, text + answer.size, max + 1 - answer.size)) > 0)
         answer.size += (uint32_t)got;
-    answer.result = fd < 0 || got < 0 ? -errno : answer.size > LIVE_COMMAND_MAX;
+    answer.result = fd < 0 || got < 0 ? -errno : answer.size > max;
     if (answer.result != 0)
-        answer.size = answer.result < 0 ? 0 : LIVE_COMMAND_MAX;
+        answer.size = answer.result < 0 ? 0 : (uint32_t)max;
     close(fd);
     memcpy(bytes, &answer, sizeof answer);
     for (size_t at = 0, size = sizeof answer + answer.size; at < size; at += (size_t)got)
@@ -69,7 +84,7 @@ static void answer_one(uint64_t pid)
 
 static _Noreturn void serve(int fd)
 {
-    uint64_t pid;
+    struct question question;
 
     if (dup2(fd, CHILD_FD) < 0)
         _exit(1);
@@ -79,8 +94,8 @@ static _Noreturn void serve(int fd)
     close(STDIN_FILENO);
     close(STDOUT_FILENO); /* whoever reads these waits for our end, not for the child's */
     close(STDERR_FILENO);
-    while (read(CHILD_FD, &pid, sizeof pid) == sizeof pid)
-        answer_one(pid);
+    while (read(CHILD_FD, &question, sizeof question) == sizeof question)
+        answer_one(&question);
     _exit(0);
 }
 
@@ -110,7 +125,7 @@ static int begin(struct live *live)
     return 0;
 }
 
-void live_command_end(struct live *live)
+void live_memory_end(struct live *live)
 {
     if (live->reader_pid <= 0)
         return;
@@ -148,12 +163,12 @@ static int receive(void *to, size_t size, int fd, int64_t deadline)
     return 0;
 }
 
-static int ask(struct buffer *out, struct live *live, uint64_t pid)
+static int ask(struct buffer *out, struct live *live, const struct question *question)
 {
     int64_t deadline = milliseconds() + ANSWER_MS;
     struct answer answer;
 
-    if (send(live->reader_fd, &pid, sizeof pid, MSG_NOSIGNAL) != sizeof pid)
+    if (send(live->reader_fd, question, sizeof *question, MSG_NOSIGNAL) != sizeof *question)
         return -EPIPE;
     int result = receive(&answer, sizeof answer, live->reader_fd, deadline);
     if (result < 0)
@@ -168,17 +183,22 @@ static int ask(struct buffer *out, struct live *live, uint64_t pid)
     return answer.result;
 }
 
-int live_command(struct buffer *out, struct live *live, uint64_t pid)
+int live_memory(struct buffer *out, struct live *live, uint64_t pid, enum live_memory_file file)
 {
+    struct question question;
     int result = begin(live);
 
+    memset(&question, 0, sizeof question); /* its padding is sent, too */
+    question.pid = pid;
+    question.file = file;
+
     if (result == 0)
-        result = ask(out, live, pid);
+        result = ask(out, live, &question);
     if (result == -ETIMEDOUT && live->reader_pid > 0) {
         live->stuck++;
         live->reader_stuck = true;
     }
     if (result == -ETIMEDOUT || result == -EPIPE || result == -ECONNRESET || result == -ENOMEM)
-        live_command_end(live); /* what it might still answer is to no question */
+        live_memory_end(live); /* what it might still answer is to no question */
     return result;
 }
