@@ -14,9 +14,9 @@
 #include <string.h>
 #include <zstd.h>
 
-#define CHUNK_MIN 1024               /* bytes */
+#define CHUNK_MIN 4096               /* bytes */
 #define CHUNK_MAX 65536              /* bytes */
-#define CHUNK_MASK 0x0fff00000000ULL /* 12 bits: a cut each 4 KiB behind the minimum; see doc/PERFORMANCE.md */
+#define CHUNK_MASK 0x07ff00000000ULL /* 11 bits: a cut each 2 KiB behind the minimum; see doc/PERFORMANCE.md */
 #define CHUNK_ZSTD_LEVEL 1           /* frames are JSON: level 3 saves 3 % more and takes twice the time */
 
 static const char INSERT_CHUNK[] = "INSERT INTO chunk (digest, size, data) VALUES (?1, ?2, ?3)";

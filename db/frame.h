@@ -1,6 +1,6 @@
 /* frame.h - frames as they were received, byte for byte, kept as chunks that like frames share.
  *
- * Chunks are cut where a rolling hash of the content says so (1 to 64 KiB, some 5 KiB on average) and compressed one
+ * Chunks are cut where a rolling hash of the content says so (4 to 64 KiB, some 6 KiB on average) and compressed one
  * by one. What a crawl of the same container repeats is there already; a range can be read without the rest.
  */
 #ifndef DB_FRAME_H

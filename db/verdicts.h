@@ -6,7 +6,7 @@
  *     <sha256>        a verdict on a blob, a tree or a layer; 64 digits in lower case
  *     <sha256>.claim  somebody is making it. Who makes this file has the right to; nobody removes it by name. It goes
  *                     with the publishing of <sha256>, or expires when nobody has touched it for the time to live
- *     .…  ….tmp         temporary: counted in the quota, gone a day after it was last touched
+ *     .…  ….tmp       temporary: counted in the quota, gone a day after it was last touched
  *
  * What has expired does not exist, for any function here. A file is 1 MiB at most, so it is read and written whole.
  *

@@ -99,7 +99,7 @@ static int find_row(struct verdict_file *file, struct nfsd_worker *worker, int64
     struct remembered_row *slot = &reader->rows[(uint64_t)row % ROWS];
 
     if (verdict_draft_find(file, reader->writer, row))
-        return 0;
+        return has_expired(file, reader) ? -ENOENT : 0;
     uint64_t generation = verdict_generation(reader->writer, row);
     if (slot->file.row == row && slot->generation == generation) {
         *file = slot->file;

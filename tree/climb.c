@@ -256,6 +256,8 @@ static int add_item(void *arg, const struct occurrence *occurrence)
     struct climb *climb = arg;
     struct item item = {.node = occurrence->node, .size = (uint32_t)occurrence->name_size};
 
+    if (climb->item_count == CLIMB_PAIRS_MAX) /* each is a pair to come */
+        return too_many(climb);
     if (grow(&climb->items, &climb->item_room, climb->item_count, sizeof *climb->items) < 0)
         return no_memory(climb);
     int result = put_name(&item.name, climb, occurrence);

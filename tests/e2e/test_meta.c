@@ -569,17 +569,17 @@ static void without_the_option_it_does_not_exist(void **state)
     assert_int_equal(call_getattr(NULL, &client, &frame), ACCES);
     item_count = 0;
     list_all(&slash, true, 65536);
-    assert_true(item_count == 5 && is_listed("snap") && is_listed("layer") && is_listed("chain") && is_listed("diff") &&
-                is_listed("at"));
+    assert_true(item_count == 6 && is_listed("cache") && is_listed("snap") && is_listed("layer") &&
+                is_listed("chain") && is_listed("diff") && is_listed("at"));
     assert_int_equal(call_getattr(&attr, &client, &slash), OK);
-    assert_int_equal(attr.nlink, 2 + 5);
+    assert_int_equal(attr.nlink, 2 + 6);
     end_serving();
     serve("insecure,blob", RENDERINGS_BYTES_MAX);
     assert_int_equal(call_getattr(NULL, &client, &had_blob), OK);
     assert_int_equal(call_getattr(NULL, &client, &frame), ACCES);
     item_count = 0;
     list_all(&slash, false, 65536);
-    assert_true(item_count == 6 && is_listed("blob") && is_listed("snap"));
+    assert_true(item_count == 7 && is_listed("blob") && is_listed("snap"));
     end_serving();
     serve(ALL, RENDERINGS_BYTES_MAX);
     assert_int_equal(call_getattr(NULL, &client, &frame), OK);

@@ -9,6 +9,7 @@
 #include "nfsd/export.h"
 #include "nfsd/handle.h"
 #include "nfsd/program.h"
+#include "nfsd/verdict_writer.h"
 #include "nfsd/worker.h"
 #include "rpc/call.h"
 #include "rpc/limits.h"
@@ -22,7 +23,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-enum { HANDLE_SIZE = 32 }; /* of those with an id of 16 bytes */
+enum { HANDLE_REST = 16 }; /* bytes of a handle beside its id */
 
 static const struct rpc_program *const programs[] = {&nfs_program, &nfsacl_program, &mount_program, &nlm_program,
                                                      &portmap_program};
@@ -38,22 +39,25 @@ static void must(bool good)
         abort();
 }
 
-/* All kinds but blobs, whose handles are longer. */
+/* All kinds of which there is something; of verdicts the root. */
 static bool is_signed(unsigned kind)
 {
-    return kind >= HANDLE_VIRTUAL && kind <= HANDLE_META && kind != HANDLE_BLOB;
+    return (kind >= HANDLE_VIRTUAL && kind <= HANDLE_META && kind != HANDLE_BLOB) || kind == HANDLE_VERDICT;
 }
 
 static void sign(uint8_t *record, size_t size)
 {
-    for (size_t at = 0; at + 4 + HANDLE_SIZE <= size; at += 4) {
+    for (size_t at = 0; at + 4 + HANDLE_REST <= size; at += 4) {
         uint8_t *p = record + at + 4, bytes[HANDLE_SIZE_MAX];
         struct handle handle = {.kind = p[1], .number = get_be32(p + 4)};
 
-        if (get_be32(record + at) != HANDLE_SIZE || p[0] != 1 || !is_signed(handle.kind))
+        size_t whole = HANDLE_REST + handle_id_size(p[1]);
+        if (at + 4 + whole > size || get_be32(record + at) != whole || p[0] != 1 || !is_signed(p[1]))
             continue;
         if (handle.kind == HANDLE_SNAPSHOT || handle.kind == HANDLE_META)
             memcpy(handle.id, snapshot, sizeof snapshot);
+        if (handle.kind == HANDLE_VERDICT)
+            put_be64(handle.id, VERDICTS_ROOT);
         memcpy(p, bytes, handle_encode(bytes, &key, &handle));
     }
 }
@@ -66,7 +70,7 @@ static void answer(const uint8_t *record, size_t size, bool stream, const struct
                                       .program_count = app.served.program_count,
                                       .stream = stream,
                                       .peer = (const struct sockaddr *)&peer,
-                                      .options = ACCESS_INSECURE | EXPORT_BLOB | EXPORT_META,
+                                      .options = ACCESS_INSECURE | EXPORT_BLOB | EXPORT_META | EXPORT_CACHE,
                                       .access = access,
                                       .worker = worker,
                                       .arena = &arena,
@@ -97,6 +101,7 @@ static struct access_list *begin(void)
     must(access && access_list_add(access, "127.0.0.0/8", &err) == 0);
     must(tree_cache_new(&app.cache, TREE_CACHE_DEFAULT, &err) == 0);
     must(renderings_new(&app.renderings, store, RENDERINGS_BYTES_MAX, &err) == 0);
+    must(verdict_writer_new(&app.verdict_writer, store, NULL, &err) == 0);
     must(nfsd_worker_begin(&worker, &app, &err) == 0);
     must(region_reserve(&arena, RPC_ARENA_MAX) == 0);
     region_reset(&arena);

@@ -437,6 +437,25 @@ static bool possible(void)
            system("unshare -mpfn true") == 0 && system("grep -qw overlay /proc/filesystems") == 0;
 }
 
+/* A snapshot whose place for the loader is a link to what this process has open, which is outside: nothing comes to be
+ * there. */
+static void loaders_are_lent_inside(void **state)
+{
+    char *script[] = {(char[]){"dash"}, (char[]){"-c"}, (char[]){"exit 0"}, NULL};
+    char tools[PATH_MAX + 8];
+
+    (void)state;
+    scratch_need_openat2();
+    snprintf(tools, sizeof tools, "%s/loaded", base);
+    shell("cd %s && ls loaded >before", base);
+    for (int fd = 3; fd < 16; fd++) {
+        shell("cd %s && for l in lib lib64; do ln -sfn /proc/self/fd/%d tree/$l; done", base, fd);
+        assert_int_equal(run(tools, script), 0);
+        shell("cd %s && ls loaded | cmp - before", base);
+    }
+    shell("cd %s && rm tree/lib tree/lib64 before", base);
+}
+
 int main(void)
 {
     const struct CMUnitTest anywhere[] = {cmocka_unit_test(addresses)};
@@ -458,6 +477,7 @@ int main(void)
         cmocka_unit_test(tools_with_a_loader),
         cmocka_unit_test(devices_are_listed_as_such),
         cmocka_unit_test(loaders_are_lent),
+        cmocka_unit_test(loaders_are_lent_inside),
     };
     int failed = cmocka_run_group_tests(anywhere, NULL, NULL);
 

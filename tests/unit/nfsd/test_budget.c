@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "nfsd/export.h"
 #include "nfsd/program.h"
+#include "nfsd/verdict_writer.h"
 #include "nfsd/worker.h"
 #include "rpc/call.h"
 #include "rpc/limits.h"
@@ -65,6 +66,7 @@ static int setup(void **state)
     app.store_directory = store;
     assert_return_code(access_list_add(access_rules, "127.0.0.0/8", &err), 0);
     assert_return_code(tree_cache_new(&app.cache, TREE_CACHE_DEFAULT, &err), 0);
+    assert_return_code(verdict_writer_new(&app.verdict_writer, store, NULL, &err), 0);
     assert_return_code(nfsd_worker_begin(&worker, &app, &err), 0);
     assert_return_code(region_reserve(&arena, RPC_ARENA_MAX), 0);
     region_reset(&arena);
@@ -74,6 +76,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     nfsd_worker_end(worker);
+    verdict_writer_free(app.verdict_writer);
     tree_cache_free(app.cache);
     access_list_free(access_rules);
     region_free(&arena);

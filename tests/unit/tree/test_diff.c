@@ -203,6 +203,45 @@ static void names_that_never_cut(void **state)
     assert_int_equal(counts[DIFF_REMOVED] + counts[DIFF_MODIFIED], 0);
 }
 
+/* --- One path ----------------------------------------------------------------------------------------------------- */
+
+/* What became of a path, and how many statements the store was asked; -1: nothing. */
+static int path_change(unsigned *statements, unsigned *changed, struct tree a, struct tree b, const char *path)
+{
+    struct diff_step step = {0};
+
+    forget();
+    *statements = 0;
+    sqlite3_trace_v2(store->db, SQLITE_TRACE_STMT, count_statement, statements);
+    int result = diff_path(&step, reader, a, b, path, strlen(path), &err);
+    sqlite3_trace_v2(store->db, 0, NULL, NULL);
+    ok(result);
+    *changed = step.changed;
+    return result ? (int)step.change : -1;
+}
+
+static void one_path(void **state)
+{
+    struct tree a = flat(plain_name, 1, 50000, 1000, 0644), b = flat(plain_name, 0, 50001, 1000, 0600), none = {0};
+    unsigned statements, changed;
+    (void)state;
+
+    assert_int_equal(path_change(&statements, &changed, a, b, "/f0001000"), DIFF_MODIFIED);
+    assert_int_equal(changed, DIFF_MODE);
+    assert_true(statements <= 2 * 2 * 6); /* two for a node: that of the root, and five levels, on each side */
+    assert_int_equal(path_change(&statements, &changed, a, b, "/./f0001001"), -1);
+    assert_int_equal(path_change(&statements, &changed, a, b, "/f0000000"), DIFF_ADDED);
+    assert_int_equal(path_change(&statements, &changed, b, a, "f0000000"), DIFF_REMOVED);
+    assert_int_equal(path_change(&statements, &changed, none, b, "/f0000000"), DIFF_ADDED);
+    assert_int_equal(path_change(&statements, &changed, b, none, "/f0000000"), DIFF_REMOVED);
+    assert_int_equal(path_change(&statements, &changed, none, none, "/f0000000"), -1);
+    assert_int_equal(path_change(&statements, &changed, a, b, "/f0001000/below"), -1);
+    assert_int_equal(path_change(&statements, &changed, a, b, "/nothing"), -1);
+    assert_int_equal(path_change(&statements, &changed, a, b, "/"), -1);
+    assert_int_equal(path_change(&statements, &changed, a, a, "/f0001000"), -1);
+    assert_int_equal(statements, 0);
+}
+
 /* --- Renames ------------------------------------------------------------------------------------------------------ */
 
 /* Files from number `first` on that all have one content. */
@@ -443,13 +482,10 @@ static void records_of_one_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cost_follows_the_change),
-        cmocka_unit_test(a_name_more_moves_no_others),
-        cmocka_unit_test(names_that_never_cut),
-        cmocka_unit_test(renames_are_bounded),
-        cmocka_unit_test(a_visitor_ends_it),
-        cmocka_unit_test(merges_go_on_anywhere),
-        cmocka_unit_test(values_are_compared_member_by_member),
+        cmocka_unit_test(cost_follows_the_change), cmocka_unit_test(a_name_more_moves_no_others),
+        cmocka_unit_test(names_that_never_cut),    cmocka_unit_test(one_path),
+        cmocka_unit_test(renames_are_bounded),     cmocka_unit_test(a_visitor_ends_it),
+        cmocka_unit_test(merges_go_on_anywhere),   cmocka_unit_test(values_are_compared_member_by_member),
         cmocka_unit_test(records_of_one_key),
     };
 
