@@ -30,8 +30,6 @@ nfsstat3 nfs3_status(struct nfsd_worker *worker, int error)
         {-EFBIG, NFS3ERR_FBIG},
         {-EDQUOT, NFS3ERR_DQUOT},
         {-ENOSPC, NFS3ERR_NOSPC},
-        {-EROFS, NFS3ERR_ROFS},
-        {-EPERM, NFS3ERR_PERM},
         {-EAGAIN, NFS3ERR_NOT_SYNC},
         {-ENOTEMPTY, NFS3ERR_NOTEMPTY},
         {-EBUSY, NFS3ERR_JUKEBOX}, /* being made, or the store is locked for longer than a call may wait: ask again */

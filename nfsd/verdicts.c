@@ -37,6 +37,7 @@ struct verdict_reader {
     struct verdicts *verdicts;
     struct verdict_writer *writer;
     uint64_t fsid;
+    uint64_t epoch; /* rises when somebody else may have written: nothing remembered is true any more */
     struct remembered_row rows[ROWS];
     struct remembered_name names[NAMES / NAME_WAYS][NAME_WAYS];
     unsigned next_way; /* that is given up in a full set */
@@ -69,14 +70,6 @@ void verdict_reader_free(struct verdict_reader *reader)
     free(reader);
 }
 
-static void forget(struct verdict_reader *reader)
-{
-    for (size_t i = 0; i < ROWS; i++)
-        reader->rows[i].file.row = 0;
-    for (size_t i = 0; i < NAMES; i++)
-        reader->names[i / NAME_WAYS][i % NAME_WAYS].directory = 0;
-}
-
 void verdict_reader_look(struct nfsd_worker *worker)
 {
     bool changed = false;
@@ -84,12 +77,18 @@ void verdict_reader_look(struct nfsd_worker *worker)
     if (verdicts_changed(&changed, worker->verdicts->verdicts, &worker->err) < 0)
         nfsd_worker_report(worker);
     else if (changed)
-        forget(worker->verdicts);
+        worker->verdicts->epoch++;
 }
 
 static bool has_expired(const struct verdict_file *file, const struct verdict_reader *reader)
 {
     return file->expires && file->expires <= verdicts_now(reader->verdicts);
+}
+
+/* A generation as it is remembered: another one in each epoch. */
+static uint64_t in_epoch(const struct verdict_reader *reader, uint64_t generation)
+{
+    return generation + (reader->epoch << 40);
 }
 
 /* The generation is looked at before the store is: what changes in between makes it old at once. */
@@ -100,7 +99,7 @@ static int find_row(struct verdict_file *file, struct nfsd_worker *worker, int64
 
     if (verdict_draft_find(file, reader->writer, row))
         return has_expired(file, reader) ? -ENOENT : 0;
-    uint64_t generation = verdict_generation(reader->writer, row);
+    uint64_t generation = in_epoch(reader, verdict_generation(reader->writer, row));
     if (slot->file.row == row && slot->generation == generation) {
         *file = slot->file;
         return has_expired(file, reader) ? -ENOENT : 0;
@@ -135,7 +134,7 @@ static int find_name(int64_t *row, struct nfsd_worker *worker, int64_t directory
     uint64_t hash = verdict_name_hash(directory, name, size);
     bool found;
     struct remembered_name *slot = name_slot(&found, reader, hash, directory, name, size);
-    uint64_t generation = verdict_name_generation(reader->writer, hash);
+    uint64_t generation = in_epoch(reader, verdict_name_generation(reader->writer, hash));
     struct verdict_file file = {0};
 
     if (found && slot->generation == generation) {
