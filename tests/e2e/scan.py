@@ -437,6 +437,17 @@ def check_sarif(work, place):
     check(any(uri.endswith("/srv/bad%3A%20OK%0A0") for uri in places), "a URI of SARIF")
 
 
+def check_terminal(work, place):
+    """How far it is, on a terminal; the line is gone at the end."""
+    slow = script(work, "slow.sh", "sleep 0.05\n")
+    told = os.path.join(os.path.dirname(os.path.abspath(__file__)), "on_terminal.py")
+    done = subprocess.run([sys.executable, told, "200", *place.command(("terminal", "1"), [slow, "{}"])], stdout=subprocess.PIPE,
+                          timeout=LIMIT, check=False)
+    contents = len(place.contents())
+    check(f" of {contents} contents: 0 known, ".encode() in done.stdout and done.stdout.endswith(b"\r\x1b[K"),
+          f"on a terminal: {done.stdout[-300:]}")
+
+
 def check_usage(work, place):
     one = next(iter(place.ids.values()))
     where = ["--mount", place.mount] if place.mounted else ["--store", place.store]
@@ -478,7 +489,7 @@ def check_manifests(work, place):
 
 
 CHECKS = [check_nodes, check_real, check_named_batches, check_names, check_kill, check_interrupted, check_signed, check_hostile_documents, check_inventory,
-          check_bad_scanners, check_sarif, check_usage, check_manifests]
+          check_bad_scanners, check_sarif, check_terminal, check_usage, check_manifests]
 
 
 def main():
