@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* PRAGMA application_id: "cfsv". */
 #define VERDICTS_APPLICATION_ID 0x63667376
@@ -121,6 +122,8 @@ static int connect_database(struct store *sql, enum verdicts_access access, stru
         if (fd < 0)
             return error_system(err, errno, "%s", path);
     }
+    if (access == VERDICTS_READ && faccessat(sql->directory_fd, "verdicts.db", F_OK, 0) < 0)
+        return error_refused(err, ENOENT, "no scan cache in %s; `confuse serve` makes one", sql->directory);
     if (sqlite3_open_v2(path, &sql->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return sql_error(sql, err);
     sqlite3_busy_timeout(sql->db, BUSY_TIMEOUT_MS);

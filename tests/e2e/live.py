@@ -160,7 +160,9 @@ exec chroot . /usr/bin/env -i PATH=/usr/bin:/usr/sbin:/bin LD_LIBRARY_PATH= pyth
 
 
 def start(root):
-    holder = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--net", "sh", "-c", START, "sh", root])
+    # No file from outside of its root is open in it: in a chroot, where it is depends on who asks.
+    holder = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--net", "sh", "-c", START, "sh", root],
+                              stdin=subprocess.PIPE)
     for _ in range(WAIT * 10):
         if os.path.exists(f"{root}/ready"):
             break

@@ -317,7 +317,7 @@ static void others_databases_are_refused(void **state)
     v = NULL;
     snprintf(path, sizeof path, "%s/verdicts.db", directory);
     remove_database();
-    assert_true(verdicts_open(&v, directory, VERDICTS_READ, NULL, &err) < 0);
+    assert_int_equal(verdicts_open(&v, directory, VERDICTS_READ, NULL, &err), -ENOENT);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     for (int i = 0; i < 4096; i++)
