@@ -21,12 +21,13 @@ struct command {
     const char *summary;   /* one line */
     const char *help;      /* paragraphs below the options */
     const struct option_spec *options;
+    bool keeps_dashes; /* the first "--" stays among the arguments: it parts them */
     int (*run)(const struct invocation *invocation, int argc, char **argv, struct error *err);
 };
 
 extern const struct command command_import, command_serve, command_log, command_ls, command_show, command_cat,
     command_manifest, command_find, command_fsck, command_capture, command_run, command_diff, command_watch,
-    command_tag, command_forget, command_gc, command_export;
+    command_tag, command_forget, command_gc, command_export, command_scan;
 
 /* The store of --store, $CONFUSE_STORE, or where root's or one's own is. Lives as long as the program. */
 const char *default_store(void);

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 static const struct command *const COMMANDS[] = {
-    &command_import, &command_watch,    &command_serve,  &command_log,  &command_ls,   &command_show,
-    &command_cat,    &command_manifest, &command_diff,   &command_find, &command_run,  &command_capture,
-    &command_export, &command_tag,      &command_forget, &command_gc,   &command_fsck,
+    &command_import,  &command_watch,    &command_serve, &command_log,    &command_ls,  &command_show,
+    &command_cat,     &command_manifest, &command_diff,  &command_find,   &command_run, &command_scan,
+    &command_capture, &command_export,   &command_tag,   &command_forget, &command_gc,  &command_fsck,
 };
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof *COMMANDS)
 
@@ -98,12 +98,22 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+/* How many arguments options may be among. */
+static int count_mixed(const struct command *command, int argc, char **argv)
+{
+    for (int i = 1; command->keeps_dashes && i < argc; i++)
+        if (strcmp(argv[i], "--") == 0)
+            return i;
+    return argc;
+}
+
 static int run_command(const struct command *command, int argc, char **argv)
 {
     const struct option_spec *const tables[] = {command->options, GLOBAL_OPTIONS};
     struct error err = {.code = EXIT_SYSTEM};
     bool help = false;
-    int first = 0, result = options_parse(&first, &help, tables, false, argc, argv, &err);
+    int mixed = count_mixed(command, argc, argv);
+    int first = 0, result = options_parse(&first, &help, tables, false, mixed, argv, &err);
 
     if (!invocation.store)
         invocation.store = default_store();

@@ -19,6 +19,7 @@ confuse_SOURCES = \
     cli/ls.c \
     cli/main.c \
     cli/manifest.c \
+    cli/nfs_mount.c cli/nfs_mount.h \
     cli/options.c cli/options.h \
     cli/pager.c cli/pager.h \
     cli/run.c \
@@ -29,6 +30,17 @@ confuse_SOURCES = \
     cli/run_server.c cli/run_server.h \
     cli/run_sockets.c cli/run_sockets.h \
     cli/run_tools.c cli/run_tools.h \
+    cli/scan.c cli/scan.h \
+    cli/scan_adapter.c cli/scan_adapter.h \
+    cli/scan_items.c \
+    cli/scan_mount.c \
+    cli/scan_place.h \
+    cli/scan_private.c cli/scan_private.h \
+    cli/scan_process.c cli/scan_process.h \
+    cli/scan_report.c \
+    cli/scan_store.c \
+    cli/scan_verdict.c cli/scan_verdict.h \
+    cli/scan_work.c \
     cli/serve.c \
     cli/show.c \
     cli/tag.c \

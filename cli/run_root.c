@@ -2,6 +2,7 @@
 #include "cli/run_root.h"
 
 #include "base/cleanup.h"
+#include "cli/nfs_mount.h"
 #include "cli/run_pids.h"
 #include "cli/run_tools.h"
 
@@ -25,11 +26,9 @@
 
 #define UNTRUSTED (MS_NODEV | MS_NOSUID) /* nobody's captured device is this machine's, no program makes root */
 
-#define NFS_OPTIONS_MAX 512 /* bytes */
-
 /* A snapshot never changes, so attributes may be held for an hour (s). */
-#define NFS_OPTIONS                                                                                                    \
-    "vers=3,proto=%s,mountproto=%s,port=%u,mountport=%u,mountvers=3,nolock,sec=sys,nocto,actimeo=3600,addr=%s"
+#define SNAPSHOT_OPTIONS "nocto,actimeo=3600"
+#define SNAPSHOT_PATH_SIZE 64 /* "/snap/" and an id */
 
 static const char *const WORK_FOLDERS[] = {LOWER, UPPER, WORK "/work", MERGED};
 
@@ -72,23 +71,11 @@ int run_root_begin(struct error *err)
 
 int run_root_mount(const struct run_server *server, const char *id, struct error *err)
 {
-    char source[INET6_ADDRSTRLEN + 64], options[NFS_OPTIONS_MAX];
-    bool six = server->family == AF_INET6;
-    const char *protocol = six ? "tcp6" : "tcp";
+    char path[SNAPSHOT_PATH_SIZE];
 
-    snprintf(source, sizeof source, "%s%s%s:/snap/%s", six ? "[" : "", server->address, six ? "]" : "", id);
-    snprintf(options, sizeof options, NFS_OPTIONS, protocol, protocol, server->port, server->port, server->address);
-    if (mount(source, LOWER, "nfs", MS_RDONLY | UNTRUSTED, options) == 0)
-        return 0;
-    switch (errno) {
-    case ENODEV:
-    case EPROTONOSUPPORT:
-        return error_refused(err, errno, "this kernel has no NFS client (modules nfs and nfsv3)");
-    case ENOENT:
-        return error_input(err, "%s: the server has no such snapshot", id);
-    default:
-        return error_system(err, errno, "cannot mount %s", source);
-    }
+    snprintf(path, sizeof path, "/snap/%s", id);
+    int result = nfs_mount(server, path, LOWER, MS_RDONLY | UNTRUSTED, SNAPSHOT_OPTIONS, err);
+    return result == -ENOENT ? error_input(err, "%s: the server has no such snapshot", id) : result;
 }
 
 int run_root_bind(const char *directory, struct error *err)

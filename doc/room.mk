@@ -7,6 +7,7 @@ dist_man_MANS += doc/confuse-forget.1
 dist_man_MANS += doc/confuse-gc.1
 dist_man_MANS += doc/confuse-import.1
 dist_man_MANS += doc/confuse-run.1
+dist_man_MANS += doc/confuse-scan.1
 dist_man_MANS += doc/confuse-serve.8
 dist_man_MANS += doc/confuse-tag.1
 dist_man_MANS += doc/confuse-watch.1
