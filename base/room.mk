@@ -9,6 +9,7 @@ libbase_a_SOURCES = \
     base/hasher.c base/hasher.h \
     base/jsonl.c base/jsonl.h \
     base/log.c base/log.h \
+    base/name_hash.h \
     base/quote.c base/quote.h \
     base/siphash.c base/siphash.h \
     base/thread.c base/thread.h \

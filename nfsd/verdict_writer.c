@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/name_hash.h"
 #include "base/thread.h"
 #include "base/timestamp.h"
 #include "nfsd/verdict_draft.h"
@@ -21,21 +22,6 @@ static size_t row_slot(int64_t row)
     return (size_t)row % GENERATIONS;
 }
 
-uint64_t verdict_name_hash(int64_t directory, const char *name, size_t size)
-{
-    uint64_t hash = (uint64_t)directory + size, word;
-
-    for (; size >= sizeof word; name += sizeof word, size -= sizeof word) {
-        memcpy(&word, name, sizeof word);
-        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-        hash ^= hash >> 32;
-    }
-    word = 0;
-    memcpy(&word, name, size);
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-    return hash ^ hash >> 32;
-}
-
 static size_t name_slot(uint64_t hash)
 {
     return (size_t)hash % GENERATIONS;
@@ -46,9 +32,9 @@ uint64_t verdict_generation(const struct verdict_writer *writer, int64_t row)
     return atomic_load_explicit(&writer->rows[row_slot(row)], memory_order_acquire);
 }
 
-uint64_t verdict_name_generation(const struct verdict_writer *writer, uint64_t name_hash)
+uint64_t verdict_name_generation(const struct verdict_writer *writer, uint64_t hash)
 {
-    return atomic_load_explicit(&writer->names[name_slot(name_hash)], memory_order_acquire);
+    return atomic_load_explicit(&writer->names[name_slot(hash)], memory_order_acquire);
 }
 
 /* A verdict_watcher: remember until the commit. */
@@ -60,7 +46,7 @@ static void touched(void *arg, int64_t row, int64_t directory, const char *name,
     writer->touched_rows[slot / 64] |= 1ull << slot % 64;
     if (!name)
         return;
-    slot = name_slot(verdict_name_hash(directory, name, size));
+    slot = name_slot(name_hash(directory, name, size));
     writer->touched_names[slot / 64] |= 1ull << slot % 64;
 }
 

@@ -89,10 +89,7 @@ const struct verdict_limits *verdict_writer_limits(const struct verdict_writer *
 /* A number that rises with each commit that changed the row (or one that shares its number): what was read from the
  * store after looking at it is true as long as it stays. The same for a name in a directory. */
 uint64_t verdict_generation(const struct verdict_writer *writer, int64_t row);
-uint64_t verdict_name_generation(const struct verdict_writer *writer, uint64_t name_hash);
-
-/* Names that collide cost a look at the store, so it is quick rather than keyed. */
-uint64_t verdict_name_hash(int64_t directory, const char *name, size_t size);
+uint64_t verdict_name_generation(const struct verdict_writer *writer, uint64_t hash); /* name_hash() */
 
 /* The file as its draft has it, if it has one. To be asked before the store is: a draft goes after its row was written.
  */

@@ -2,6 +2,7 @@
 #include "nfsd/verdicts.h"
 
 #include "base/bytes.h"
+#include "base/name_hash.h"
 #include "base/timestamp.h"
 #include "nfsd/kind.h"
 #include "nfsd/verdict_writer.h"
@@ -131,7 +132,7 @@ static struct remembered_name *name_slot(bool *found, struct verdict_reader *rea
 static int find_name(int64_t *row, struct nfsd_worker *worker, int64_t directory, const char *name, size_t size)
 {
     struct verdict_reader *reader = worker->verdicts;
-    uint64_t hash = verdict_name_hash(directory, name, size);
+    uint64_t hash = name_hash(directory, name, size);
     bool found;
     struct remembered_name *slot = name_slot(&found, reader, hash, directory, name, size);
     uint64_t generation = in_epoch(reader, verdict_name_generation(reader->writer, hash));

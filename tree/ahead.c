@@ -52,7 +52,7 @@ static void to_names_or_content(struct tree_ahead *call, struct memory *memory, 
     const struct entry *entry = place_of(call, looked) ? call->found->entry : NULL;
 
     if (entry && call->name) {
-        call->hash = hash_name(entry->subtree, call->name, call->name_size);
+        call->hash = name_hash(entry->subtree, call->name, call->name_size);
         call->names = heard_set(memory, call->hash);
         fetch(call->names);
     } else if (entry && call->content && entry->content) {

@@ -2,11 +2,10 @@
 #ifndef TREE_MEMORY_H
 #define TREE_MEMORY_H
 
+#include "base/name_hash.h"
 #include "tree/cache.h"
 #include "tree/contents.h"
 #include "tree/reader.h"
-
-#include <string.h>
 
 /* Where a rank was found before. Trees never change and ids are never used twice, so it is so for ever; only the leaf
  * may have left memory. A cache line. */
@@ -70,22 +69,6 @@ static inline struct found *found_slot(struct memory *memory, struct tree tree, 
 static inline bool is_found(const struct found *found, struct tree tree, uint32_t rank)
 {
     return found->rank == rank && found->tree.root == tree.root && found->tree.links == tree.links && found->leaf;
-}
-
-/* Whoever makes names fall on one slot makes them slow, and nothing else. */
-static inline uint64_t hash_name(int64_t subtree, const char *name, size_t size)
-{
-    uint64_t hash = (uint64_t)subtree ^ (uint64_t)size << 56, word;
-
-    for (; size >= sizeof word; name += sizeof word, size -= sizeof word) {
-        memcpy(&word, name, sizeof word);
-        hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-        hash ^= hash >> 32;
-    }
-    word = 0;
-    memcpy(&word, name, size);
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-    return hash ^ hash >> 32;
 }
 
 /* The rank that a name may have, or 0. */

@@ -277,7 +277,7 @@ static int find_name(struct tree_place *place, struct tree_reader *reader, const
                      const char *name, size_t size, struct error *err)
 {
     int64_t subtree = directory->entry->subtree;
-    uint64_t hash = hash_name(subtree, name, size);
+    uint64_t hash = name_hash(subtree, name, size);
     struct heard *set = heard_set(reader->memory, hash);
     uint32_t rank = directory->tree.root ? recall(set, subtree, heard_hash(hash)) : 0;
     struct tree_place child;
