@@ -133,8 +133,8 @@ const struct command command_export = {
         "Files whose content was never captured cannot be in it, and what was made is not unless --made asks for\n"
         "it. Exit 1 when something captured is missing or lossy in what was written, which one line tells.\n\n"
         "    confuse export prod/web-1@latest web-1.tar\n"
-        "    confuse export 7015a28b | tar -tv\n"
-        "    confuse export -o oci 7015a28b | skopeo copy oci-archive:/dev/stdin docker://registry/web-1:seen\n",
+        "    confuse export 75d86b01 | tar -tv\n"
+        "    confuse export -o oci 75d86b01 | skopeo copy oci-archive:/dev/stdin docker://registry/web-1:seen\n",
     .options = OPTIONS,
     .run = run,
 };

@@ -299,7 +299,7 @@ const struct command command_forget = {
             "back by `confuse gc`; who has a forgotten snapshot mounted gets ESTALE.\n\n"
             "    confuse forget --keep-hourly 24 --keep-daily 14 --keep-monthly 12 --dry-run\n"
             "    confuse forget --namespace prod/web-1 --keep-last 10\n"
-            "    confuse forget 7015a28b\n",
+            "    confuse forget 75d86b01\n",
     .options = OPTIONS,
     .run = run,
 };

@@ -52,7 +52,7 @@ const struct command command_tag = {
         "policy of `confuse forget` says; a pinned one cannot be forgotten by its name either.\n\n"
         "    confuse tag prod/web-1@latest before-the-incident\n"
         "    confuse show prod/web-1:before-the-incident\n"
-        "    confuse tag --pin 7015a28b\n",
+        "    confuse tag --pin 75d86b01\n",
     .options = OPTIONS,
     .run = run,
 };
