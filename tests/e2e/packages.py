@@ -11,13 +11,13 @@ import sys
 import tempfile
 
 from join import Node, Store, Wrong, expect, frame as join_frame, layer, write_image
-from served import CONFUSE
+from served import CONFUSE, resident
 
 RPMDB = "/var/lib/rpm/rpmdb.sqlite"
 SYSIMAGE = "/usr/lib/sysimage/rpm"
 QUERY = "%{NAME}|%{EPOCH}|%{VERSION}|%{RELEASE}|%{ARCH}|%{LONGSIZE}|%{INSTALLTIME}\\n"
 MARK = "unknown (made by confuse; no feature tells)"
-RSS_MAX = 700 << 10  # KiB, of an import of 100,000 packages
+RSS_MAX = resident(700)  # of an import of 100,000 packages
 
 
 def run(*command, **more):

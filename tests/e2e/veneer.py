@@ -9,12 +9,13 @@ import sys
 import tempfile
 from decimal import Decimal
 
-CONFUSE = os.environ.get("CONFUSE", "./confuse")
+from served import CONFUSE, resident
+
 SOURCE = os.environ.get("srcdir", ".")
 REAL = os.path.join(SOURCE, "../shared/frames/nadgowdas-testframe.sample.fa44d5881ec8.0")
 SAMPLE = os.path.join(SOURCE, "samples/web-1.frame")
 TICKS = 100
-RSS_MAX = 700 << 10  # KiB, of an import of 100,000 processes
+RSS_MAX = resident(700)  # of an import of 100,000 processes
 STAT = ("pid comm state ppid pgrp session tty_nr tpgid flags minflt cminflt majflt cmajflt utime stime cutime cstime priority nice "
         "num_threads itrealvalue starttime vsize rss").split()
 
