@@ -332,10 +332,10 @@ static enum accept_stat finish_removal(struct rpc_call *call, void *memory, uint
     return SUCCESS;
 }
 
-/* Request: a directory and a name (RFC 1813, 3.3.12).
- * Reply: the directory's attributes before and after; ACCES for a claim, which nobody removes by name.
- * Bound: one row, in a transaction of the writer's. */
-enum accept_stat nfs3_remove(struct rpc_call *call, struct words *args, uint8_t **result)
+/* REMOVE and RMDIR differ in what may have the name (`check`; NULL: anything) and in what is done. */
+static enum accept_stat remove_name(struct rpc_call *call, struct words *args, uint8_t **result,
+                                    nfsstat3 (*check)(struct rpc_call *call, const struct place *place),
+                                    int (*run)(struct verdict_writer *, struct verdict_job *, struct error *))
 {
     struct place place;
 
@@ -346,11 +346,21 @@ enum accept_stat nfs3_remove(struct rpc_call *call, struct words *args, uint8_t 
     if (!take_name(&place, args))
         return GARBAGE_ARGS;
     nfsstat3 status = check_place(&place, call);
+    if (status == NFS3_OK && check)
+        status = check(call, &place);
     struct verdict_job *job = status == NFS3_OK ? park_name(call, &place, finish_removal) : NULL;
     if (!job)
         return refuse(result, status == NFS3_OK ? NFS3ERR_JUKEBOX : status, &place.directory);
-    job->run = verdict_job_remove;
+    job->run = run;
     return nfs3_hand(call, job);
+}
+
+/* Request: a directory and a name (RFC 1813, 3.3.12).
+ * Reply: the directory's attributes before and after; ACCES for a claim, which nobody removes by name.
+ * Bound: one row, in a transaction of the writer's. */
+enum accept_stat nfs3_remove(struct rpc_call *call, struct words *args, uint8_t **result)
+{
+    return remove_name(call, args, result, NULL, verdict_job_remove);
 }
 
 /* In a scanner's directory there are files only. */
@@ -369,22 +379,7 @@ static nfsstat3 check_rmdir(struct rpc_call *call, const struct place *place)
  * Bound: one row, in a transaction of the writer's. */
 enum accept_stat nfs3_rmdir(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    struct place place;
-
-    if (!nfs3_take_writable(&place.directory, call, args))
-        return GARBAGE_ARGS;
-    if (place.directory.status != NFS3_OK)
-        return refuse(result, place.directory.status, &place.directory);
-    if (!take_name(&place, args))
-        return GARBAGE_ARGS;
-    nfsstat3 status = check_place(&place, call);
-    if (status == NFS3_OK)
-        status = check_rmdir(call, &place);
-    struct verdict_job *job = status == NFS3_OK ? park_name(call, &place, finish_removal) : NULL;
-    if (!job)
-        return refuse(result, status == NFS3_OK ? NFS3ERR_JUKEBOX : status, &place.directory);
-    job->run = verdict_job_remove_scanner;
-    return nfs3_hand(call, job);
+    return remove_name(call, args, result, check_rmdir, verdict_job_remove_scanner);
 }
 
 /* --- RENAME ------------------------------------------------------------------------------------------------------- */

@@ -129,6 +129,18 @@ static int run_job(struct verdict_writer *writer, struct verdict_job *job, struc
     return recalled == -ENOENT ? run_step(writer, job, err) : recalled;
 }
 
+/* End the transaction, which came to `result`, and let everybody know. */
+static int conclude(struct verdict_writer *writer, int result, struct error *err)
+{
+    if (result == 0)
+        result = verdicts_commit(writer->verdicts, err);
+    else
+        verdicts_rollback(writer->verdicts);
+    tell_readers(writer);
+    drafts_settle(writer, result == 0);
+    return result;
+}
+
 /* All jobs up to `end` in one transaction. */
 static int run_together(struct verdict_writer *writer, struct verdict_job *first, const struct verdict_job *end,
                         struct error *err)
@@ -139,13 +151,7 @@ static int run_together(struct verdict_writer *writer, struct verdict_job *first
         return result;
     for (struct verdict_job *job = first; job != end && result == 0; job = job->next)
         result = run_job(writer, job, err);
-    if (result == 0)
-        result = verdicts_commit(writer->verdicts, err);
-    else
-        verdicts_rollback(writer->verdicts);
-    tell_readers(writer);
-    drafts_settle(writer, result == 0);
-    return result;
+    return conclude(writer, result, err);
 }
 
 static void report(const struct error *err)
@@ -188,14 +194,7 @@ static int write_draft_alone(struct verdict_writer *writer, struct draft *draft,
 
     if (result < 0)
         return result;
-    result = draft_write(draft, writer, err);
-    if (result == 0)
-        result = verdicts_commit(writer->verdicts, err);
-    else
-        verdicts_rollback(writer->verdicts);
-    tell_readers(writer);
-    drafts_settle(writer, result == 0);
-    return result;
+    return conclude(writer, draft_write(draft, writer, err), err);
 }
 
 /* Drafts that nobody commits. One that cannot be written is lost, and who wrote it learns of that by the verifier. */
