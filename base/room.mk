@@ -13,4 +13,5 @@ libbase_a_SOURCES = \
     base/quote.c base/quote.h \
     base/siphash.c base/siphash.h \
     base/thread.c base/thread.h \
-    base/timestamp.c base/timestamp.h
+    base/timestamp.c base/timestamp.h \
+    base/varint.h

@@ -4,18 +4,22 @@
 #include "base/cleanup.h"
 #include "base/timestamp.h"
 #include "db/blob_file.h"
+#include "db/frame.h"
 #include "db/lease.h"
 #include "db/publish.h"
 #include "db/sql.h"
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <time.h>
 
-#define SPAN 4096u        /* numbers looked at without the lock, for whether there is anything to drop among them */
-#define WAIT_NS 50000000L /* between two looks at leases */
-#define VACUUM_PAGES_TEXT "256"  /* given back in one step: 2 MiB */
-#define VACUUM_PAUSE_NS 1000000L /* others that wait for the lock only look now and then */
+#define SPAN 4096u /* numbers looked at without the lock, for whether there is anything to drop among them */
+#define HELD_CHUNKS_MAX ((int64_t)1 << 27) /* whose bits are held at once, in 16 MiB: of some 800 GB of frames */
+#define FRAMES_AT_ONCE 64                  /* whose lists are read in one transaction */
+#define WAIT_NS 50000000L                  /* between two looks at leases */
+#define VACUUM_PAGES_TEXT "256"            /* given back in one step: 2 MiB */
+#define VACUUM_PAUSE_NS 1000000L           /* others that wait for the lock only look now and then */
 
 static const char BEGIN[] = "INSERT INTO collection (ended) VALUES (0)";
 static const char DROP_EARLIER[] = "DELETE FROM collection WHERE epoch < ?1";
@@ -23,6 +27,7 @@ static const char END[] = "UPDATE collection SET ended = 1 WHERE epoch = ?1";
 static const char CLEAR_SEEN[] = "DELETE FROM seen";
 static const char DROP_NAMESPACES[] = "DELETE FROM namespace WHERE NOT EXISTS"
                                       " (SELECT 1 FROM snapshot WHERE namespace = namespace.id)";
+static const char LAST_FRAME[] = "SELECT max(id) FROM frame";
 static const char VACUUM[] = "PRAGMA incremental_vacuum(" VACUUM_PAGES_TEXT ")";
 static const char FREE_PAGES[] = "SELECT freelist_count FROM pragma_freelist_count";
 static const char PAGES[] = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
@@ -42,7 +47,9 @@ static const char PAGES[] = "SELECT page_count * page_size FROM pragma_page_coun
            " AND NOT " IS_SEEN(kind) " ORDER BY number DESC LIMIT 1",                                                  \
     .is_garbage = "SELECT 1 FROM " rows " AS o WHERE number = ?1 AND " garbage " AND NOT " IS_SEEN(kind)
 
-#define DROP_MAX 5 /* statements that drop one object */
+#define DROP_MAX 6 /* statements that drop one object */
+
+struct collecting;
 
 struct sweep {
     const char *name;
@@ -51,7 +58,11 @@ struct sweep {
     const char *drop[DROP_MAX]; /* its items, and it */
     const char *directory;      /* the virtual one that lists them; NULL: none does */
     size_t counter;             /* in struct collection */
+    /* Before those from `highest` down are looked at: *lowest is how far down it may go then. NULL: to the lowest. */
+    int (*prepare)(int64_t *lowest, struct collecting *c, int64_t highest);
 };
+
+static int mark_held(int64_t *lowest, struct collecting *c, int64_t highest);
 
 #define NUMBERED(table) "(SELECT id AS number FROM " table ")"
 #define COUNTER(name) .counter = offsetof(struct collection, name)
@@ -80,10 +91,11 @@ static const struct sweep SWEEPS[] = {
     {.name = "frames",
      COUNTER(frames),
      TEXTS(4, NUMBERED("frame"), "NOT " REFERS("snapshot", "frame")),
-     .drop = {"DELETE FROM frame_chunk WHERE frame = ?1", "DELETE FROM frame WHERE id = ?1"}},
+     .drop = {"DELETE FROM frame_chunks WHERE frame = ?1", "DELETE FROM frame WHERE id = ?1"}},
     {.name = "chunks",
      COUNTER(chunks),
-     TEXTS(3, NUMBERED("chunk"), "NOT " REFERS("frame_chunk", "chunk")),
+     TEXTS(3, NUMBERED("chunk"), "NOT is_held(o.number)"),
+     .prepare = mark_held,
      .size = "SELECT size FROM chunk WHERE id = ?1",
      .drop = {"DELETE FROM chunk WHERE id = ?1"}},
     {.name = "nodes",
@@ -101,8 +113,8 @@ static const struct sweep SWEEPS[] = {
                                                                                                                 "chain",
                                                                                                                 "links") " AND NOT " REFERS("chain",
                                                                                                                                             "notes")),
-     .drop = {DROP_ITEMS("child"), DROP_ITEMS("entry"), DROP_ITEMS("feature"), DROP_ITEMS("link"),
-              "DELETE FROM node WHERE id = ?1"}},
+     .drop = {DROP_ITEMS("child"), DROP_ITEMS("entry"), DROP_ITEMS("feature"),
+              "DELETE FROM feature_values WHERE node = ?1", DROP_ITEMS("link"), "DELETE FROM node WHERE id = ?1"}},
     {.name = "blobs",
      COUNTER(blobs),
      TEXTS(1, NUMBERED("blob"),
@@ -121,6 +133,8 @@ struct collecting {
     struct store *store;
     int64_t epoch;
     int64_t limits[SWEEP_COUNT]; /* what has a higher number was not here at the beginning */
+    uint8_t *held;               /* a bit a chunk, from number `held_lowest` on: a frame has it */
+    int64_t held_lowest, held_highest;
     struct error *err;
 };
 
@@ -205,6 +219,68 @@ static int end(struct collecting *c)
     return result < 0 ? result : store_flush(c->store, c->err);
 }
 
+/* --- Chunks that frames have -------------------------------------------------------------------------------------- */
+
+/* No index tells who has a chunk, for that was a write at another place for each chunk of a frame. So the lists of all
+ * frames are read before chunks are swept, and a bit is set for each. Frames that come meanwhile are of imports that
+ * began after this collection: what these have is younger than it, or told (`seen`). */
+
+static int hold(void *arg, int64_t frame, int64_t chunk)
+{
+    struct collecting *c = arg;
+
+    if (chunk == 0)
+        return error_refused(c->err, EIO,
+                             "frame %lld is damaged, so gc cannot tell what it has; `confuse fsck --repair` drops it",
+                             (long long)frame);
+    if (chunk >= c->held_lowest && chunk <= c->held_highest)
+        c->held[(chunk - c->held_lowest) / 8] |= (uint8_t)(1u << (chunk - c->held_lowest) % 8);
+    return 0;
+}
+
+static int mark_held(int64_t *lowest, struct collecting *c, int64_t highest)
+{
+    int64_t last = 0;
+    int result = ask(&last, c, LAST_FRAME, 0, 0);
+
+    *lowest = highest > HELD_CHUNKS_MAX ? highest - HELD_CHUNKS_MAX + 1 : 1;
+    free(c->held);
+    c->held_lowest = *lowest;
+    c->held_highest = highest;
+    c->held = calloc(1, (size_t)(highest - *lowest) / 8 + 1);
+    if (!c->held)
+        return error_system(c->err, ENOMEM, "cannot tell which chunks frames have");
+    for (int64_t first = 1; first <= last && result >= 0; first += FRAMES_AT_ONCE) {
+        tell(c);
+        result = frame_visit_chunks(c->store, first, first + FRAMES_AT_ONCE - 1, hold, c, c->err);
+    }
+    return result < 0 ? result : 0;
+}
+
+/* is_held(N): may a frame have the chunk? What was not looked at counts as held. */
+static void is_held(sqlite3_context *context, int count, sqlite3_value **arguments)
+{
+    const struct collecting *c = sqlite3_user_data(context);
+    int64_t chunk = sqlite3_value_int64(arguments[0]);
+
+    (void)count;
+    sqlite3_result_int(context, chunk < c->held_lowest || chunk > c->held_highest ||
+                                    c->held[(chunk - c->held_lowest) / 8] >> (chunk - c->held_lowest) % 8 & 1);
+}
+
+static int begin_holding(struct collecting *c)
+{
+    int result = sqlite3_create_function_v2(c->store->db, "is_held", 1, SQLITE_UTF8, c, is_held, NULL, NULL, NULL);
+
+    return result == SQLITE_OK ? 0 : sql_error(c->store, c->err);
+}
+
+static void end_holding(struct collecting *c)
+{
+    sqlite3_create_function_v2(c->store->db, "is_held", 1, SQLITE_UTF8, NULL, NULL, NULL, NULL, NULL);
+    free(c->held);
+}
+
 /* --- Rows --------------------------------------------------------------------------------------------------------- */
 
 static int drop(struct collecting *c, const struct sweep *sweep, int64_t number)
@@ -244,14 +320,14 @@ static int sweep_step(struct collecting *c, const struct sweep *sweep, int64_t *
     return result < 0 ? result : store_flush(c->store, c->err);
 }
 
-static int sweep_all(struct collecting *c, const struct sweep *sweep, int64_t limit)
+/* From *number down, which is then the next one below `bottom`. */
+static int sweep_down(int64_t *at, struct collecting *c, const struct sweep *sweep, int64_t bottom)
 {
-    int64_t number = limit, highest, lowest;
+    int64_t number = *at, highest, lowest;
     int result = 0;
 
-    c->told->step = sweep->name;
-    while (number > 0 && result >= 0) {
-        lowest = number > SPAN ? number - SPAN + 1 : 1;
+    while (number >= bottom && result >= 0) {
+        lowest = number - bottom >= SPAN ? number - SPAN + 1 : bottom;
         c->told->looked += (uint64_t)(number - lowest + 1);
         tell(c);
         result = ask(&highest, c, sweep->any, lowest, number);
@@ -263,7 +339,25 @@ static int sweep_all(struct collecting *c, const struct sweep *sweep, int64_t li
         if (result == 0)
             number = 0;
     }
+    *at = number;
     return result < 0 ? result : 0;
+}
+
+static int sweep_all(struct collecting *c, const struct sweep *sweep, int64_t limit)
+{
+    int64_t number = limit;
+    int result = 0;
+
+    c->told->step = sweep->name;
+    while (number > 0 && result >= 0) {
+        int64_t bottom = 1;
+
+        if (sweep->prepare)
+            result = sweep->prepare(&bottom, c, number);
+        if (result == 0)
+            result = sweep_down(&number, c, sweep, bottom);
+    }
+    return result;
 }
 
 /* --- Space -------------------------------------------------------------------------------------------------------- */
@@ -340,8 +434,10 @@ static int drop_namespaces(struct collecting *c)
 
 static int collect(struct collecting *c)
 {
-    int result = begin(c);
+    int result = begin_holding(c);
 
+    if (result == 0)
+        result = begin(c);
     if (result == 0)
         result = wait_for_older(c);
     if (result == 0)
@@ -367,6 +463,7 @@ int store_collect(struct collection *collection, struct store *store, struct err
     result = collect(&c);
     if (result < 0)
         store_rollback(store);
+    end_holding(&c);
     lease_collected(store);
     sql_checkpoint(store);
     return result;

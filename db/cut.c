@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "db/canonical.h"
+#include "db/feature_values.h"
 #include "db/sql.h"
 
 #include <errno.h>
@@ -34,7 +35,8 @@ static const char INSERT_CHILD[] = "INSERT INTO child (id, first, node) VALUES (
 static const char INSERT_ENTRY[] = "INSERT INTO entry (id, name, mode, uid, gid, size, mtime, major, minor, flags,"
                                    " target, content, xattrs, subtree)"
                                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-static const char INSERT_FEATURE[] = "INSERT INTO feature (id, type, key, value) VALUES (?1, ?2, ?3, ?4)";
+static const char INSERT_FEATURE[] = "INSERT INTO feature (id, type, key) VALUES (?1, ?2, ?3)";
+static const char INSERT_VALUES[] = "INSERT INTO feature_values (node, data) VALUES (?1, ?2)";
 static const char INSERT_GROUP[] = "INSERT INTO link (id, count, paths) VALUES (?1, ?2, ?3)";
 
 /* An item whose row is not written yet. Texts lie in the level's `texts`, at these offsets. */
@@ -63,6 +65,7 @@ struct cutter {
     struct store *store;
     enum node_kind kind;
     struct level *levels[NODE_LEVELS_MAX];
+    struct feature_packer *packer; /* NULL as long as no leaf of features was written */
 };
 
 int cutter_new(struct cutter **out, struct store *store, enum node_kind kind, struct error *err)
@@ -90,6 +93,7 @@ void cutter_free(struct cutter *cutter)
         free(level->items);
         free(level);
     }
+    feature_packer_free(cutter->packer);
     free(cutter);
 }
 
@@ -162,7 +166,6 @@ static void bind_feature(sqlite3_stmt *row, const struct level *level, const str
 {
     bind_text(row, 2, level, item->text, item->feature.type_size);
     bind_text(row, 3, level, item->second_text, item->feature.key_size);
-    bind_text(row, 4, level, item->third_text, item->feature.value_size);
 }
 
 static void bind_group(sqlite3_stmt *row, const struct level *level, const struct pending *item)
@@ -218,6 +221,29 @@ static int insert_items(const struct node_ref *node, struct cutter *cutter, unsi
     return 0;
 }
 
+/* The values of a leaf's features, beside their rows. */
+static int insert_values(const struct node_ref *node, struct cutter *cutter, struct error *err)
+{
+    const struct level *leaf = cutter->levels[0];
+    cleanup_reset sqlite3_stmt *row = sql_statement(cutter->store, INSERT_VALUES, err);
+    struct feature_value values[NODE_ITEMS_MAX];
+    const void *bytes;
+    size_t size;
+
+    if (!row)
+        return -EIO;
+    for (unsigned i = 0; i < leaf->count; i++)
+        values[i] = (struct feature_value){(const char *)leaf->texts.bytes + leaf->items[i].third_text,
+                                           leaf->items[i].feature.value_size};
+    if (!cutter->packer)
+        cutter->packer = feature_packer_new();
+    if (!cutter->packer || feature_packer_pack(&bytes, &size, cutter->packer, values, leaf->count) < 0)
+        return error_system(err, ENOMEM, "cannot write a feature");
+    sqlite3_bind_int64(row, 1, node->id);
+    sqlite3_bind_blob64(row, 2, bytes, size, SQLITE_STATIC);
+    return sql_step(cutter->store, row, err);
+}
+
 /* Name the unfinished node of a level, and write it if the store does not have it. */
 static int put_node(struct node_ref *node, struct cutter *cutter, unsigned number, struct error *err)
 {
@@ -235,6 +261,8 @@ static int put_node(struct node_ref *node, struct cutter *cutter, unsigned numbe
     result = insert_node(node, cutter, number, err);
     if (result == 0)
         result = insert_items(node, cutter, number, err);
+    if (result == 0 && number == 0 && cutter->kind == NODE_FEATURES && level->count)
+        result = insert_values(node, cutter, err);
     if (result < 0)
         return result;
     return sql_batch_wrote(store, level->canonical.size + level->texts.size, err);

@@ -1,7 +1,8 @@
 /* frame.h - frames as they were received, byte for byte, kept as chunks that like frames share.
  *
  * Chunks are cut where a rolling hash of the content says so (4 to 64 KiB, some 6 KiB on average) and compressed one
- * by one. What a crawl of the same container repeats is there already; a range can be read without the rest.
+ * by one. What a crawl of the same container repeats is there already; a range can be read without the rest. Which
+ * chunks they are stands in packed lists (chunk_list.h).
  */
 #ifndef DB_FRAME_H
 #define DB_FRAME_H
@@ -32,6 +33,11 @@ int frame_size(uint64_t *size, struct store *store, int64_t id, struct error *er
 /* Read up to `size` bytes at `offset`; returns how many (0 at or behind the end), or a negative errno. Costs one
  * look-up, and unpacking the chunks that the range touches. */
 ssize_t frame_read_range(void *out, struct store *store, int64_t id, uint64_t offset, size_t size, struct error *err);
+
+/* All chunks of the frames from `first` to `last`, as they come; 0 stands for what a damaged list does not tell. Ends
+ * with what the visitor returns, when that is not 0. */
+int frame_visit_chunks(struct store *store, int64_t first, int64_t last,
+                       int (*visit)(void *arg, int64_t frame, int64_t chunk), void *arg, struct error *err);
 
 /* Is a chunk what its digest says? */
 int frame_check_chunk(struct store *store, int64_t id, struct error *err);

@@ -2,6 +2,7 @@
 #include "db/node.h"
 
 #include "db/cut.h"
+#include "db/feature_values.h"
 #include "db/sql.h"
 
 #include <errno.h>
@@ -25,7 +26,8 @@ static const char READ_ENTRIES_AND_DIGESTS[] =
     " LEFT JOIN node AS n ON n.id = e.subtree LEFT JOIN blob AS c ON c.id = e.content"
     " LEFT JOIN blob AS x ON x.id = e.xattrs WHERE e.id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY e.id";
 static const char READ_FEATURES[] =
-    "SELECT type, key, value FROM feature WHERE id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY id";
+    "SELECT type, key, id & 63 FROM feature WHERE id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY id";
+static const char READ_VALUES[] = "SELECT data FROM feature_values WHERE node = ?1";
 static const char READ_GROUPS[] = "SELECT count, paths FROM link WHERE id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY id";
 
 struct visit {
@@ -35,6 +37,7 @@ struct visit {
     unsigned level;
     sqlite3_stmt *rows;
     const struct node_visitor *visitor;
+    const struct feature_values *values; /* of a leaf of features */
     bool with_digests;
     struct error *err;
 };
@@ -134,10 +137,14 @@ static int visit_entry(struct visit *v)
 static int visit_feature(struct visit *v)
 {
     struct feature feature;
+    unsigned number = (unsigned)sqlite3_column_int(v->rows, 2);
 
+    if (number >= v->values->count)
+        return damaged(v);
     feature.type = column_text(&feature.type_size, v->rows, 0);
     feature.key = column_text(&feature.key_size, v->rows, 1);
-    feature.value = column_text(&feature.value_size, v->rows, 2);
+    feature.value = v->values->values[number].bytes;
+    feature.value_size = v->values->values[number].size;
     return v->visitor->feature(v->visitor->arg, &feature);
 }
 
@@ -169,6 +176,23 @@ static int visit_items(struct visit *v, const char *sql, int (*visit_row)(struct
             return result;
     }
     return result;
+}
+
+static int visit_features(struct visit *v)
+{
+    struct feature_values values cleanup_feature_values = {.count = 0};
+    cleanup_reset sqlite3_stmt *row = NULL;
+    int result = sql_find_row(&row, v->store, READ_VALUES, v->id, v->err);
+
+    if (result == 0)
+        result = feature_values_unpack(&values, sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0));
+    if (result == -EBADMSG)
+        return damaged(v);
+    if (result == -ENOMEM)
+        return error_system(v->err, ENOMEM, "cannot read features");
+    v->values = &values;
+    /* An empty leaf has no values. */
+    return result < 0 && result != -ENOENT ? result : visit_items(v, READ_FEATURES, visit_feature);
 }
 
 /* What a row of `node` says, handed to the visitor. */
@@ -204,7 +228,7 @@ int node_visit(struct store *store, int64_t id, bool with_digests, const struct 
     case NODE_TREE:
         return visit_items(&v, with_digests ? READ_ENTRIES_AND_DIGESTS : READ_ENTRIES, visit_entry);
     case NODE_FEATURES:
-        return visit_items(&v, READ_FEATURES, visit_feature);
+        return visit_features(&v);
     case NODE_LINKS:
         return visit_items(&v, READ_GROUPS, visit_group);
     }

@@ -13,8 +13,10 @@ static const char OF_NODE[] = "SELECT id >> 6, NULL, 0 FROM child WHERE node = ?
                               " UNION ALL SELECT id >> 6, name, 0 FROM entry WHERE subtree = ?1";
 /* The condition on the type is the index's own. */
 static const char OF_PACKAGE[] =
-    "SELECT id >> 6, key || coalesce(' ' || json_extract(value, '$.pkgversion'), ''), 0 FROM feature"
-    " WHERE type GLOB '*package' AND key = ?1 AND (?2 IS NULL OR json_extract(value, '$.pkgversion') = ?2)";
+    "SELECT node, key || coalesce(' ' || version, ''), 0 FROM"
+    " (SELECT f.id >> 6 AS node, key, json_extract(feature_value(v.data, f.id & 63), '$.pkgversion') AS version"
+    "  FROM feature AS f LEFT JOIN feature_values AS v ON v.node = f.id >> 6"
+    "  WHERE f.type GLOB '*package' AND f.key = ?1) WHERE ?2 IS NULL OR version = ?2";
 static const char OF_ROOT[] = "SELECT number, namespace FROM snapshot WHERE root = ?1"
                               " UNION ALL SELECT number, namespace FROM snapshot WHERE features = ?1";
 static const char HISTORY[] = SELECT_SNAPSHOTS " WHERE s.namespace = ?1 ORDER BY s.time, s.number";

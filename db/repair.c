@@ -4,6 +4,7 @@
 #include "db/blob.h"
 #include "db/blob_file.h"
 #include "db/check.h"
+#include "db/frame.h"
 #include "db/publish.h"
 #include "db/sql.h"
 
@@ -30,10 +31,9 @@ static const char EMPTY[] = "UPDATE blob SET data = NULL WHERE id = ?1";
 
 /* --- Frames ------------------------------------------------------------------------------------------------------- */
 
-static const char FRAMES_OF_CHUNK[] = "SELECT frame FROM frame_chunk WHERE chunk = ?1 ORDER BY frame LIMIT 1";
 static const char *const DROP_FRAME[] = {
     "UPDATE snapshot SET frame = NULL WHERE frame = ?1",
-    "DELETE FROM frame_chunk WHERE frame = ?1",
+    "DELETE FROM frame_chunks WHERE frame = ?1",
     "DELETE FROM frame WHERE id = ?1",
     NULL,
 };
@@ -77,6 +77,7 @@ static const char *const DROP_BROKEN[] = {
     DROP_ITEMS("child"),
     DROP_ITEMS("entry"),
     DROP_ITEMS("feature"),
+    "DELETE FROM feature_values WHERE node IN broken",
     DROP_ITEMS("link"),
     "DELETE FROM node WHERE id IN broken",
     NULL,
@@ -159,23 +160,32 @@ static int lose_blob(struct check *check, struct store *store, int64_t id, struc
     return 0;
 }
 
+struct holder {
+    int64_t chunk, frame;
+};
+
+/* 1: found. */
+static int find_holder(void *arg, int64_t frame, int64_t chunk)
+{
+    struct holder *holder = arg;
+
+    if (chunk != holder->chunk)
+        return 0;
+    holder->frame = frame;
+    return 1;
+}
+
+/* Lists of chunks are packed, so those of all frames are looked at. */
 static int drop_chunk(struct check *check, struct store *store, int64_t id, struct error *err)
 {
-    int result = 0;
+    struct holder holder = {.chunk = id};
+    int result;
 
     (void)check;
-    do {
-        int64_t frame = 0;
-        {
-            cleanup_reset sqlite3_stmt *row = NULL;
-
-            result = sql_find_row(&row, store, FRAMES_OF_CHUNK, id, err);
-            frame = result == 0 ? sqlite3_column_int64(row, 0) : 0;
-        }
-        if (result == 0)
-            result = run_list(store, DROP_FRAME, frame, err);
-    } while (result == 0);
-    return result == -ENOENT ? run_list(store, DROP_CHUNK, id, err) : result;
+    while ((result = frame_visit_chunks(store, holder.frame + 1, INT64_MAX, find_holder, &holder, err)) == 1)
+        if ((result = run_list(store, DROP_FRAME, holder.frame, err)) < 0)
+            return result;
+    return result < 0 ? result : run_list(store, DROP_CHUNK, id, err);
 }
 
 static int drop_frame(struct check *check, struct store *store, int64_t id, struct error *err)

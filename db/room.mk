@@ -8,9 +8,11 @@ libdb_a_SOURCES = \
     db/canonical.c db/canonical.h \
     db/check.c db/check.h \
     db/check_images.c \
+    db/chunk_list.c db/chunk_list.h \
     db/collect.c db/collect.h \
     db/cut.c db/cut.h \
     db/entry.h \
+    db/feature_values.c db/feature_values.h \
     db/frame.c db/frame.h \
     db/history.c db/history.h \
     db/image.c db/image.h \
@@ -24,6 +26,7 @@ libdb_a_SOURCES = \
     db/publish.c db/publish.h \
     db/repair.c \
     db/schema.c db/schema.h \
+    db/schema_packed.c \
     db/snapshot.c db/snapshot.h \
     db/snapshot_row.c db/snapshot_row.h \
     db/sql.h \

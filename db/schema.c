@@ -1,4 +1,5 @@
-/* schema.c - one text per migration; its place in the table is the user_version that it leads to.
+/* schema.c - one text per migration (and what SQL cannot do); its place in the table is the user_version that it leads
+ * to.
  *
  * Text that a store was once made with is never changed: a change is a new step. What the columns mean in bytes and
  * digests stands in doc/FORMAT.md.
@@ -308,8 +309,59 @@ static const char KEEPING[] =
     "  blob INTEGER PRIMARY KEY REFERENCES blob"
     ") STRICT;";
 
-static const char *const MIGRATIONS[] = {INITIAL, FRAME_OFFSETS, IMAGES,  OCCURRENCES,
-                                         DIFFS,   PREFIXES,      WATCHED, KEEPING};
+/* What a frame of a container that changed little adds: lists of chunks and values of features are packed, a row for
+ * many (db/chunk_list.h, db/feature_values.h), and the indexes by digest hold its first 8 bytes. Which chunks are held
+ * gc finds out from the lists. */
+static const char PACKED[] = "CREATE TABLE frame_chunks ("
+                             "  frame INTEGER NOT NULL REFERENCES frame,"
+                             "  position INTEGER NOT NULL," /* bytes of the frame before these chunks */
+                             "  chunks BLOB NOT NULL,"
+                             "  PRIMARY KEY (frame, position)"
+                             ") STRICT, WITHOUT ROWID;"
+                             "CREATE TABLE feature_values ("
+                             "  node INTEGER PRIMARY KEY REFERENCES node," /* a leaf of features */
+                             "  data BLOB NOT NULL"
+                             ") STRICT;";
+static const char UNPACKED_GOES[] =
+    "DROP TABLE frame_chunk;"
+    "ALTER TABLE feature DROP COLUMN value;"
+    "CREATE TABLE node_9 ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  digest BLOB NOT NULL,"
+    "  kind INTEGER NOT NULL,"
+    "  level INTEGER NOT NULL,"
+    "  count INTEGER NOT NULL,"
+    "  entries INTEGER NOT NULL,"
+    "  dirs INTEGER NOT NULL,"
+    "  nodes INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE chunk_9 ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  digest BLOB NOT NULL,"
+    "  size INTEGER NOT NULL,"
+    "  data BLOB NOT NULL"
+    ") STRICT;"
+    "INSERT INTO node_9 SELECT id, digest, kind, level, count, entries, dirs, nodes FROM node ORDER BY id;"
+    "INSERT INTO chunk_9 SELECT id, digest, size, data FROM chunk ORDER BY id;"
+    /* Numbers of what gc dropped never come again. */
+    "DELETE FROM sqlite_sequence WHERE name IN ('node_9', 'chunk_9');"
+    "INSERT INTO sqlite_sequence SELECT name || '_9', seq FROM sqlite_sequence WHERE name IN ('node', 'chunk');"
+    "DROP TABLE node;"
+    "DROP TABLE chunk;"
+    "ALTER TABLE node_9 RENAME TO node;"
+    "ALTER TABLE chunk_9 RENAME TO chunk;"
+    "CREATE INDEX node_digest ON node (substr(digest, 1, 8));"
+    "CREATE INDEX chunk_digest ON chunk (substr(digest, 1, 8));";
+
+static const struct {
+    const char *sql;
+    int (*convert)(sqlite3 *db, struct error *err); /* then this, and the rest; NULL: there is none */
+    const char *rest;
+} MIGRATIONS[] = {
+    {.sql = INITIAL},     {.sql = FRAME_OFFSETS}, {.sql = IMAGES},
+    {.sql = OCCURRENCES}, {.sql = DIFFS},         {.sql = PREFIXES},
+    {.sql = WATCHED},     {.sql = KEEPING},       {.sql = PACKED, .convert = schema_to_packed, .rest = UNPACKED_GOES},
+};
 
 int schema_version_newest(void)
 {
@@ -321,6 +373,16 @@ static int run(sqlite3 *db, const char *sql, struct error *err)
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return error_system(err, EIO, "cannot set up the store's tables: %s", sqlite3_errmsg(db));
     return 0;
+}
+
+static int run_step(sqlite3 *db, int version, struct error *err)
+{
+    int result = run(db, MIGRATIONS[version].sql, err);
+
+    if (result < 0 || !MIGRATIONS[version].convert)
+        return result;
+    result = MIGRATIONS[version].convert(db, err);
+    return result < 0 ? result : run(db, MIGRATIONS[version].rest, err);
 }
 
 /* sha256_16(BLOB): the first 16 bytes of its SHA-256. A step that fills a table may need it. */
@@ -356,7 +418,7 @@ int schema_migrate(sqlite3 *db, int from, struct error *err)
                  SCHEMA_APPLICATION_ID);
         int result = run(db, "BEGIN IMMEDIATE", err);
         if (result == 0)
-            result = run(db, MIGRATIONS[version], err);
+            result = run_step(db, version, err);
         if (result == 0)
             result = run(db, stamp, err);
         if (result == 0)
