@@ -9,6 +9,8 @@ import sys
 import tempfile
 import time
 
+import feature_values
+
 CONFUSE = os.environ.get("CONFUSE", "confuse")
 HERE = os.path.dirname(os.path.abspath(__file__))
 WAIT = 30  # s for the container
@@ -310,9 +312,9 @@ def check_files(root, records):
 def features(store):
     connection = sqlite3.connect(f"{store}/confuse.db")
     connection.text_factory = bytes
-    rows = connection.execute("SELECT * FROM feature")
-    names = [column[0] for column in rows.description]
-    return [dict(zip(names, row)) for row in rows]
+    values = {node: feature_values.unpack(data) for node, data in connection.execute("SELECT node, data FROM feature_values")}
+    return [{"id": row, "type": kind, "key": key, "value": values[row >> 6][row & 63]}
+            for row, kind, key in connection.execute("SELECT id, type, key FROM feature")]
 
 
 def stable(records):

@@ -7,8 +7,10 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+
 from decimal import Decimal
 
+import feature_values
 from served import CONFUSE, resident
 
 SOURCE = os.environ.get("srcdir", ".")
@@ -182,9 +184,12 @@ def check_version(work, _):
     plain, snapshot = store.take(text, "--no-veneer"), store.take(text)
     database = sqlite3.connect(os.path.join(store.path, "confuse.db"))
     with database:
-        old, new = '{"version":2,"what":"veneer"}', '{"version":1,"what":"veneer"}'
-        changed = database.execute("UPDATE feature SET value = ? WHERE value = ?", (new, old)).rowcount
-        expect("notes", 1, changed)
+        old, new = b'{"version":2,"what":"veneer"}', b'{"version":1,"what":"veneer"}'
+        rows = [(node, feature_values.unpack(data)) for node, data in database.execute("SELECT node, data FROM feature_values")]
+        expect("notes", 1, sum(values.count(old) for _, values in rows))
+        database.executemany("UPDATE feature_values SET data = ? WHERE node = ?",
+                             [(feature_values.pack([new if value == old else value for value in values]), node)
+                              for node, values in rows])
         database.execute("UPDATE snapshot SET id = ?, root = (SELECT root FROM snapshot WHERE id = ?) WHERE id = ?",
                          (bytes(16), bytes.fromhex(plain), bytes.fromhex(snapshot)))
     database.close()

@@ -2,7 +2,9 @@
 #include "tests/unit/scratch.h"
 
 #include "db/blob.h"
+#include "db/chunk_list.h"
 #include "db/cut.h"
+#include "db/feature_values.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,6 +71,35 @@ struct store *scratch_store(enum store_access access)
     return store;
 }
 
+/* chunk_id(LIST, N), chunk_position(LIST, N): of the N-th chunk of a row of frame_chunks; NULL: it has not so many. */
+static void chunk_field(sqlite3_context *context, int count, sqlite3_value **arguments)
+{
+    const void *bytes = sqlite3_value_blob(arguments[0]);
+    int64_t wanted = sqlite3_value_int64(arguments[1]), position = 0;
+    struct chunk_ref chunk;
+    struct chunk_list list;
+
+    (void)count;
+    chunk_list_begin(&list, bytes, (size_t)sqlite3_value_bytes(arguments[0]));
+    while (chunk_list_next(&chunk, &list) == 1) {
+        if (wanted-- == 0) {
+            sqlite3_result_int64(context, sqlite3_user_data(context) ? position : chunk.id);
+            return;
+        }
+        position += chunk.size;
+    }
+}
+
+static void register_functions(sqlite3 *db)
+{
+    static char begins;
+
+    assert_int_equal(feature_values_register(db), SQLITE_OK);
+    assert_int_equal(sqlite3_create_function(db, "chunk_id", 2, SQLITE_UTF8, NULL, chunk_field, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_create_function(db, "chunk_position", 2, SQLITE_UTF8, &begins, chunk_field, NULL, NULL),
+                     SQLITE_OK);
+}
+
 int64_t scratch_sql(const char *sql)
 {
     char path[sizeof directory + 24];
@@ -79,6 +110,7 @@ int64_t scratch_sql(const char *sql)
     snprintf(path, sizeof path, "%s/store/confuse.db", scratch_make());
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
     sqlite3_busy_timeout(db, 10000);
+    register_functions(db);
     if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
         fail_msg("%s: %s", sql, sqlite3_errmsg(db));
     if (sqlite3_step(statement) == SQLITE_ROW)
@@ -113,6 +145,19 @@ void scratch_downgrade(int version)
         int version;
         const char *sql;
     } steps[] = {
+        {9, "CREATE TABLE frame_chunk (frame INTEGER NOT NULL REFERENCES frame, position INTEGER NOT NULL,"
+            " chunk INTEGER NOT NULL REFERENCES chunk, PRIMARY KEY (frame, position)) STRICT, WITHOUT ROWID"},
+        {9, "CREATE INDEX frame_chunk_chunk ON frame_chunk (chunk)"},
+        {9, "INSERT INTO frame_chunk WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 1023)"
+            " SELECT frame, position + chunk_position(chunks, i), chunk_id(chunks, i) FROM frame_chunks, n"
+            " WHERE chunk_id(chunks, i) IS NOT NULL"},
+        {9, "DROP TABLE frame_chunks"},
+        {9, "ALTER TABLE feature ADD COLUMN value TEXT NOT NULL DEFAULT ''"},
+        {9, "UPDATE feature SET value = feature_value((SELECT data FROM feature_values WHERE node = feature.id >> 6),"
+            " id & 63)"},
+        {9, "DROP TABLE feature_values"},
+        {9, "DROP INDEX node_digest"},
+        {9, "DROP INDEX chunk_digest"},
         {8, "DROP INDEX entry_xattrs"},
         {8, "DROP INDEX frame_chunk_chunk"},
         {8, "DROP INDEX snapshot_links"},

@@ -205,7 +205,10 @@ static const struct {
     {"entry", "subtree", "1", "id = (SELECT min(id) FROM entry)"},
     {"feature", "type", "'tipe'", "id = (SELECT min(id) FROM feature)"},
     {"feature", "key", "'K'", "id = (SELECT min(id) FROM feature)"},
-    {"feature", "value", "'{\"a\":2}'", "id = (SELECT min(id) FROM feature)"},
+    {"feature_values", "data", "CAST(substr(data, 1, length(data) - 1) AS BLOB)", "1"},
+    {"feature_values", "data", "x'0101'", "1"},
+    {"feature_values", "data", "x'00017b7d'", "1"},
+    {"feature_values", "node", "1000000", "node = (SELECT min(node) FROM feature_values)"},
     {"link", "count", "count + 1", "1"},
     {"link", "paths", "CAST('D' || substr(paths, 2) AS BLOB)", "1"},
     {"chunk", "digest", "CAST(x'01' || substr(digest, 2) AS BLOB)", "id = 2"},
@@ -213,8 +216,9 @@ static const struct {
     {"chunk", "data", "CAST(substr(data, 1, 20) || x'55aa' || substr(data, 23) AS BLOB)", "id = 2"},
     {"frame", "digest", "CAST(x'01' || substr(digest, 2) AS BLOB)", "1"},
     {"frame", "size", "size + 1", "1"},
-    {"frame_chunk", "chunk", "chunk + 1", "position = 0"},
-    {"frame_chunk", "position", "100", "position = 0"},
+    {"frame_chunks", "chunks", "CAST(x'04' || substr(chunks, 2) AS BLOB)", "1"},
+    {"frame_chunks", "chunks", "CAST(substr(chunks, 1, length(chunks) - 1) AS BLOB)", "1"},
+    {"frame_chunks", "position", "100", "1"},
     {"namespace", "name", "'checK'", "1"},
     {"snapshot", "id", "CAST(x'01' || substr(id, 2) AS BLOB)", "1"},
     {"snapshot", "id", "x'01'", "1"},
@@ -297,9 +301,19 @@ static void one_missing_row_is_reported(void **state)
         const char *table, *key;
         int skip; /* rows */
     } tables[] = {
-        {"blob", "id", 0},      {"node", "id", 0},  {"child", "id", 0},     {"entry", "id", 3},
-        {"feature", "id", 0},   {"link", "id", 0},  {"chunk", "id", 0},     {"frame_chunk", "frame, position", 0},
-        {"namespace", "id", 0}, {"frame", "id", 0}, {"image", "number", 0}, {"chain", "number", 1},
+        {"blob", "id", 0},
+        {"node", "id", 0},
+        {"child", "id", 0},
+        {"entry", "id", 3},
+        {"feature", "id", 0},
+        {"link", "id", 0},
+        {"chunk", "id", 0},
+        {"frame_chunks", "frame, position", 0},
+        {"feature_values", "node", 0},
+        {"namespace", "id", 0},
+        {"frame", "id", 0},
+        {"image", "number", 0},
+        {"chain", "number", 1},
     };
     char sql[512], first[256];
     (void)state;

@@ -186,11 +186,12 @@ static void a_lost_frame_comes_back(void **state)
 {
     static const char *const damages[] = {
         "UPDATE chunk SET data = CAST(x'00' || substr(data, 2) AS BLOB) WHERE id = 2",
-        "DELETE FROM frame_chunk WHERE position = 0",
+        "DELETE FROM frame_chunks WHERE position = 0",
+        "UPDATE frame_chunks SET chunks = substr(chunks, 2)",
     };
     (void)state;
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
         struct snapshot s, again;
         struct told told;
 

@@ -121,6 +121,7 @@ static struct event import_while(void (*happens)(void), unsigned at)
     struct store *store = scratch_store(STORE_CREATE);
     assert_int_equal(scratch_sql("DELETE FROM entry"), 0);
     assert_int_equal(scratch_sql("DELETE FROM feature"), 0);
+    assert_int_equal(scratch_sql("DELETE FROM feature_values"), 0);
     assert_int_equal(scratch_sql("DELETE FROM snapshot"), 0);
     assert_int_equal(scratch_sql("DELETE FROM node"), 0);
     import(&event, store);
@@ -134,7 +135,8 @@ static int64_t notes_on(const char *path, const char *what)
     char sql[256];
 
     snprintf(sql, sizeof sql,
-             "SELECT count(*) FROM feature WHERE type = '~note' AND key = '%s' AND value LIKE '%%\"what\":\"%s\"%%'",
+             "SELECT count(*) FROM feature AS f JOIN feature_values AS v ON v.node = f.id >> 6 WHERE f.type = '~note'"
+             " AND f.key = '%s' AND feature_value(v.data, f.id & 63) LIKE '%%\"what\":\"%s\"%%'",
              path, what);
     return scratch_sql(sql);
 }
