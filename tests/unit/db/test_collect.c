@@ -5,6 +5,7 @@
 #include "db/blob.h"
 #include "db/check.h"
 #include "db/cut.h"
+#include "db/frame.h"
 #include "db/image.h"
 #include "db/keep.h"
 #include "db/lease.h"
@@ -285,6 +286,121 @@ static void images_go_with_what_they_are_made_of(void **state)
     assert_int_equal(scratch_sql("SELECT count(*) FROM node"), 0);
 }
 
+/* --- Frames ------------------------------------------------------------------------------------------------------- */
+
+#define FRAME_WORDS 100000 /* of 8 bytes: some 100 chunks, where no other seed has the same */
+
+static void add_words(struct frame_writer *writer, uint64_t seed)
+{
+    uint64_t words[1000], state = seed + 1;
+
+    for (int i = 0; i < FRAME_WORDS / 1000; i++) {
+        for (int k = 0; k < 1000; k++)
+            words[k] = state = state * 6364136223846793005u + 1442695040888963407u;
+        ok(frame_writer_add(writer, words, sizeof words, &err));
+    }
+}
+
+/* A frame of two halves. */
+static void put_frame(int64_t *id, struct digest *digest, struct store *store, uint64_t first, uint64_t second)
+{
+    struct frame_writer *writer;
+
+    ok(frame_writer_new(&writer, store, &err));
+    add_words(writer, first);
+    add_words(writer, second);
+    ok(frame_writer_finish(id, digest, writer, &err));
+    frame_writer_free(writer);
+}
+
+static void publish_frame(struct snapshot *s, struct store *store, uint64_t first, uint64_t second)
+{
+    *s = (struct snapshot){.namespace = "frames", .time = 1000 * first + second, .format = "frame", .has_source = true};
+    put_frame(&s->frame, &s->source, store, first, second);
+    scratch_root(&s->root, store, 0755);
+    ok(node_empty(&s->links, store, NODE_LINKS, &err));
+    ok(node_empty(&s->features, store, NODE_FEATURES, &err));
+    publish(s, store);
+}
+
+static int64_t count_chunks(void)
+{
+    return scratch_sql("SELECT count(*) FROM chunk");
+}
+
+static void chunks_stay_as_long_as_a_frame_has_them(void **state)
+{
+    struct store *store = scratch_store(STORE_CREATE);
+    struct snapshot first, second, third;
+    struct collection c;
+    struct digest digest;
+    int64_t counts[3], litter;
+    (void)state;
+
+    publish_frame(&first, store, 1, 2);
+    counts[0] = count_chunks();
+    publish_frame(&second, store, 3, 2);
+    counts[1] = count_chunks() - counts[0]; /* `second` alone has these, and what `first` has of 2 besides */
+    publish_frame(&third, store, 3, 4);
+    counts[2] = count_chunks();
+    put_frame(&litter, &digest, store, 5, 6);
+    ok(store_flush(store, &err));
+    store_close(store);
+    collect(&c);
+    assert_int_equal(c.frames, 1);
+    assert_true(c.chunks > 100);
+    assert_int_equal(count_chunks(), counts[2]);
+    expect_whole();
+
+    store = scratch_store(STORE_WRITE);
+    forget(store, &first);
+    store_close(store);
+    collect(&c);
+    assert_int_equal(c.frames, 1);
+    assert_in_range(c.chunks, counts[0] / 2 - 3, counts[0] / 2 + 3); /* those of 1 */
+    expect_whole();
+
+    store = scratch_store(STORE_WRITE);
+    forget(store, &second);
+    forget(store, &third);
+    store_close(store);
+    collect(&c);
+    assert_int_equal(c.frames, 2);
+    assert_int_equal(count_chunks(), 0);
+    assert_int_equal(scratch_sql("SELECT count(*) FROM frame_chunks"), 0);
+    store = scratch_store(STORE_WRITE);
+    publish_frame(&third, store, 3, 4); /* and comes back */
+    store_close(store);
+    expect_whole();
+    assert_true(counts[1] > 40);
+}
+
+/* Nobody can tell what a damaged list held, so nothing goes until it is dropped. */
+static void a_damaged_list_ends_it(void **state)
+{
+    struct store *store = scratch_store(STORE_CREATE);
+    struct collection c = {0};
+    struct snapshot s;
+    struct check check = {.report = show};
+    (void)state;
+
+    publish_frame(&s, store, 1, 2);
+    store_close(store);
+    int64_t chunks = count_chunks();
+    scratch_sql("UPDATE frame_chunks SET chunks = CAST(chunks || x'80' AS BLOB)");
+    store = scratch_store(STORE_WRITE);
+    assert_true(store_collect(&c, store, &err) < 0);
+    assert_non_null(strstr(err.text, "fsck --repair"));
+    store_close(store);
+    assert_int_equal(count_chunks(), chunks);
+    store = scratch_store(STORE_WRITE);
+    ok(store_repair(&check, store, &err));
+    store_close(store);
+    collect(&c);
+    assert_int_equal(count_chunks(), 0);
+    expect_whole();
+}
+
 /* --- Files -------------------------------------------------------------------------------------------------------- */
 
 static void files_without_a_row_go_unless_locked(void **state)
@@ -391,6 +507,41 @@ static void younger_ones_tell_what_they_find(void **state)
     assert_true(gc.collection.nodes >= 2); /* of `alone` */
     assert_int_equal(gc.collection.blobs, 2);
     publish(&found, younger);
+    store_close(younger);
+    expect_whole();
+}
+
+/* Chunks too: those of a frame that is not there yet when gc reads which ones frames have. */
+static void chunks_found_meanwhile_stay(void **state)
+{
+    struct store *store = scratch_store(STORE_CREATE), *older, *younger;
+    struct snapshot found = {0};
+    struct frame_writer *writer;
+    struct digest digest;
+    struct gc gc;
+    int64_t litter, frame;
+    (void)state;
+
+    put_frame(&litter, &digest, store, 1, 2);
+    ok(store_flush(store, &err));
+    store_close(store);
+    older = scratch_store(STORE_WRITE);
+    start_and_wait_for_waiting(&gc);
+    younger = scratch_store(STORE_WRITE);
+    ok(frame_writer_new(&writer, younger, &err));
+    add_words(writer, 1);
+    ok(store_flush(younger, &err));
+    store_close(older);
+    join(&gc);
+    assert_int_equal(gc.collection.frames, 1);
+    assert_true(gc.collection.chunks > 40); /* of 2 */
+    assert_true(count_chunks() > 40);       /* of 1 */
+    add_words(writer, 2);
+    ok(frame_writer_finish(&frame, &found.source, writer, &err));
+    frame_writer_free(writer);
+    assert_memory_equal(&found.source, &digest, sizeof digest);
+    assert_true(frame > litter);
+    ok(store_flush(younger, &err));
     store_close(younger);
     expect_whole();
 }
@@ -555,9 +706,12 @@ int main(void)
         cmocka_unit_test_setup(what_nothing_refers_to_goes, clean),
         cmocka_unit_test_setup(numbers_do_not_come_back, clean),
         cmocka_unit_test_setup(images_go_with_what_they_are_made_of, clean),
+        cmocka_unit_test_setup(chunks_stay_as_long_as_a_frame_has_them, clean),
+        cmocka_unit_test_setup(a_damaged_list_ends_it, clean),
         cmocka_unit_test_setup(files_without_a_row_go_unless_locked, clean),
         cmocka_unit_test_setup(older_leases_are_waited_for, clean),
         cmocka_unit_test_setup(younger_ones_tell_what_they_find, clean),
+        cmocka_unit_test_setup(chunks_found_meanwhile_stay, clean),
         cmocka_unit_test_setup(what_is_forgotten_meanwhile_stays, clean),
         cmocka_unit_test_setup(a_silent_lease_is_taken_away, clean),
         cmocka_unit_test_setup(what_ended_is_not_waited_for, clean),

@@ -24,8 +24,8 @@
 #include <cmocka.h>
 
 #define BEFORE 8 /* the user_version without packed rows */
-#define FRAMES 3
-#define FRAME_BYTES (9u << 20) /* more chunks than a row holds */
+#define FRAMES 2
+#define FRAME_BYTES (7u << 20) /* more chunks than a row holds */
 #define FEATURES 2000
 
 static struct error err;
@@ -236,7 +236,7 @@ static void damage_is_no_obstacle(void **state)
 
 /* --- Killed ------------------------------------------------------------------------------------------------------- */
 
-#define KILLS 12
+#define KILLS 8
 
 static int64_t microseconds(void)
 {
