@@ -9,8 +9,12 @@
 #include <errno.h>
 #include <string.h>
 
-static const char FIND_SAME[] = SELECT_SNAPSHOTS " WHERE n.name = ?1 AND s.source IS ?2 AND s.root = ?3"
-                                                 " AND +s.links = ?4 ORDER BY s.time DESC, s.number DESC LIMIT 1";
+/* By its source, not along the namespace: that may have any number of versions, and nearly each has another source. */
+static const char FIND_SAME[] =
+    SELECT_SNAPSHOTS " WHERE s.number = (SELECT h.number FROM snapshot AS h INDEXED BY snapshot_source"
+                     " JOIN namespace AS m ON m.id = h.namespace WHERE substr(h.source, 1, 8) = substr(?2, 1, 8)"
+                     " AND h.source = ?2 AND m.name = ?1 AND h.root = ?3 AND h.links = ?4"
+                     " ORDER BY h.time DESC, h.number DESC LIMIT 1)";
 /* Without a source (a directory), a namespace may come back to what it was: that is news, and only the newest counts.
  * What ran there is news as well. */
 static const char FIND_SAME_NEWEST[] =

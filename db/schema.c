@@ -351,7 +351,8 @@ static const char UNPACKED_GOES[] =
     "ALTER TABLE node_9 RENAME TO node;"
     "ALTER TABLE chunk_9 RENAME TO chunk;"
     "CREATE INDEX node_digest ON node (substr(digest, 1, 8));"
-    "CREATE INDEX chunk_digest ON chunk (substr(digest, 1, 8));";
+    "CREATE INDEX chunk_digest ON chunk (substr(digest, 1, 8));"
+    "CREATE INDEX snapshot_source ON snapshot (substr(source, 1, 8)) WHERE source IS NOT NULL;";
 
 static const struct {
     const char *sql;

@@ -158,6 +158,7 @@ void scratch_downgrade(int version)
         {9, "DROP TABLE feature_values"},
         {9, "DROP INDEX node_digest"},
         {9, "DROP INDEX chunk_digest"},
+        {9, "DROP INDEX snapshot_source"},
         {8, "DROP INDEX entry_xattrs"},
         {8, "DROP INDEX frame_chunk_chunk"},
         {8, "DROP INDEX snapshot_links"},
