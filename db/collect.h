@@ -5,8 +5,9 @@
  * whole trees, from the root down, and at no time is there anything that refers to what is gone. Killed at any instant,
  * the next run goes on. Then files of contents that have no row, and the database gives back its empty pages.
  *
- * Steps of at most a batch's time, so that nobody waits long; a step looks and drops in one transaction. Memory: none
- * that grows. Cost: a look at each object's number, four look-ups in indexes where somebody refers to it.
+ * Steps of at most a batch's time, so that nobody waits long; a step looks and drops in one transaction. Memory: a bit
+ * a chunk, 16 MiB at most; nothing else grows. Cost: a look at each object's number, four look-ups in indexes where
+ * somebody refers to it; and once the lists of chunks of all frames.
  */
 #ifndef DB_COLLECT_H
 #define DB_COLLECT_H
