@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-
 from decimal import Decimal
 
 import feature_values

@@ -208,6 +208,10 @@ static const struct {
     {"feature_values", "data", "CAST(substr(data, 1, length(data) - 1) AS BLOB)", "1"},
     {"feature_values", "data", "x'0101'", "1"},
     {"feature_values", "data", "x'00017b7d'", "1"},
+    {"feature_values", "data", /* as many, but empty */
+     "CAST(x'00' || char((SELECT count FROM node WHERE id = node)) || zeroblob((SELECT count FROM node WHERE id = node))"
+     " AS BLOB)",
+     "node = (SELECT min(node) FROM feature_values)"},
     {"feature_values", "node", "1000000", "node = (SELECT min(node) FROM feature_values)"},
     {"link", "count", "count + 1", "1"},
     {"link", "paths", "CAST('D' || substr(paths, 2) AS BLOB)", "1"},
