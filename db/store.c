@@ -430,17 +430,18 @@ void store_use_key(struct store *store, const struct siphash_key *key)
     store->key = *key;
 }
 
-int store_hold(struct store *store, struct error *err)
-{
-    return store->writable || !sqlite3_get_autocommit(store->db) ? 0 : sql_run(store, HOLD, err);
-}
-
 void store_rest(struct store *store)
 {
     struct error err; /* what was read has been read */
 
     if (!store->writable && !sqlite3_get_autocommit(store->db))
         sql_run(store, REST, &err);
+}
+
+int store_hold(struct store *store, struct error *err)
+{
+    store_rest(store);
+    return store->writable ? 0 : sql_run(store, HOLD, err);
 }
 
 int store_changed(bool *changed, struct store *store, struct error *err)

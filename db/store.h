@@ -39,9 +39,10 @@ const struct siphash_key *store_key(const struct store *store);
 /* Use another key on this connection: replicas that are no copies of one store can share one. */
 void store_use_key(struct store *store, const struct siphash_key *key);
 
-/* Until store_rest() all that is read is of one moment, and costs less: a transaction, not one for each statement with
- * its system calls to take locks and let them go. For short stretches of a command, in which nothing waits: what others
- * write meanwhile stays in the log. On a connection that writes, or that holds already, nothing happens. */
+/* From now on, until store_rest(), all that is read is of one moment, and costs less: it is a transaction, not one for
+ * each statement with its system calls to take locks and let them go. What others write meanwhile stays in the log, so
+ * this is for stretches of work in which nothing waits, and is called again now and then. On a connection that writes
+ * nothing happens. */
 int store_hold(struct store *store, struct error *err);
 void store_rest(struct store *store);
 

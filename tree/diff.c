@@ -140,14 +140,6 @@ static int leave(struct walk *w, int result)
     return result;
 }
 
-static int hold_anew(struct walk *w)
-{
-    struct store *store = tree_reader_store(w->reader);
-
-    store_rest(store);
-    return store_hold(store, w->err);
-}
-
 /* All pairs below two directories. */
 static int walk_pairs(struct walk *w, int64_t a, int64_t b, int (*visit)(void *arg, const struct pair *pair), void *arg)
 {
@@ -162,7 +154,7 @@ static int walk_pairs(struct walk *w, int64_t a, int64_t b, int (*visit)(void *a
             return leave(w, SHOWS);
         if (++w->visited % REST_EVERY == 0 && !w->limit) {
             tree_reader_rest(w->reader);
-            result = w->holds ? hold_anew(w) : 0;
+            result = w->holds ? store_hold(tree_reader_store(w->reader), w->err) : 0;
         }
         if (result == 0)
             result = merge_next(&found, &w->open[w->depth - 1].merge, w->err);
