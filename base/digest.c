@@ -2,8 +2,8 @@
  *
  * The algorithm is fetched once per object: an implicit fetch per message costs ten times what a short message does
  * (0.09 us against some 1 us for 16 bytes, measured with OpenSSL 3.0). And only when there is something to hash: the
- * first fetch reads libcrypto's configuration and sets up its providers, a quarter of all that opening a store costs
- * those who only read.
+ * first fetch reads libcrypto's configuration and sets up its providers, which takes most of what there is to do before
+ * a command that only reads has its first row.
  */
 #include "base/digest.h"
 
