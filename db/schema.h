@@ -15,8 +15,8 @@ int schema_version_newest(void);
 /* Bring the database from user_version `from` to the newest, one transaction a step. */
 int schema_migrate(sqlite3 *db, int from, struct error *err);
 
-/* A step that SQL alone cannot do, inside its transaction: fills frame_chunks and feature_values from
- * frame_chunk and feature.value. */
+/* A step that SQL alone cannot do, inside its transaction: fill frame_chunks and feature_values from frame_chunk and
+ * feature.value. */
 int schema_to_packed(sqlite3 *db, struct error *err);
 
 #endif

@@ -209,7 +209,8 @@ static const struct {
     {"feature_values", "data", "x'0101'", "1"},
     {"feature_values", "data", "x'00017b7d'", "1"},
     {"feature_values", "data", /* as many, but empty */
-     "CAST(x'00' || char((SELECT count FROM node WHERE id = node)) || zeroblob((SELECT count FROM node WHERE id = node))"
+     "CAST(x'00' || char((SELECT count FROM node WHERE id = node)) || zeroblob((SELECT count FROM node WHERE id = "
+     "node))"
      " AS BLOB)",
      "node = (SELECT min(node) FROM feature_values)"},
     {"feature_values", "node", "1000000", "node = (SELECT min(node) FROM feature_values)"},
