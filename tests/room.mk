@@ -91,7 +91,6 @@ e2e_tests =
 e2e_tests += tests/e2e/test_at
 e2e_tests += tests/e2e/test_cache
 e2e_tests += tests/e2e/test_cache_full
-e2e_tests += tests/e2e/test_claims
 e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_diffs
 e2e_tests += tests/e2e/test_files
@@ -108,6 +107,9 @@ e2e_tests += tests/e2e/test_same_replies
 e2e_tests += tests/e2e/test_serve
 
 if HAVE_LIBNFS
+e2e_tests += tests/e2e/test_claims
+tests_e2e_test_claims_SOURCES = tests/e2e/test_claims.c tests/e2e/racer.c tests/e2e/racer.h
+tests_e2e_test_claims_LDADD = $(LDADD) $(NFS_LIBS)
 e2e_tests += tests/e2e/test_libnfs
 tests_e2e_test_libnfs_LDADD = $(LDADD) $(NFS_LIBS)
 e2e_tests += tests/e2e/test_real_frame
