@@ -216,6 +216,6 @@ dist_check_SCRIPTS += tests/golden/veneers.sh
 EXTRA_DIST += tests/golden/veneer tests/golden/veneers.py
 EXTRA_DIST += tests/golden/image tests/golden/join tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
-EXTRA_DIST += tests/kernel/checks.sh tests/kernel/chroot.sh tests/kernel/each.sh tests/kernel/frame.sh tests/kernel/guest.sh tests/kernel/image tests/kernel/init tests/kernel/original.py tests/kernel/run tests/kernel/run.sh tests/kernel/scan.sh tests/kernel/scanners.py tests/kernel/scanners.sh tests/kernel/tools.py tests/kernel/tools.sh tests/kernel/tools_frame.py tests/kernel/tools_rows.py tests/kernel/tools_told.py
+EXTRA_DIST += tests/kernel/checks.sh tests/kernel/chroot.sh tests/kernel/claims.py tests/kernel/claims.sh tests/kernel/each.sh tests/kernel/frame.sh tests/kernel/guest.sh tests/kernel/image tests/kernel/init tests/kernel/original.py tests/kernel/run tests/kernel/run.sh tests/kernel/scan.sh tests/kernel/scanners.py tests/kernel/scanners.sh tests/kernel/tools.py tests/kernel/tools.sh tests/kernel/tools_frame.py tests/kernel/tools_rows.py tests/kernel/tools_told.py
 EXTRA_DIST += tests/debian/image tests/debian/install tests/debian/root tests/debian/run tests/debian/scanners tests/debian/tools
 EXTRA_DIST += tests/fresh tests/under-valgrind tests/valgrind.supp scripts/packages scripts/quickstart scripts/test samples/web-1.frame

@@ -172,6 +172,23 @@ static void three_ways_to_create(void **state)
     assert_int_equal(call_create(NULL, NULL, &client, &scanner, name, EXCLUSIVE, 8, NULL), EXIST);
 }
 
+/* Two machines may come upon the same verifier: it is each one's own. */
+static void verifiers_are_of_one_client(void **state)
+{
+    char name[VERDICT_TEXT];
+    struct client other;
+    struct fh fh, again;
+    (void)state;
+
+    verdict_text(name, 1, ".claim");
+    client_connect_from(&other, 0x7f000002, server.port);
+    assert_int_equal(call_create(&fh, NULL, &client, &scanner, name, EXCLUSIVE, 7, NULL), OK);
+    assert_int_equal(call_create(NULL, NULL, &other, &scanner, name, EXCLUSIVE, 7, NULL), EXIST);
+    assert_int_equal(call_create(&again, NULL, &client, &scanner, name, EXCLUSIVE, 7, NULL), OK);
+    assert_memory_equal(&fh, &again, sizeof fh);
+    client_close(&other);
+}
+
 static void data_of_all_stabilities(void **state)
 {
     uint64_t verifier, other;
@@ -457,6 +474,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_A_DIRECTORY(names_are_digests_claims_and_temporaries),
         IN_A_DIRECTORY(three_ways_to_create),
+        IN_A_DIRECTORY(verifiers_are_of_one_client),
         IN_A_DIRECTORY(data_of_all_stabilities),
         IN_A_DIRECTORY(a_megabyte_and_no_more),
         IN_A_DIRECTORY(attributes_are_set),
