@@ -117,7 +117,8 @@ uint32_t call_lookup(struct fh *child, struct attr *attr, struct client *client,
         assert_true(attr ? attr->there : unused.there);
     }
     read_post_op(&of_directory, client);
-    assert_int_equal(of_directory.there, status != BADHANDLE && status != STALE);
+    /* What is forgotten while it is looked at is STALE, and its directory may have been found before. */
+    assert_true(status == STALE || of_directory.there == (status != BADHANDLE));
     client_done(client);
     return status;
 }

@@ -46,8 +46,9 @@ DIFFER = {
     "clamscan": [(r"^(Time|Start Date|End Date): .*\n", "")],
     "aide": [(r"^(Start|End) timestamp: .*\n", ""), (r"\(run time: .*\)", "")],
     "chkrootkit": [(r"/proc/1/fd/\d+: Permission denied\n", "")],
-    "rkhunter": [(r"^\[[\d:]+\] ?", ""), (r"^(Info: (Start|End) date is|The system checks took).*\n", "")],
-    "lynis": [(r"^(report_datetime_(start|end)|uptime_in_seconds|slow_test\[\])=.*\n", ""), (r"^.* had a long execution: .*\n", "")],
+    "rkhunter": [(r"^\[[\d:]+\] ?", ""), (r"^(Info: (Start|End) date is|The system checks took).*\n", ""),
+                 (r"( time: \d+) \(.*\)$", r"\1"), (r"^ +No output from the 'lsattr' command - .*\n", "")],
+    "lynis": [(r"^(report_datetime_(start|end)|uptime_in_seconds|slow_test\[\])=.*\n", ""), (r"^.* had a long execution: .*\n|^\n", "")],
 }
 
 

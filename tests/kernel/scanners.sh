@@ -51,7 +51,7 @@ inside() {
     esac
 }
 
-# In the namespaces: what `confuse run` does.
+# In the namespaces: what `confuse run` does. Process 1 is not the command there either: lynis looks at its command line.
 in_original() {
     cd /original.over || exit 1
     mount -t proc -o ro,nosuid,nodev,noexec proc proc
@@ -61,7 +61,8 @@ in_original() {
     done
     ip link set lo up
     # shellcheck disable=SC2086 # words
-    exec chroot . $environment sh -c "$1"
+    chroot . $environment sh -c "$1"
+    exit $?
 }
 
 said() {
