@@ -142,7 +142,7 @@ e2e_scripts += tests/e2e/scan.sh
 e2e_scripts += tests/e2e/tar.sh
 e2e_scripts += tests/e2e/veneer.sh
 e2e_scripts += tests/e2e/watch.sh
-check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
+check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture tests/e2e/make_verdicts
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
 

@@ -363,6 +363,36 @@ static void claims_expire(void **state)
     assert_memory_not_equal(&again, &fh, sizeof fh);
 }
 
+/* It claimed a content, made its verdict, and wrote to another file what it never committed. */
+static void a_client_that_dies_leaves_what_others_bear(void **state)
+{
+    char name[VERDICT_TEXT], claim[VERDICT_TEXT];
+    struct fh fh, aside;
+    struct client other;
+    struct attr attr;
+    (void)state;
+
+    verdict_text(name, 1, "");
+    verdict_text(claim, 1, ".claim");
+    client_connect_from(&other, 0x7f000002, server.port);
+    assert_int_equal(call_create(NULL, NULL, &other, &scanner, claim, EXCLUSIVE, 1, NULL), OK);
+    assert_int_equal(call_create(&fh, NULL, &other, &scanner, name, GUARDED, 0, NULL), OK);
+    assert_int_equal(call_create(&aside, NULL, &other, &scanner, "x.tmp", GUARDED, 0, NULL), OK);
+    assert_int_equal(call_write(NULL, NULL, NULL, &other, &aside, 0, "ha", 2, UNSTABLE), OK);
+    client_close(&other);
+    assert_int_equal(call_create(NULL, NULL, &client, &scanner, claim, EXCLUSIVE, 2, NULL), EXIST);
+    assert_content(&aside, "ha", 2);
+    usleep(2300000);
+    assert_int_equal(call_create(NULL, NULL, &client, &scanner, claim, EXCLUSIVE, 2, NULL), OK);
+    assert_int_equal(call_create(&aside, NULL, &client, &scanner, "y.tmp", GUARDED, 0, NULL), OK);
+    assert_int_equal(call_write(NULL, NULL, NULL, &client, &aside, 0, "clean", 5, FILE_SYNC), OK);
+    assert_int_equal(call_rename(&client, &scanner, "y.tmp", &scanner, name), OK);
+    assert_int_equal(call_getattr(&attr, &client, &fh), STALE);
+    assert_content(&aside, "clean", 5);
+    assert_false(exists(claim));
+    assert_int_equal(call_remove(&client, &scanner, "x.tmp"), OK);
+}
+
 static void quotas_hold(void **state)
 {
     char name[VERDICT_TEXT];
@@ -481,6 +511,7 @@ int main(void)
         IN_A_DIRECTORY(renaming_publishes),
         IN_A_DIRECTORY(writing_publishes),
         IN_A_DIRECTORY(claims_expire),
+        IN_A_DIRECTORY(a_client_that_dies_leaves_what_others_bear),
         IN_A_DIRECTORY(quotas_hold),
         IN_A_DIRECTORY(directories_come_and_go),
         IN_A_DIRECTORY(repeated_calls_are_answered_alike),
