@@ -1,7 +1,9 @@
 /* digest.c - SHA-256 by OpenSSL, which uses the processor's SHA instructions where there are any.
  *
  * The algorithm is fetched once per object: an implicit fetch per message costs ten times what a short message does
- * (0.09 us against some 1 us for 16 bytes, measured with OpenSSL 3.0).
+ * (0.09 us against some 1 us for 16 bytes, measured with OpenSSL 3.0). And only when there is something to hash: the
+ * first fetch reads libcrypto's configuration and sets up its providers, which takes most of what there is to do before
+ * a command that only reads has its first row.
  */
 #include "base/digest.h"
 
@@ -10,7 +12,7 @@
 
 struct sha256 {
     EVP_MD *algorithm;
-    EVP_MD_CTX *context;
+    EVP_MD_CTX *context; /* NULL: nothing was hashed yet */
 };
 
 /* libcrypto fails here only when memory is out or the library is broken; neither can be handled by going on. */
@@ -22,18 +24,14 @@ static void must(int ok)
 
 struct sha256 *sha256_new(void)
 {
-    struct sha256 *sha = calloc(1, sizeof *sha);
+    return calloc(1, sizeof(struct sha256));
+}
 
-    if (!sha)
-        return NULL;
+static void begin(struct sha256 *sha)
+{
     sha->algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
     sha->context = EVP_MD_CTX_new();
-    if (!sha->algorithm || !sha->context) {
-        sha256_free(sha);
-        return NULL;
-    }
-    must(EVP_DigestInit_ex2(sha->context, sha->algorithm, NULL));
-    return sha;
+    must(sha->algorithm && sha->context && EVP_DigestInit_ex2(sha->context, sha->algorithm, NULL) == 1);
 }
 
 void sha256_free(struct sha256 *sha)
@@ -47,11 +45,15 @@ void sha256_free(struct sha256 *sha)
 
 void sha256_add(struct sha256 *sha, const void *bytes, size_t size)
 {
+    if (!sha->context)
+        begin(sha);
     must(EVP_DigestUpdate(sha->context, bytes, size));
 }
 
 void sha256_final(struct digest *out, struct sha256 *sha)
 {
+    if (!sha->context)
+        begin(sha); /* of no bytes */
     must(EVP_DigestFinal_ex(sha->context, out->bytes, NULL));
     must(EVP_DigestInit_ex2(sha->context, NULL, NULL));
 }

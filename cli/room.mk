@@ -50,5 +50,6 @@ confuse_SOURCES = \
     cli/watch.c \
     cli/watch_metrics.c cli/watch_metrics.h \
     cli/watch_queue.c cli/watch_queue.h
+# The loader looks for symbols in this order, and what libcrypto and SQLite look for is mostly their own.
 confuse_LDADD = libmountd.a libnfsd.a libxdr.a librpc.a libimport.a libtree.a libdb.a libbase.a \
-    $(TIRPC_LIBS) $(SQLITE_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(LIBARCHIVE_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
+    $(CRYPTO_LIBS) $(SQLITE_LIBS) $(TIRPC_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) $(LIBARCHIVE_LIBS) $(JANSSON_LIBS)

@@ -224,7 +224,7 @@ static int look_at_node(struct checker *t, int64_t id)
     int result = node_digest(&expected, t->store, id, &t->err);
 
     if (result == 0)
-        result = node_visit(t->store, id, true, &visitor, &t->err);
+        result = node_visit(t->store, id, NODE_DIGESTS, &visitor, &t->err);
     if (result == -ENOENT)
         return 0;
     if (result < 0) {

@@ -10,12 +10,18 @@
 static const char FIND_NODE[] = "SELECT kind, level, count, entries, dirs, nodes, digest FROM node WHERE id = ?1";
 static const char FIND_DIGEST[] = "SELECT digest FROM node WHERE id = ?1";
 
-/* The items of node ?1, in order. Counts of what is below come with them, so that nobody has to ask again. */
+/* The items of node ?1, in order; but for the first two with the counts of what is below, so that nobody has to ask
+ * again. */
 static const char READ_CHILDREN[] =
+    "SELECT first, node FROM child WHERE id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY id";
+static const char READ_ENTRIES[] =
+    "SELECT name, mode, uid, gid, size, mtime, major, minor, flags, target, content, xattrs, subtree FROM entry"
+    " WHERE id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY id";
+static const char READ_CHILDREN_AND_COUNTS[] =
     "SELECT c.first, c.node, n.entries, n.dirs, n.nodes, n.digest, n.kind, n.level FROM child AS c"
     " JOIN node AS n ON n.id = c.node"
     " WHERE c.id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY c.id";
-static const char READ_ENTRIES[] =
+static const char READ_ENTRIES_AND_COUNTS[] =
     "SELECT e.name, e.mode, e.uid, e.gid, e.size, e.mtime, e.major, e.minor, e.flags, e.target, e.content, e.xattrs,"
     " e.subtree, n.entries, n.dirs, n.nodes FROM entry AS e LEFT JOIN node AS n ON n.id = e.subtree"
     " WHERE e.id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY e.id";
@@ -33,9 +39,10 @@ struct visit {
     int64_t id;
     enum node_kind kind;
     unsigned level;
+    sqlite3_stmt *header; /* of FIND_NODE, as long as nobody else needs that */
     sqlite3_stmt *rows;
     const struct node_visitor *visitor;
-    bool with_digests;
+    enum node_detail detail;
     struct error *err;
 };
 
@@ -77,14 +84,20 @@ static bool digest_of_id(struct digest *digest, int64_t id, sqlite3_stmt *rows, 
     return id == 0 || sql_column_digest(digest, rows, column);
 }
 
+/* The rest of what a row tells of a list's node. */
+static bool column_child(struct node_ref *node, const struct visit *v)
+{
+    return column_counts(&node->counts, v->rows, 2) && sql_column_digest(&node->digest, v->rows, 5) &&
+           sqlite3_column_int64(v->rows, 6) == (int64_t)v->kind && sqlite3_column_int64(v->rows, 7) == v->level - 1;
+}
+
 static int visit_child(struct visit *v)
 {
     struct node_child child = {0};
 
     child.first = column_text(&child.first_size, v->rows, 0);
     child.node.id = sqlite3_column_int64(v->rows, 1);
-    if (!column_counts(&child.node.counts, v->rows, 2) || !sql_column_digest(&child.node.digest, v->rows, 5) ||
-        sqlite3_column_int64(v->rows, 6) != (int64_t)v->kind || sqlite3_column_int64(v->rows, 7) != v->level - 1)
+    if (child.node.id >= v->id || (v->detail != NODE_ITEMS && !column_child(&child.node, v)))
         return damaged(v);
     return v->visitor->child(v->visitor->arg, &child);
 }
@@ -121,12 +134,14 @@ static int visit_entry(struct visit *v)
         entry.target = column_text(&target_size, rows, 9);
         entry.target_size = (uint16_t)target_size;
     }
-    if (!is_name(entry.name, name_size) || target_size > ENTRY_TARGET_MAX || !column_counts(&entry.below, rows, 13) ||
+    if (!is_name(entry.name, name_size) || target_size > ENTRY_TARGET_MAX || entry.subtree >= v->id ||
         S_ISDIR(entry.mode) != (entry.subtree != 0))
         return damaged(v);
-    if (v->with_digests && !(digest_of_id(&digests.content, entry.content, rows, 16) &&
-                             digest_of_id(&digests.xattrs, entry.xattrs, rows, 17) &&
-                             digest_of_id(&digests.subtree, entry.subtree, rows, 18)))
+    if (v->detail != NODE_ITEMS && !column_counts(&entry.below, rows, 13))
+        return damaged(v);
+    if (v->detail == NODE_DIGESTS && !(digest_of_id(&digests.content, entry.content, rows, 16) &&
+                                       digest_of_id(&digests.xattrs, entry.xattrs, rows, 17) &&
+                                       digest_of_id(&digests.subtree, entry.subtree, rows, 18)))
         return error_system(v->err, EIO, "an entry refers to what is not in the store");
     return v->visitor->entry(v->visitor->arg, &entry, &digests);
 }
@@ -163,10 +178,13 @@ static int visit_items(struct visit *v, const char *sql, int (*visit_row)(struct
         return -EIO;
     v->rows = rows;
     sqlite3_bind_int64(rows, 1, v->id);
-    while ((result = sql_step(v->store, rows, v->err)) == 1) {
-        result = visit_row(v);
-        if (result != 0)
-            return result;
+    result = sql_step(v->store, rows, v->err);
+    sqlite3_reset(v->header); /* one transaction for both: each is some system calls */
+    for (; result == 1; result = sql_step(v->store, rows, v->err)) {
+        int visited = visit_row(v);
+
+        if (visited != 0)
+            return visited;
     }
     return result;
 }
@@ -174,9 +192,9 @@ static int visit_items(struct visit *v, const char *sql, int (*visit_row)(struct
 /* What a row of `node` says, handed to the visitor. */
 static int visit_header(struct visit *v)
 {
-    cleanup_reset sqlite3_stmt *find = NULL;
     struct counts counts;
-    int result = sql_find_row(&find, v->store, FIND_NODE, v->id, v->err);
+    int result = sql_find_row(&v->header, v->store, FIND_NODE, v->id, v->err);
+    sqlite3_stmt *find = v->header;
 
     if (result < 0)
         return result;
@@ -190,25 +208,38 @@ static int visit_header(struct visit *v)
     return v->visitor->begin(v->visitor->arg, v->kind, v->level, (unsigned)count, &counts);
 }
 
-int node_visit(struct store *store, int64_t id, bool with_digests, const struct node_visitor *visitor,
-               struct error *err)
+static int visit(struct visit *v)
 {
-    struct visit v = {.store = store, .id = id, .visitor = visitor, .with_digests = with_digests, .err = err};
-    int result = visit_header(&v);
+    static const char *const entries[] = {
+        [NODE_ITEMS] = READ_ENTRIES,
+        [NODE_COUNTS] = READ_ENTRIES_AND_COUNTS,
+        [NODE_DIGESTS] = READ_ENTRIES_AND_DIGESTS,
+    };
+    int result = visit_header(v);
 
     if (result != 0)
         return result;
-    if (v.level > 0)
-        return visit_items(&v, READ_CHILDREN, visit_child);
-    switch (v.kind) {
+    if (v->level > 0)
+        return visit_items(v, v->detail == NODE_ITEMS ? READ_CHILDREN : READ_CHILDREN_AND_COUNTS, visit_child);
+    switch (v->kind) {
     case NODE_TREE:
-        return visit_items(&v, with_digests ? READ_ENTRIES_AND_DIGESTS : READ_ENTRIES, visit_entry);
+        return visit_items(v, entries[v->detail], visit_entry);
     case NODE_FEATURES:
-        return visit_items(&v, READ_FEATURES, visit_feature);
+        return visit_items(v, READ_FEATURES, visit_feature);
     case NODE_LINKS:
-        return visit_items(&v, READ_GROUPS, visit_group);
+        return visit_items(v, READ_GROUPS, visit_group);
     }
-    return damaged(&v);
+    return damaged(v);
+}
+
+int node_visit(struct store *store, int64_t id, enum node_detail detail, const struct node_visitor *visitor,
+               struct error *err)
+{
+    struct visit v = {.store = store, .id = id, .visitor = visitor, .detail = detail, .err = err};
+    int result = visit(&v);
+
+    cleanup_reset_fn(&v.header);
+    return result;
 }
 
 int node_digest(struct digest *digest, struct store *store, int64_t id, struct error *err)

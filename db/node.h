@@ -56,11 +56,19 @@ struct node_visitor {
     void *arg;
 };
 
-/* Visit one node. What it hands over is sound as far as one node shows: counts are at most TREE_NODES_MAX, a list's
- * children are of its kind and one level below, names and targets have their sizes, directories alone have a subtree.
- * `with_digests` fills the digests (a join that serving does not need). -ENOENT (err not filled): there is no such
- * node. */
-int node_visit(struct store *store, int64_t id, bool with_digests, const struct node_visitor *visitor,
+/* What a visit tells of the nodes and contents that items refer to. Their counts and digests stand in rows of their
+ * own, which cost more to find than the item itself. */
+enum node_detail {
+    NODE_ITEMS,   /* ids only: counts and digests are 0 */
+    NODE_COUNTS,  /* counts too, and the digests of a list's nodes */
+    NODE_DIGESTS, /* all */
+};
+
+/* Visit one node. What it hands over is sound as far as one node shows: ids of nodes are less than its own, since what
+ * refers is written last, so every way down ends; counts are at most TREE_NODES_MAX, names and targets have their
+ * sizes, directories alone have a subtree. With NODE_COUNTS a list's children are of its kind and one level below;
+ * without, whoever goes on to them has to look. -ENOENT (err not filled): there is no such node. */
+int node_visit(struct store *store, int64_t id, enum node_detail detail, const struct node_visitor *visitor,
                struct error *err);
 
 /* The digest a node is named by. -ENOENT as above. */

@@ -40,6 +40,8 @@ static const char CREATION_PRAGMAS[] = "PRAGMA page_size = " PAGE_SIZE_TEXT ";"
 
 static const char USER_VERSION[] = "PRAGMA user_version";
 static const char APPLICATION_ID[] = "PRAGMA application_id";
+static const char HOLD[] = "BEGIN"; /* takes no lock before something is read */
+static const char REST[] = "COMMIT";
 static const char DATA_VERSION[] = "PRAGMA data_version";
 static const char FIND_SECRET[] = "SELECT value FROM secret WHERE name = 'handle'";
 static const char FIND_DIRECTORY[] = "SELECT mtime FROM directory WHERE path = ?1";
@@ -426,6 +428,20 @@ const struct siphash_key *store_key(const struct store *store)
 void store_use_key(struct store *store, const struct siphash_key *key)
 {
     store->key = *key;
+}
+
+void store_rest(struct store *store)
+{
+    struct error err; /* what was read has been read */
+
+    if (!store->writable && !sqlite3_get_autocommit(store->db))
+        sql_run(store, REST, &err);
+}
+
+int store_hold(struct store *store, struct error *err)
+{
+    store_rest(store);
+    return store->writable ? 0 : sql_run(store, HOLD, err);
 }
 
 int store_changed(bool *changed, struct store *store, struct error *err)

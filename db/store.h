@@ -39,6 +39,13 @@ const struct siphash_key *store_key(const struct store *store);
 /* Use another key on this connection: replicas that are no copies of one store can share one. */
 void store_use_key(struct store *store, const struct siphash_key *key);
 
+/* From now on, until store_rest(), all that is read is of one moment, and costs less: it is a transaction, not one for
+ * each statement with its system calls to take locks and let them go. What others write meanwhile stays in the log, so
+ * this is for stretches of work in which nothing waits, and is called again now and then. On a connection that writes
+ * nothing happens. */
+int store_hold(struct store *store, struct error *err);
+void store_rest(struct store *store);
+
 /* Has another connection committed since the last call? One PRAGMA data_version, no I/O. */
 int store_changed(bool *changed, struct store *store, struct error *err);
 

@@ -189,7 +189,7 @@ static int next_node(struct below_cursor *cursor, struct error *err)
         pop_level(cursor);
     if (!cursor->levels)
         return 0;
-    int result = node_visit(cursor->store, cursor->levels->nodes[cursor->levels->at++], true, &visitor, err);
+    int result = node_visit(cursor->store, cursor->levels->nodes[cursor->levels->at++], NODE_DIGESTS, &visitor, err);
     if (cursor->failed)
         return builder_no_memory(err);
     if (result == -ENOENT)

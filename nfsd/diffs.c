@@ -268,19 +268,22 @@ static int visit_pair(struct side_listing *l, const struct merge_pair *pair)
 {
     struct nfsd_worker *worker = l->worker;
     struct object object = *l->directory;
+    uint32_t ordinal, rank;
     int result =
         diff_shows(&l->looked, worker->reader, pair->a.entry, pair->has_b ? pair->b.entry : NULL, &worker->err);
 
     if (result <= 0)
         return result;
-    result = tree_find(&object.place, worker->reader, l->directory->place.tree, l->directory->place.rank + pair->a.rank,
-                       &worker->err);
+    result = merge_place(&ordinal, &rank, &l->merge, &worker->err);
+    if (result == 0)
+        result = tree_find(&object.place, worker->reader, l->directory->place.tree, l->directory->place.rank + rank,
+                           &worker->err);
     if (result < 0)
         return result;
     const struct listing_entry entry = {
         .name = object.place.entry->name,
         .size = object.place.entry->name_size,
-        .cookie = TREE_COOKIE_FIRST + pair->a.ordinal,
+        .cookie = TREE_COOKIE_FIRST + ordinal,
         .fileid = object_fileid(&object),
         .object = &object,
     };
@@ -297,8 +300,11 @@ static int visit_pairs(uint64_t *reached, struct side_listing *l)
 
     while ((result = merge_next(&pair, &l->merge, &l->worker->err)) > 0) {
         if (++l->looked > LIST_LOOK_MAX) {
-            *reached = pair.a.ordinal;
-            return l->any ? 1 : -EBUSY;
+            uint32_t ordinal, rank;
+
+            result = merge_place(&ordinal, &rank, &l->merge, &l->worker->err);
+            *reached = ordinal;
+            return result < 0 ? result : l->any ? 1 : -EBUSY;
         }
         result = visit_pair(l, &pair);
         if (result != 0)

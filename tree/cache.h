@@ -22,8 +22,9 @@ struct cached {
     size_t size; /* bytes that it counts for */
 };
 
-/* Ids of nodes are rows' and lie between 0 and this bit; a content's is its row's with it; tables of links have
- * negative ones. */
+/* Ids of nodes are rows' and lie between 0 and the lower of these bits; with it they are of nodes without counts; a
+ * content's is its row's with the higher one; tables of links have negative ones. */
+#define CACHE_ID_UNCOUNTED ((int64_t)1 << 61)
 #define CACHE_ID_CONTENT ((int64_t)1 << 62)
 
 struct cache;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HOLD_PAIRS 1024 /* that are looked at in one transaction: some ms */
+
 /* "name", and then the path `rest`. */
 struct step {
     uint32_t rest; /* 0: nothing follows */
@@ -329,7 +331,7 @@ static int go_up(struct climb *climb, const struct item *item, uint32_t rest)
     return result < 0 ? result : put_pair(climb, item->node, path);
 }
 
-int climb_run(struct climb *climb)
+static int go_on(struct climb *climb)
 {
     struct crossing crossing = {0};
     int result = 0;
@@ -337,7 +339,10 @@ int climb_run(struct climb *climb)
     for (; result == 0 && climb->done < climb->pair_count; climb->done++) {
         const struct pair pair = climb->pairs[climb->done];
 
-        result = find_crossing(&crossing, climb, pair.node);
+        if (climb->done % HOLD_PAIRS == 0)
+            result = store_hold(climb->store, climb->err);
+        if (result == 0)
+            result = find_crossing(&crossing, climb, pair.node);
         for (size_t i = 0; result == 0 && i < crossing.root_count; i++)
             result = arrive(climb, &climb->roots[crossing.root + i], pair.path);
         for (size_t i = 0; result == 0 && i < crossing.item_count; i++) {
@@ -346,6 +351,16 @@ int climb_run(struct climb *climb)
             result = go_up(climb, &item, pair.path);
         }
     }
+    return result;
+}
+
+int climb_run(struct climb *climb)
+{
+    int result = store_hold(climb->store, climb->err);
+
+    if (result == 0)
+        result = go_on(climb);
+    store_rest(climb->store);
     return result;
 }
 

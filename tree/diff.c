@@ -61,13 +61,12 @@ struct pair {
     const char *path;
     size_t size;
     const struct entry *a, *b; /* NULL: not there, or made and not asked for */
-    uint32_t rank_a, rank_b;
+    uint32_t number;           /* in the order of the walk, the same each time */
 };
 
 struct open_pair {
     struct merge merge;
     size_t path_size; /* of the directory, without a '/' at its end */
-    uint32_t rank_a, rank_b;
 };
 
 struct walk {
@@ -78,10 +77,12 @@ struct walk {
     size_t depth, room;
     struct buffer path;
     unsigned visited;
+    uint32_t pairs; /* of this time */
+    bool holds;     /* who visits waits for nothing (store_hold()) */
     struct error *err;
 };
 
-static int enter(struct walk *w, int64_t a, int64_t b, uint32_t rank_a, uint32_t rank_b)
+static int enter(struct walk *w, int64_t a, int64_t b)
 {
     if (w->depth == w->room) {
         size_t room = w->room ? w->room * 2 : 4; /* most changes are not deep */
@@ -96,8 +97,6 @@ static int enter(struct walk *w, int64_t a, int64_t b, uint32_t rank_a, uint32_t
     merge_begin(&o->merge, w->reader, NODE_TREE, a, b);
     o->merge.only_a = w->limit;
     o->path_size = w->path.size > 1 ? w->path.size : 0;
-    o->rank_a = rank_a;
-    o->rank_b = rank_b;
     return 0;
 }
 
@@ -123,12 +122,11 @@ static int visit_pair(struct walk *w, const struct merge_pair *found, int (*visi
     if (w->path.failed)
         return error_system(w->err, ENOMEM, "cannot compare trees");
     w->path.size--;
-    const struct pair pair = {(const char *)w->path.bytes, w->path.size,
-                              unless_made(a, w->made),     unless_made(b, w->made),
-                              o->rank_a + found->a.rank,   o->rank_b + found->b.rank};
+    const struct pair pair = {(const char *)w->path.bytes, w->path.size, unless_made(a, w->made),
+                              unless_made(b, w->made), w->pairs++};
     int result = pair.a || pair.b ? visit(arg, &pair) : 0;
     if (result == 0 && below_a != below_b)
-        result = enter(w, below_a, below_b, pair.rank_a, pair.rank_b);
+        result = enter(w, below_a, below_b);
     return result;
 }
 
@@ -149,14 +147,17 @@ static int walk_pairs(struct walk *w, int64_t a, int64_t b, int (*visit)(void *a
     int result;
 
     buffer_clear(&w->path);
-    /* The first entry of what holds the root is the root, whose rank is 0. */
-    result = enter(w, a, b, UINT32_MAX, UINT32_MAX);
+    w->pairs = 0;
+    result = enter(w, a, b);
     while (w->depth && result == 0) {
         if (w->limit && w->visited == w->limit)
             return leave(w, SHOWS);
-        if (++w->visited % REST_EVERY == 0 && !w->limit)
+        if (++w->visited % REST_EVERY == 0 && !w->limit) {
             tree_reader_rest(w->reader);
-        result = merge_next(&found, &w->open[w->depth - 1].merge, w->err);
+            result = w->holds ? store_hold(tree_reader_store(w->reader), w->err) : 0;
+        }
+        if (result == 0)
+            result = merge_next(&found, &w->open[w->depth - 1].merge, w->err);
         if (result == 0)
             merge_end(&w->open[--w->depth].merge);
         else if (result > 0)
@@ -169,10 +170,11 @@ static int walk_pairs(struct walk *w, int64_t a, int64_t b, int (*visit)(void *a
 
 struct candidate {
     int64_t content;
-    uint32_t name; /* hash of the last component */
-    uint32_t rank; /* in its tree */
-    uint32_t from; /* of an added file: the rank that it came from */
+    uint32_t name;   /* hash of the last component */
+    uint32_t number; /* of its pair */
+    uint32_t from;   /* of a target: the number of the source that it came from; of such a source: its rank */
     uint8_t kind;
+    bool wanted; /* a source that a target came from */
 };
 
 /* Of sources: what was removed can be renamed, what stayed can only be copied. Of targets: what became of them. */
@@ -185,7 +187,9 @@ struct candidates {
 };
 
 struct renames {
+    struct walk *walk;
     struct candidates sources, targets;
+    size_t wanted; /* sources whose ranks are looked for */
     bool too_many;
     struct error *err;
 };
@@ -200,7 +204,7 @@ static uint32_t hash_name(const struct entry *entry)
 }
 
 /* Empty files are all alike, which tells nothing. 1: there are too many. */
-static int add_candidate(struct candidates *c, const struct entry *entry, uint32_t rank, uint8_t kind,
+static int add_candidate(struct candidates *c, const struct entry *entry, uint32_t number, uint8_t kind,
                          struct error *err)
 {
     if (!S_ISREG(entry->mode) || !entry->content || entry->size == 0)
@@ -217,7 +221,7 @@ static int add_candidate(struct candidates *c, const struct entry *entry, uint32
         c->room = room;
     }
     c->list[c->count++] =
-        (struct candidate){.content = entry->content, .name = hash_name(entry), .rank = rank, .kind = kind};
+        (struct candidate){.content = entry->content, .name = hash_name(entry), .number = number, .kind = kind};
     return 0;
 }
 
@@ -227,11 +231,11 @@ static int gather(void *arg, const struct pair *pair)
     int result = 0;
 
     if (!pair->a)
-        result = add_candidate(&r->targets, pair->b, pair->rank_b, PLAIN, r->err);
+        result = add_candidate(&r->targets, pair->b, pair->number, PLAIN, r->err);
     else if (!pair->b)
-        result = add_candidate(&r->sources, pair->a, pair->rank_a, REMOVED, r->err);
+        result = add_candidate(&r->sources, pair->a, pair->number, REMOVED, r->err);
     else if (pair->a->content != pair->b->content)
-        result = add_candidate(&r->sources, pair->a, pair->rank_a, STAYED, r->err);
+        result = add_candidate(&r->sources, pair->a, pair->number, STAYED, r->err);
     r->too_many = result > 0;
     return result;
 }
@@ -246,47 +250,54 @@ static int by_content(const void *of_a, const void *of_b)
         return a->kind - b->kind;
     if (a->name != b->name)
         return a->name < b->name ? -1 : 1;
-    return (a->rank > b->rank) - (a->rank < b->rank);
+    return (a->number > b->number) - (a->number < b->number);
 }
 
-static int by_rank(const void *of_a, const void *of_b)
+static int by_number(const void *of_a, const void *of_b)
 {
     const struct candidate *a = of_a, *b = of_b;
 
-    return (a->rank > b->rank) - (a->rank < b->rank);
+    return (a->number > b->number) - (a->number < b->number);
 }
 
-static void rename_to(struct candidate *target, struct candidate *source)
+static void come_from(struct renames *r, struct candidate *target, struct candidate *source)
+{
+    target->from = source->number;
+    r->wanted += !source->wanted;
+    source->wanted = true;
+}
+
+static void rename_to(struct renames *r, struct candidate *target, struct candidate *source)
 {
     target->kind = RENAMED;
-    target->from = source->rank;
     source->kind = TAKEN;
+    come_from(r, target, source);
 }
 
 /* Files of one content: those that kept their names first, then the others in their order; what is left of the targets
  * are copies of the first. */
-static void match_content(struct candidate *s, size_t sources, struct candidate *t, size_t targets)
+static void match_content(struct renames *r, struct candidate *s, size_t sources, struct candidate *t, size_t targets)
 {
     for (size_t i = 0, j = 0; i < sources && j < targets && s[i].kind == REMOVED;) {
         if (s[i].name == t[j].name)
-            rename_to(&t[j++], &s[i++]);
+            rename_to(r, &t[j++], &s[i++]);
         else if (s[i].name < t[j].name)
             i++;
         else
             j++;
     }
-    qsort(s, sources, sizeof *s, by_rank);
-    qsort(t, targets, sizeof *t, by_rank);
+    qsort(s, sources, sizeof *s, by_number);
+    qsort(t, targets, sizeof *t, by_number);
     for (size_t i = 0, j = 0; j < targets; j++) {
         if (t[j].kind != PLAIN)
             continue;
         while (i < sources && s[i].kind != REMOVED)
             i++;
         if (i < sources) {
-            rename_to(&t[j], &s[i]);
+            rename_to(r, &t[j], &s[i]);
         } else {
             t[j].kind = COPIED;
-            t[j].from = s[0].rank;
+            come_from(r, &t[j], &s[0]);
         }
     }
 }
@@ -320,32 +331,80 @@ static void match(struct renames *r)
         } else if (s->list[i].content > t->list[j].content) {
             j += targets;
         } else {
-            match_content(s->list + i, sources, t->list + j, targets);
+            match_content(r, s->list + i, sources, t->list + j, targets);
             i += sources;
             j += targets;
         }
     }
-    sort(s, by_rank);
-    sort(t, by_rank);
+    sort(s, by_number);
+    sort(t, by_number);
 }
 
+static struct candidate *find_candidate(const struct candidates *c, uint32_t number)
+{
+    const struct candidate key = {.number = number};
+
+    return c->count ? bsearch(&key, c->list, c->count, sizeof *c->list, by_number) : NULL;
+}
+
+/* The rank, in its tree, of what the walk stands at on side a. */
+static int rank_of(uint32_t *rank, struct walk *w)
+{
+    uint32_t ordinal, below;
+
+    *rank = UINT32_MAX; /* the first entry of what holds the root is the root, whose rank is 0 */
+    for (size_t i = 0; i < w->depth; i++) {
+        int result = merge_place(&ordinal, &below, &w->open[i].merge, w->err);
+
+        if (result < 0)
+            return result;
+        *rank += below;
+    }
+    return 0;
+}
+
+/* 1: that was the last one. */
+static int find_rank(void *arg, const struct pair *pair)
+{
+    struct renames *r = arg;
+    struct candidate *source = find_candidate(&r->sources, pair->number);
+
+    if (!source || !source->wanted)
+        return 0;
+    int result = rank_of(&source->from, r->walk);
+    return result < 0 ? result : --r->wanted == 0;
+}
+
+/* All pairs for what renames need, of which nothing is told yet. */
+static int look_through(struct renames *r, struct tree a, struct tree b,
+                        int (*visit)(void *arg, const struct pair *pair))
+{
+    struct walk *w = r->walk;
+    int result = store_hold(tree_reader_store(w->reader), w->err);
+
+    if (result < 0)
+        return result;
+    w->holds = true;
+    result = walk_pairs(w, a.root, b.root, visit, r);
+    w->holds = false;
+    store_rest(tree_reader_store(w->reader));
+    return result;
+}
+
+/* Ranks take counts, which are costly, and most sources are nobody's: so those of the others are found by themselves.
+ */
 static int find_renames(struct renames *r, struct walk *w, struct tree a, struct tree b)
 {
+    r->walk = w;
     r->err = w->err;
-    int result = walk_pairs(w, a.root, b.root, gather, r);
+    int result = look_through(r, a, b, gather);
     if (result < 0)
         return result;
     if (r->too_many)
         r->sources.count = r->targets.count = 0;
     match(r);
-    return 0;
-}
-
-static const struct candidate *find_candidate(const struct candidates *c, uint32_t rank)
-{
-    const struct candidate key = {.rank = rank};
-
-    return c->count ? bsearch(&key, c->list, c->count, sizeof *c->list, by_rank) : NULL;
+    result = r->wanted ? look_through(r, a, b, find_rank) : 0;
+    return result < 0 ? result : 0;
 }
 
 /* --- Steps -------------------------------------------------------------------------------------------------------- */
@@ -362,11 +421,12 @@ struct telling {
 /* Where an added file came from. */
 static int find_source(struct diff_step *step, struct telling *t, const struct candidate *target)
 {
+    uint32_t rank = find_candidate(&t->renames.sources, target->from)->from;
     struct tree_place source;
-    int result = tree_path(&t->from, t->walk.reader, t->a, target->from, t->walk.err);
+    int result = tree_path(&t->from, t->walk.reader, t->a, rank, t->walk.err);
 
     if (result == 0)
-        result = tree_find(&source, t->walk.reader, t->a, target->from, t->walk.err);
+        result = tree_find(&source, t->walk.reader, t->a, rank, t->walk.err);
     if (result < 0)
         return result;
     step->change = target->kind == RENAMED ? DIFF_RENAMED : DIFF_COPIED;
@@ -385,12 +445,12 @@ static int tell(void *arg, const struct pair *pair)
     int result = 0;
 
     if (!pair->b) {
-        candidate = find_candidate(&t->renames.sources, pair->rank_a);
+        candidate = find_candidate(&t->renames.sources, pair->number);
         if (candidate && candidate->kind == TAKEN)
             return 0; /* told of where it went */
         step.change = DIFF_REMOVED;
     } else if (!pair->a) {
-        candidate = find_candidate(&t->renames.targets, pair->rank_b);
+        candidate = find_candidate(&t->renames.targets, pair->number);
         step.change = DIFF_ADDED;
         if (candidate && candidate->kind != PLAIN)
             result = find_source(&step, t, candidate);

@@ -58,7 +58,7 @@ static int visit_node(struct store *store, int64_t node, const struct level *par
 {
     struct level l = {parent->visit, parent->arg, parent->type, parent->type_size, 0, 0, {0}};
     const struct node_visitor visitor = {.begin = begin, .child = gather, .feature = filter, .arg = &l};
-    int result = node_visit(store, node, false, &visitor, err);
+    int result = node_visit(store, node, NODE_COUNTS, &visitor, err);
 
     if (result == -ENOENT)
         return error_system(err, EIO, "node %lld is not in the store", (long long)node);
@@ -165,7 +165,7 @@ static int seek_type(struct buffer *out, struct store *store, int64_t node, cons
 {
     struct seek s = {.after = after, .after_size = after_size, .out = out};
     const struct node_visitor visitor = {.begin = seek_begin, .child = seek_child, .feature = seek_feature, .arg = &s};
-    int result = node_visit(store, node, false, &visitor, err);
+    int result = node_visit(store, node, NODE_COUNTS, &visitor, err);
 
     if (result == -ENOENT)
         return error_system(err, EIO, "node %lld is not in the store", (long long)node);

@@ -152,7 +152,7 @@ static int visit_node(struct gathering *g, int64_t id, bool is_top)
 {
     struct level l = {.gathering = g, .id = id};
     const struct node_visitor visitor = {.begin = begin, .child = visit_child, .group = visit_group, .arg = &l};
-    int result = node_visit(tree_reader_store(g->reader), id, false, &visitor, g->err);
+    int result = node_visit(tree_reader_store(g->reader), id, NODE_COUNTS, &visitor, g->err);
 
     if (result == -ENOENT)
         return -ESTALE;

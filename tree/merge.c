@@ -11,6 +11,7 @@
 
 /* How the three kinds of nodes are read and compared. */
 struct merge_kind {
+    enum node_kind kind;
     /* The item that a frame stands at: 1, or 0 behind the last one. */
     int (*item)(struct merge_item *item, struct merge_frame *frame, struct merge *merge, struct error *err);
     int (*order)(const char *a, size_t a_size, const char *b, size_t b_size);
@@ -19,6 +20,12 @@ struct merge_kind {
     bool (*same)(int *order, const struct merge_item *a, const struct merge_item *b);
 };
 
+static int damaged(struct tree_reader *reader, int64_t id, struct error *err)
+{
+    return error_system(err, EIO, "node %lld of %s is damaged", (long long)id,
+                        store_directory(tree_reader_store(reader)));
+}
+
 /* --- Directories -------------------------------------------------------------------------------------------------- */
 
 static void entry_item(struct merge_item *item, const struct merge_frame *frame, const struct node *node)
@@ -26,27 +33,19 @@ static void entry_item(struct merge_item *item, const struct merge_frame *frame,
     if (node->level) {
         const struct node_list_item *child = &node->list[frame->index];
 
-        *item = (struct merge_item){.key = child->first,
-                                    .key_size = child->first_size,
-                                    .level = node->level,
-                                    .node = child->node,
-                                    .ordinal = frame->ordinal + child->entries_before,
-                                    .rank = frame->rank + child->nodes_before};
+        *item = (struct merge_item){
+            .key = child->first, .key_size = child->first_size, .level = node->level, .node = child->node};
         return;
     }
-    const struct node_leaf_item *leaf = &node->leaf[frame->index];
+    const struct entry *entry = &node->leaf[frame->index].entry;
 
-    *item = (struct merge_item){.key = leaf->entry.name,
-                                .key_size = leaf->entry.name_size,
-                                .entry = &leaf->entry,
-                                .ordinal = frame->ordinal + frame->index,
-                                .rank = frame->rank + leaf->nodes_before};
+    *item = (struct merge_item){.key = entry->name, .key_size = entry->name_size, .entry = entry};
 }
 
 static int tree_item(struct merge_item *item, struct merge_frame *frame, struct merge *merge, struct error *err)
 {
     const struct node *node;
-    int result = tree_node(&node, merge->reader, frame->id, err);
+    int result = tree_node_uncounted(&node, merge->reader, frame->id, err);
 
     if (result < 0)
         return result;
@@ -85,20 +84,22 @@ struct set_item {
 };
 
 struct set_node {
-    enum node_kind kind;
-    unsigned level, count;
+    enum node_kind kind; /* that it has to have */
+    unsigned level, count, expected;
     struct buffer texts;
     struct set_item items[NODE_ITEMS_MAX];
 };
+
+enum { DAMAGED = 1 }; /* ends a visit */
 
 static int set_begin(void *arg, enum node_kind kind, unsigned level, unsigned count, const struct counts *counts)
 {
     struct set_node *node = arg;
 
-    (void)counts, (void)count;
-    node->kind = kind;
+    (void)counts;
     node->level = level;
-    return 0;
+    node->expected = count;
+    return kind == node->kind ? 0 : DAMAGED;
 }
 
 /* The next item, or NULL: a node has no more than NODE_ITEMS_MAX, whose rows are numbered so. */
@@ -119,7 +120,7 @@ static int set_child(void *arg, const struct node_child *child)
     struct set_item *item = set_add(arg, child->first, child->first_size);
 
     if (!item)
-        return -EIO;
+        return DAMAGED;
     item->node = child->node.id;
     return 0;
 }
@@ -130,7 +131,7 @@ static int set_feature(void *arg, const struct feature *feature)
     struct set_item *item = set_add(node, feature->type, feature->type_size);
 
     if (!item)
-        return -EIO;
+        return DAMAGED;
     buffer_add_byte(&node->texts, '\0');
     buffer_add(&node->texts, feature->key, feature->key_size);
     item->type_size = feature->type_size;
@@ -147,7 +148,7 @@ static int set_group(void *arg, const struct link_group *group)
     struct set_item *item = set_add(node, group->paths, group->size);
 
     if (!item)
-        return -EIO;
+        return DAMAGED;
     item->key_size = (uint32_t)strlen(group->paths);
     item->value = item->key;
     item->value_size = group->size;
@@ -184,7 +185,8 @@ static void set_free(struct set_node *node)
     free(node);
 }
 
-static int set_load(struct set_node **out, struct tree_reader *reader, int64_t id, struct error *err)
+static int set_load(struct set_node **out, struct tree_reader *reader, enum node_kind kind, int64_t id,
+                    struct error *err)
 {
     struct set_node *node = calloc(1, sizeof *node);
     const struct node_visitor visitor = {
@@ -192,7 +194,10 @@ static int set_load(struct set_node **out, struct tree_reader *reader, int64_t i
 
     if (!node)
         return error_system(err, ENOMEM, "cannot compare versions");
-    int result = node_visit(tree_reader_store(reader), id, false, &visitor, err);
+    node->kind = kind;
+    int result = node_visit(tree_reader_store(reader), id, NODE_ITEMS, &visitor, err);
+    if (result == DAMAGED || (result == 0 && node->count != node->expected))
+        result = damaged(reader, id, err);
     if (result == 0 && node->texts.failed)
         result = error_system(err, ENOMEM, "cannot compare versions");
     if (result < 0) {
@@ -207,7 +212,7 @@ static int set_load(struct set_node **out, struct tree_reader *reader, int64_t i
 static int set_item(struct merge_item *out, struct merge_frame *frame, struct merge *merge, struct error *err)
 {
     struct set_node *node = frame->loaded;
-    int result = node ? 0 : set_load(&node, merge->reader, frame->id, err);
+    int result = node ? 0 : set_load(&node, merge->reader, merge->kind->kind, frame->id, err);
 
     if (result < 0)
         return result;
@@ -239,19 +244,19 @@ static bool same_group(int *order, const struct merge_item *a, const struct merg
 }
 
 static const struct merge_kind KINDS[] = {
-    [NODE_TREE] = {tree_item, name_compare, same_entry},
-    [NODE_LINKS] = {set_item, path_compare, same_group},
-    [NODE_FEATURES] = {set_item, name_compare, same_feature},
+    [NODE_TREE] = {NODE_TREE, tree_item, name_compare, same_entry},
+    [NODE_LINKS] = {NODE_LINKS, set_item, path_compare, same_group},
+    [NODE_FEATURES] = {NODE_FEATURES, set_item, name_compare, same_feature},
 };
 
 /* --- Both sides --------------------------------------------------------------------------------------------------- */
 
-static int push(struct merge_side *side, int64_t id, uint32_t ordinal, uint32_t rank, struct error *err)
+#define ANY_LEVEL (-1)
+
+/* Levels fall on the way down, so a side is deep enough for them. */
+static void push(struct merge_side *side, int64_t id, int level)
 {
-    if (side->depth == NODE_LEVELS_MAX)
-        return error_system(err, EIO, "node %lld is damaged: there are too many levels", (long long)id);
-    side->frames[side->depth++] = (struct merge_frame){.id = id, .ordinal = ordinal, .rank = rank};
-    return 0;
+    side->frames[side->depth++] = (struct merge_frame){.id = id, .level = level};
 }
 
 static void pop(struct merge_side *side)
@@ -267,11 +272,10 @@ void merge_begin(struct merge *merge, struct tree_reader *reader, enum node_kind
     merge->a.depth = merge->b.depth = 0;
     if (a == b)
         return;
-    /* A directory's first entry has the rank behind its own. */
     if (a)
-        push(&merge->a, a, 0, 1, NULL);
+        push(&merge->a, a, ANY_LEVEL);
     if (b)
-        push(&merge->b, b, 0, 1, NULL);
+        push(&merge->b, b, ANY_LEVEL);
 }
 
 void merge_end(struct merge *merge)
@@ -286,8 +290,11 @@ void merge_end(struct merge *merge)
 static int at(struct merge_item *item, struct merge *merge, struct merge_side *side, struct error *err)
 {
     while (side->depth) {
-        int result = merge->kind->item(item, &side->frames[side->depth - 1], merge, err);
+        struct merge_frame *frame = &side->frames[side->depth - 1];
+        int result = merge->kind->item(item, frame, merge, err);
 
+        if (result > 0 && frame->level != ANY_LEVEL && item->level != (unsigned)frame->level)
+            return damaged(merge->reader, frame->id, err);
         if (result != 0)
             return result;
         pop(side);
@@ -300,10 +307,10 @@ static void pass(struct merge_side *side)
     side->frames[side->depth - 1].index++;
 }
 
-static int open_list(struct merge_side *side, const struct merge_item *item, struct error *err)
+static void open_list(struct merge_side *side, const struct merge_item *item)
 {
     pass(side);
-    return push(side, item->node, item->ordinal, item->rank, err);
+    push(side, item->node, (int)item->level - 1);
 }
 
 /* Which side comes first; 0: both. A side that is at its end comes last. */
@@ -314,21 +321,20 @@ static int order_of(const struct merge_pair *pair, const struct merge *merge)
     return merge->kind->order(pair->a.key, pair->a.key_size, pair->b.key, pair->b.key_size);
 }
 
-/* Open the list that comes first, of two that begin with one key the higher one, of two as high both: 1. 0: what comes
+/* Open the list that comes first, of two that begin with one key the higher one, of two as high both. False: what comes
  * first is no list. */
-static int open_first(const struct merge_pair *pair, struct merge *merge, int order, struct error *err)
+static bool open_first(const struct merge_pair *pair, struct merge *merge, int order)
 {
     bool a = order < 0 || (order == 0 && pair->a.level >= pair->b.level);
     bool b = order > 0 || (order == 0 && pair->b.level >= pair->a.level);
-    int result = 0;
 
     if ((a ? pair->a.level : pair->b.level) == 0)
-        return 0;
+        return false;
     if (a)
-        result = open_list(&merge->a, &pair->a, err);
-    if (b && result == 0)
-        result = open_list(&merge->b, &pair->b, err);
-    return result < 0 ? result : 1;
+        open_list(&merge->a, &pair->a);
+    if (b)
+        open_list(&merge->b, &pair->b);
+    return true;
 }
 
 /* May a list of side b be passed by, since all below it comes before what side a stands at? 1, 0. */
@@ -375,17 +381,36 @@ int merge_next(struct merge_pair *pair, struct merge *merge, struct error *err)
         int order = order_of(pair, merge), result = 0;
         if (merge->only_a && order > 0 && pair->b.level)
             result = lies_before(pair, merge, err);
-        if (result > 0) {
-            pass(&merge->b);
-            continue;
-        }
-        if (result == 0)
-            result = open_first(pair, merge, order, err);
         if (result < 0)
             return result;
-        if (result == 0 && take(pair, merge, order) && (pair->has_a || !merge->only_a))
+        if (result > 0)
+            pass(&merge->b);
+        else if (!open_first(pair, merge, order) && take(pair, merge, order) && (pair->has_a || !merge->only_a))
             return 1;
     }
+}
+
+/* --- Places ------------------------------------------------------------------------------------------------------- */
+
+/* What comes before an item of each node on the way. */
+int merge_place(uint32_t *ordinal, uint32_t *rank, struct merge *merge, struct error *err)
+{
+    *ordinal = 0;
+    *rank = 1; /* a directory's first entry has the rank behind its own */
+    for (unsigned i = 0; i < merge->a.depth; i++) {
+        const struct merge_frame *frame = &merge->a.frames[i];
+        uint32_t passed = frame->index - 1;
+        const struct node *node;
+        int result = tree_node(&node, merge->reader, frame->id, err);
+
+        if (result < 0)
+            return result;
+        if (passed >= node->count) /* it had left the cache, and is not what it was */
+            return damaged(merge->reader, frame->id, err);
+        *ordinal += node->level ? node->list[passed].entries_before : passed;
+        *rank += node->level ? node->list[passed].nodes_before : node->leaf[passed].nodes_before;
+    }
+    return 0;
 }
 
 /* --- Going on ----------------------------------------------------------------------------------------------------- */
@@ -398,10 +423,12 @@ static int seek_side(struct merge_side *side, struct tree_reader *reader, const 
     while (side->depth) {
         struct merge_frame *frame = &side->frames[side->depth - 1];
         struct merge_item item;
-        int result = tree_node(&node, reader, frame->id, err);
+        int result = tree_node_uncounted(&node, reader, frame->id, err);
 
         if (result < 0)
             return result;
+        if (frame->level != ANY_LEVEL && node->level != frame->level)
+            return damaged(reader, frame->id, err);
         frame->index = node_item_of_name(node, name, size);
         if (frame->index == node->count)
             return 0;
@@ -410,9 +437,7 @@ static int seek_side(struct merge_side *side, struct tree_reader *reader, const 
             frame->index += name_compare(item.key, item.key_size, name, size) == 0;
             return 0;
         }
-        result = open_list(side, &item, err);
-        if (result < 0)
-            return result;
+        open_list(side, &item);
     }
     return 0;
 }

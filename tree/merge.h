@@ -17,16 +17,13 @@
 struct merge_item {
     const char *key; /* name; type, NUL, key; first path */
     uint32_t key_size;
-    unsigned level; /* of its node: what is handed out has 0 */
-    int64_t node;   /* of a list: the node below */
-    union {         /* of a leaf */
-        const struct entry *entry;
+    unsigned level;                /* of its node: what is handed out has 0 */
+    int64_t node;                  /* of a list: the node below */
+    union {                        /* of a leaf */
+        const struct entry *entry; /* without what is below it */
         const struct feature *feature;
         const struct link_group *group;
     };
-    /* Of an entry. */
-    uint32_t ordinal; /* in its directory */
-    uint32_t rank;    /* counted from its directory's */
 };
 
 /* What stands on one side only, or on both and differs. Valid until the next call. */
@@ -37,8 +34,9 @@ struct merge_pair {
 
 struct merge_frame {
     int64_t id;
-    void *loaded; /* of features and groups, whose nodes no cache holds */
-    uint32_t index, ordinal, rank;
+    void *loaded;   /* of features and groups, whose nodes no cache holds */
+    int level;      /* that it has to have; -1: any */
+    uint32_t index; /* of the item that comes next */
 };
 
 struct merge_side {
@@ -60,6 +58,11 @@ void merge_end(struct merge *merge);
 
 /* The next difference: 1, or 0 at the end, or a negative errno (-ESTALE as in reader.h). */
 int merge_next(struct merge_pair *pair, struct merge *merge, struct error *err);
+
+/* Of the entry of side a that was handed out last: how many of its directory come before it, and its rank counted from
+ * its directory's. Nothing else here takes counts of what lies below, so they are read now, of the nodes on the way to
+ * it. */
+int merge_place(uint32_t *ordinal, uint32_t *rank, struct merge *merge, struct error *err);
 
 /* Of directories that were begun: go on behind a name. Costs a descent a side. */
 int merge_seek(struct merge *merge, const char *name, size_t size, struct error *err);

@@ -13,6 +13,7 @@
 struct loading {
     struct store *store;
     int64_t id;
+    enum node_detail detail;
     struct error *err;
     unsigned level, count, expected;
     struct counts counts, sums;
@@ -98,8 +99,15 @@ static int load_child(void *arg, const struct node_child *child)
 
 static bool is_whole(const struct loading *l)
 {
-    return l->count == l->expected && l->sums.entries == l->counts.entries && l->sums.dirs == l->counts.dirs &&
-           l->sums.nodes == l->counts.nodes && (l->level == 0 || l->count > 0);
+    bool sums =
+        l->sums.entries == l->counts.entries && l->sums.dirs == l->counts.dirs && l->sums.nodes == l->counts.nodes;
+
+    return l->count == l->expected && (sums || l->detail == NODE_ITEMS) && (l->level == 0 || l->count > 0);
+}
+
+static int64_t cache_id(int64_t id, enum node_detail detail)
+{
+    return detail == NODE_ITEMS ? id | CACHE_ID_UNCOUNTED : id;
 }
 
 static struct node *pack(const struct loading *l)
@@ -110,7 +118,7 @@ static struct node *pack(const struct loading *l)
 
     if (!node)
         return NULL;
-    *node = (struct node){.cached = {.id = l->id, .size = size},
+    *node = (struct node){.cached = {.id = cache_id(l->id, l->detail), .size = size},
                           .counts = l->counts,
                           .level = (uint16_t)l->level,
                           .count = (uint16_t)l->count};
@@ -132,7 +140,7 @@ static struct node *pack(const struct loading *l)
     return node;
 }
 
-static int load(struct node **node, struct store *store, int64_t id, struct error *err)
+static int load(struct node **node, struct store *store, int64_t id, enum node_detail detail, struct error *err)
 {
     struct loading *l = malloc(sizeof *l);
 
@@ -141,9 +149,10 @@ static int load(struct node **node, struct store *store, int64_t id, struct erro
     memset(l, 0, offsetof(struct loading, leaf)); /* items are written before they are read: 9 KB of them */
     l->store = store;
     l->id = id;
+    l->detail = detail;
     l->err = err;
     const struct node_visitor visitor = {.begin = load_begin, .child = load_child, .entry = load_entry, .arg = l};
-    int result = node_visit(store, id, false, &visitor, err);
+    int result = node_visit(store, id, detail, &visitor, err);
     if (result == 0 && !is_whole(l))
         result = damaged(l);
     if (result == 0) {
@@ -156,15 +165,16 @@ static int load(struct node **node, struct store *store, int64_t id, struct erro
     return result == -ENOENT ? -ESTALE : result;
 }
 
-int node_get(const struct node **node, struct cache_user *user, struct store *store, int64_t id, struct error *err)
+static int get(const struct node **node, struct cache_user *user, struct store *store, int64_t id,
+               enum node_detail detail, struct error *err)
 {
-    if (id <= 0 || id >= CACHE_ID_CONTENT) /* no node has such an id, but what else is in the cache has */
+    if (id <= 0 || id >= CACHE_ID_UNCOUNTED) /* no node has such an id, but what else is in the cache has */
         return error_system(err, EIO, "node %lld of %s is damaged", (long long)id, store_directory(store));
-    struct cached *found = cache_find(user, id);
+    struct cached *found = cache_find(user, cache_id(id, detail));
 
     if (!found) {
         struct node *loaded;
-        int result = load(&loaded, store, id, err);
+        int result = load(&loaded, store, id, detail, err);
 
         if (result < 0)
             return result;
@@ -172,6 +182,17 @@ int node_get(const struct node **node, struct cache_user *user, struct store *st
     }
     *node = (const struct node *)found;
     return 0;
+}
+
+int node_get(const struct node **node, struct cache_user *user, struct store *store, int64_t id, struct error *err)
+{
+    return get(node, user, store, id, NODE_COUNTS, err);
+}
+
+int node_get_uncounted(const struct node **node, struct cache_user *user, struct store *store, int64_t id,
+                       struct error *err)
+{
+    return get(node, user, store, id, NODE_ITEMS, err);
 }
 
 /* --- Finding items ------------------------------------------------------------------------------------------------ */

@@ -90,6 +90,11 @@ int tree_node(const struct node **node, struct tree_reader *reader, int64_t id, 
     return node_get(node, reader->user, reader->store, id, err);
 }
 
+int tree_node_uncounted(const struct node **node, struct tree_reader *reader, int64_t id, struct error *err)
+{
+    return node_get_uncounted(node, reader->user, reader->store, id, err);
+}
+
 struct tree tree_of(const struct node_ref *root, const struct node_ref *links)
 {
     return (struct tree){root->id, links->counts.entries ? links->id : 0};

@@ -38,9 +38,10 @@ void tree_reader_free(struct tree_reader *reader);
 
 struct store *tree_reader_store(struct tree_reader *reader);
 
-/* A node of a directory (node.h), until tree_reader_rest(). -ESTALE as below. */
+/* A node of a directory (node.h), until tree_reader_rest(); or without what is below its items. -ESTALE as below. */
 struct node;
 int tree_node(const struct node **node, struct tree_reader *reader, int64_t id, struct error *err);
+int tree_node_uncounted(const struct node **node, struct tree_reader *reader, int64_t id, struct error *err);
 
 /* Nothing that was handed out before is used any more: what was evicted may be freed. */
 void tree_reader_rest(struct tree_reader *reader);

@@ -122,7 +122,7 @@ static int check_links(void *arg, const struct node_child *child)
 {
     const struct node_visitor visitor = {begin_node, check_links, NULL, NULL, check_group, arg};
 
-    return node_visit(store, child->node.id, false, &visitor, &err);
+    return node_visit(store, child->node.id, NODE_COUNTS, &visitor, &err);
 }
 
 /* How many names the tree itself says are one of several. */

@@ -1,5 +1,5 @@
-/* The store itself: what is made and with which rights, what is refused and how that is said, how big the WAL gets, and
- * how long one writer waits for another. */
+/* The store itself: what is made and with which rights, what is refused and how that is said, how big the WAL gets, how
+ * long one writer waits for another, and what a reader that holds sees. */
 #include "db/store.h"
 
 #include "base/bytes.h"
@@ -312,6 +312,38 @@ static void others_wait_little_and_the_wal_begins_anew(void **state)
     store_close(store);
 }
 
+static uint64_t mtime_in(struct store *store)
+{
+    uint64_t mtime;
+
+    ok(store_directory_mtime(&mtime, store, "/snap", &err));
+    return mtime;
+}
+
+static void what_is_held_is_of_one_moment(void **state)
+{
+    static const char change_it[] = "UPDATE directory SET mtime = mtime + 1 WHERE path = '/snap'";
+    struct store *writer = scratch_store(STORE_CREATE), *reader = scratch_store(STORE_READ);
+    uint64_t first = mtime_in(reader);
+    (void)state;
+
+    ok(store_hold(writer, &err)); /* does nothing: others go on writing, and it sees that */
+    ok(store_hold(reader, &err));
+    assert_int_equal(mtime_in(reader), first);
+    assert_int_equal(mtime_in(writer), first);
+    scratch_sql(change_it);
+    assert_int_equal(mtime_in(reader), first);
+    assert_int_equal(mtime_in(writer), first + 1);
+    ok(store_hold(reader, &err));
+    assert_int_equal(mtime_in(reader), first + 1);
+    scratch_sql(change_it);
+    assert_int_equal(mtime_in(reader), first + 1);
+    store_rest(reader);
+    assert_int_equal(mtime_in(reader), first + 2);
+    store_close(reader);
+    store_close(writer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +356,7 @@ int main(void)
         cmocka_unit_test(half_made_stores_are_made_anew),
         cmocka_unit_test(many_may_make_one_store),
         cmocka_unit_test(others_wait_little_and_the_wal_begins_anew),
+        cmocka_unit_test(what_is_held_is_of_one_moment),
     };
 
     return cmocka_run_group_tests(tests, NULL, scratch_tear_down);

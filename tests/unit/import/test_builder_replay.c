@@ -162,7 +162,7 @@ static int read_child(void *arg, const struct node_child *child)
 {
     struct reading *r = arg;
 
-    return node_visit(r->store, child->node.id, false,
+    return node_visit(r->store, child->node.id, NODE_COUNTS,
                       &(struct node_visitor){.begin = begin_node, .child = read_child, .group = read_group, .arg = r},
                       &err);
 }
