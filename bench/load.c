@@ -10,6 +10,8 @@
  *     whole                                  the same of each file but the largest
  *     walk nulls                             one call at a time: the tree by READDIRPLUS, and as many NULLs
  *     list                                   one call at a time: the export's own directory
+ *     mkdir                                  the directory --path in the export
+ *     verdicts                               pairs of a CREATE and a FILE_SYNC WRITE of 200 bytes in the export itself
  *     touch                                  one call at a time: MNT, GETATTR, LOOKUPs along --path
  *     hold                                   connections (--silent) that ask for READs and take no reply
  *
@@ -94,7 +96,7 @@ static struct choice begin(const struct workload *workload, const struct tree *t
 static void run_pipelined(const struct workload *workload, const struct tree *tree)
 {
     struct choice choice = begin(workload, tree);
-    const struct traffic traffic = {workload->procedure, workload->make, workload->check, &choice};
+    const struct traffic traffic = {workload->procedure, workload->then, workload->make, workload->check, &choice};
     const struct pipeline_options options = {.port = given.port,
                                              .connections = given.connections,
                                              .depth = given.depth,
@@ -109,6 +111,8 @@ static void run_pipelined(const struct workload *workload, const struct tree *tr
     print_number("calls", result.calls);
     print_number("data", result.data);
     print_number("wall_ns", result.wall_ns);
+    if (choice.made)
+        print_number("made", choice.made);
     if (given.latencies) {
         print_number("p50_ns", result.p50_ns);
         print_number("p99_ns", result.p99_ns);
@@ -126,7 +130,7 @@ static void hold(const struct tree *tree)
 {
     const struct workload *workload = workload_find("read1m");
     struct choice choice = begin(workload, tree);
-    const struct traffic traffic = {workload->procedure, workload->make, workload->check, &choice};
+    const struct traffic traffic = {workload->procedure, workload->then, workload->make, workload->check, &choice};
     const struct pipeline_options options = {
         .port = given.port, .depth = given.depth, .silent = given.silent, .seconds = given.seconds};
     struct pipeline *pipeline = pipeline_open(&options);
@@ -269,6 +273,14 @@ static void touch(struct serial *serial)
     print_end(meter);
 }
 
+static void make_directory(struct serial *serial)
+{
+    struct handle root;
+
+    mount_export(&root, serial, given.export);
+    serial_mkdir(serial, &root, given.path);
+}
+
 /* True: it is one of those. */
 static bool run_serial(const char *name)
 {
@@ -276,10 +288,12 @@ static bool run_serial(const char *name)
     struct serial serial;
 
     if (strcmp(name, "walk") != 0 && strcmp(name, "nulls") != 0 && strcmp(name, "list") != 0 &&
-        strcmp(name, "touch") != 0)
+        strcmp(name, "touch") != 0 && strcmp(name, "mkdir") != 0)
         return false;
     serial_open(&serial, given.port);
-    if (strcmp(name, "touch") == 0)
+    if (strcmp(name, "mkdir") == 0)
+        make_directory(&serial);
+    else if (strcmp(name, "touch") == 0)
         touch(&serial);
     else if (strcmp(name, "nulls") == 0)
         nulls(&serial, walked);

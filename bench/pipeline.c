@@ -95,8 +95,8 @@ static bool make_call(struct pipeline *pipeline, struct link *link, unsigned i)
         return false;
     slot->xid = (link->xid += DEPTH_MAX) | i;
     uint8_t *begin = link->out_end;
-    uint8_t *p =
-        traffic->make(put_call(begin + 4, slot->xid, NFS_PROGRAM, traffic->procedure), &slot->about, traffic->arg);
+    uint32_t procedure = slot->about.follows ? traffic->then : traffic->procedure;
+    uint8_t *p = traffic->make(put_call(begin + 4, slot->xid, NFS_PROGRAM, procedure), &slot->about, traffic->arg);
     if (!p) {
         pipeline->over = true;
         return false;
@@ -135,6 +135,7 @@ static void take_reply(struct pipeline *pipeline, struct link *link, const uint8
     pipeline->result.calls++;
     if (pipeline->latencies)
         pipeline->latencies[class_of(pipeline->now - slot->sent_ns)]++;
+    slot->about.follows = pipeline->traffic->then && !slot->about.follows;
     slot->busy = false;
     link->busy--;
     make_call(pipeline, link, i);

@@ -14,16 +14,19 @@ struct about {
     const struct node *node;
     uint64_t offset;
     uint32_t count;
+    bool follows;         /* it is the second of a pair */
+    struct handle handle; /* what the first of a pair brought for the second */
 };
 
 /* Where the calls come from, and where their replies go. */
 struct traffic {
     uint32_t procedure;
+    uint32_t then; /* of a second call that follows each one in its slot; 0: none */
     /* The next call's arguments at p; returns their end, or NULL when no more are to be made. */
     uint8_t *(*make)(uint8_t *p, struct about *about, void *arg);
     /* Its result, from the status on; returns bytes of data that it had. Ends the program if it is not as it should be.
      */
-    uint64_t (*check)(const uint8_t *result, size_t size, const struct about *about, void *arg);
+    uint64_t (*check)(const uint8_t *result, size_t size, struct about *about, void *arg);
     void *arg;
 };
 

@@ -13,7 +13,7 @@ bench_load_SOURCES = \
 bench_load_LDADD =
 bench_make_frame_LDADD =
 bench_make_store_LDADD = $(confuse_LDADD)
-EXTRA_DIST += bench/history bench/history.svg bench/import bench/run bench/make-tree bench/serving bench/growth bench/importing bench/servers.sh bench/report.py \
+EXTRA_DIST += bench/history bench/history.svg bench/import bench/run bench/make-tree bench/serving bench/growth bench/importing bench/servers.sh bench/report.py bench/verdicts \
     bench/RESULTS.md bench/results.svg
 CLEANFILES += $(EXTRA_PROGRAMS)
 .PHONY: bench

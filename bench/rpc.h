@@ -17,9 +17,14 @@ enum {
     NFS_ACCESS = 4,
     NFS_READLINK = 5,
     NFS_READ = 6,
+    NFS_WRITE = 7,
+    NFS_CREATE = 8,
+    NFS_MKDIR = 9,
     NFS_READDIRPLUS = 17,
     NFS_FSINFO = 19,
 };
+
+enum { CREATE_GUARDED = 1, WRITE_FILE_SYNC = 2 };
 
 enum { TYPE_FILE = 1, TYPE_DIRECTORY = 2, TYPE_LINK = 5 };
 

@@ -207,6 +207,21 @@ void serial_getattr(uint8_t attributes[FATTR_SIZE], struct serial *serial, const
     memcpy(attributes, take(serial, FATTR_SIZE), FATTR_SIZE);
 }
 
+void serial_mkdir(struct serial *serial, const struct handle *directory, const char *name)
+{
+    enum { NFS3ERR_EXIST = 17 };
+
+    begin(serial, NFS_PROGRAM, NFS_MKDIR);
+    add_handle(serial, directory);
+    add_opaque(serial, name, (uint32_t)strlen(name));
+    for (int i = 0; i < 6; i++) /* all attributes as they come */
+        add32(serial, 0);
+    finish(serial);
+    uint32_t status = take32(serial);
+    if (status != 0 && status != NFS3ERR_EXIST)
+        die("MKDIR %s: %u", name, status);
+}
+
 int serial_lookup(struct handle *child, struct serial *serial, const struct handle *directory, const char *name,
                   uint32_t size)
 {

@@ -46,6 +46,9 @@ void serial_null(struct serial *serial);
 void serial_mount(struct handle *root, struct serial *serial, const char *path);
 void serial_getattr(uint8_t attributes[FATTR_SIZE], struct serial *serial, const struct handle *handle);
 
+/* Make a directory, unless there is one of that name. */
+void serial_mkdir(struct serial *serial, const struct handle *directory, const char *name);
+
 /* False: there is no such name. */
 int serial_lookup(struct handle *child, struct serial *serial, const struct handle *directory, const char *name,
                   uint32_t size);

@@ -1,7 +1,11 @@
 /* workloads.c - calls on nodes that a seeded generator chooses, and the checks of their replies. */
 #include "bench/workloads.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+#define VERDICT_BYTES 200u
 
 /* SplitMix64: reproducible everywhere. */
 static uint64_t next_random(uint64_t *state)
@@ -95,6 +99,30 @@ static uint8_t *make_read(uint8_t *p, struct about *about, void *arg)
     return put32(put64(put_handle(p, &about->node->handle), about->offset), about->count);
 }
 
+/* A new verdict's name: 64 digits, of the generator. */
+static uint8_t *put_digest(uint8_t *p, struct choice *choice)
+{
+    char name[65];
+
+    for (int i = 0; i < 4; i++)
+        snprintf(name + 16 * i, sizeof name - 16 * (size_t)i, "%016" PRIx64, next_random(&choice->state));
+    return put_opaque(p, name, 64);
+}
+
+/* A guarded CREATE of it in the export itself, mode 0644; then all of its bytes, stable. */
+static uint8_t *make_verdict(uint8_t *p, struct about *about, void *arg)
+{
+    static const uint8_t text[VERDICT_BYTES] = "clean";
+    struct choice *choice = arg;
+
+    if (about->follows)
+        return put_opaque(put32(put32(put64(put_handle(p, &about->handle), 0), sizeof text), WRITE_FILE_SYNC), text,
+                          sizeof text);
+    p = put_digest(put_handle(p, &choice->tree->nodes[0].handle), choice);
+    p = put32(put32(put32(p, CREATE_GUARDED), 1), 0644);
+    return put64(put64(put32(p, 0), 0), 0); /* owner, group, size, times: as they come */
+}
+
 /* --- Checking replies --------------------------------------------------------------------------------------------- */
 
 static void need(bool right, const char *what)
@@ -112,7 +140,7 @@ static void check_attributes(const uint8_t *attributes, const struct node *node,
              "attributes");
 }
 
-static uint64_t check_null(const uint8_t *result, size_t size, const struct about *about, void *arg)
+static uint64_t check_null(const uint8_t *result, size_t size, struct about *about, void *arg)
 {
     (void)result;
     (void)about;
@@ -121,21 +149,21 @@ static uint64_t check_null(const uint8_t *result, size_t size, const struct abou
     return 0;
 }
 
-static uint64_t check_getattr(const uint8_t *result, size_t size, const struct about *about, void *arg)
+static uint64_t check_getattr(const uint8_t *result, size_t size, struct about *about, void *arg)
 {
     need(size == 4 + FATTR_SIZE && get32(result) == 0, "GETATTR");
     check_attributes(result + 4, about->node, arg);
     return 0;
 }
 
-static uint64_t check_access(const uint8_t *result, size_t size, const struct about *about, void *arg)
+static uint64_t check_access(const uint8_t *result, size_t size, struct about *about, void *arg)
 {
     need(size == 12 + FATTR_SIZE && get32(result) == 0 && get32(result + 4) == 1, "ACCESS");
     check_attributes(result + 8, about->node, arg);
     return 0;
 }
 
-static uint64_t check_lookup(const uint8_t *result, size_t size, const struct about *about, void *arg)
+static uint64_t check_lookup(const uint8_t *result, size_t size, struct about *about, void *arg)
 {
     const struct choice *choice = arg;
     uint32_t handle = size < 8 ? HANDLE_MAX : get32(result + 4);
@@ -148,7 +176,7 @@ static uint64_t check_lookup(const uint8_t *result, size_t size, const struct ab
     return 0;
 }
 
-static uint64_t check_readlink(const uint8_t *result, size_t size, const struct about *about, void *arg)
+static uint64_t check_readlink(const uint8_t *result, size_t size, struct about *about, void *arg)
 {
     const struct choice *choice = arg;
 
@@ -158,7 +186,7 @@ static uint64_t check_readlink(const uint8_t *result, size_t size, const struct 
     return target;
 }
 
-static uint64_t check_read(const uint8_t *result, size_t size, const struct about *about, void *arg)
+static uint64_t check_read(const uint8_t *result, size_t size, struct about *about, void *arg)
 {
     struct choice *choice = arg;
     const uint8_t *p = result + 8 + FATTR_SIZE;
@@ -170,6 +198,24 @@ static uint64_t check_read(const uint8_t *result, size_t size, const struct abou
     if (choice->verify)
         choice->hash += hash_more(about->node->path_hash + about->offset, p + 12, about->count);
     return about->count;
+}
+
+static uint64_t check_verdict(const uint8_t *result, size_t size, struct about *about, void *arg)
+{
+    struct choice *choice = arg;
+
+    need(size >= 12 && get32(result) == 0, about->follows ? "WRITE" : "CREATE");
+    if (about->follows) {
+        const uint8_t *count = result + size - 16; /* count, committed, verifier */
+        need(size >= 24 && get32(count) == VERDICT_BYTES && get32(count + 4) == WRITE_FILE_SYNC, "WRITE");
+        choice->made++;
+        return VERDICT_BYTES;
+    }
+    about->handle.size = get32(result + 8);
+    need(get32(result + 4) == 1 && about->handle.size <= HANDLE_MAX && size >= 12 + padded(about->handle.size),
+         "CREATE");
+    memcpy(about->handle.bytes, result + 12, about->handle.size);
+    return 0;
 }
 
 /* --- Workloads ---------------------------------------------------------------------------------------------------- */
@@ -238,6 +284,12 @@ static const struct workload workloads[] = {
      .read_size = READ_MAX,
      .which = NOT_LARGEST,
      .whole = true},
+    {.name = "verdicts",
+     .procedure = NFS_CREATE,
+     .then = NFS_WRITE,
+     .takes = is_any,
+     .make = make_verdict,
+     .check = check_verdict},
 };
 
 const struct workload *workload_find(const char *name)

@@ -18,16 +18,17 @@ struct choice {
     bool whole;     /* each node to its end, then the next one in a new random order */
     bool exact;     /* the tree was learned from this very server */
     bool verify;    /* one round only */
+    uint64_t made;  /* verdicts that are durable */
 };
 
 enum which_nodes { ALL_NODES, NOT_LARGEST, LARGEST_ALONE, NOT_ROOT };
 
 struct workload {
     const char *name;
-    uint32_t procedure;
+    uint32_t procedure, then; /* then: of the second call of a pair */
     bool (*takes)(const struct node *node, const struct choice *choice);
     uint8_t *(*make)(uint8_t *p, struct about *about, void *choice);
-    uint64_t (*check)(const uint8_t *result, size_t size, const struct about *about, void *choice);
+    uint64_t (*check)(const uint8_t *result, size_t size, struct about *about, void *choice);
     uint32_t read_size;
     enum which_nodes which;
     bool whole;

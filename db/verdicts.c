@@ -117,9 +117,10 @@ static int connect_database(struct store *sql, enum verdicts_access access, stru
     if ((size_t)snprintf(path, sizeof path, "%s/verdicts.db", sql->directory) >= sizeof path)
         return error_system(err, ENAMETOOLONG, "%s", sql->directory);
     if (access == VERDICTS_CREATE) {
-        /* For nobody else, whatever the mode of the directory. An empty file is a database without tables. */
-        cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0)
+        /* For nobody else, whatever the mode of the directory. An empty file is a database without tables. One that is
+         * there is not opened: closing it would let go of the locks that this process has by other connections. */
+        cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0 && errno != EEXIST)
             return error_system(err, errno, "%s", path);
     }
     if (access == VERDICTS_READ && faccessat(sql->directory_fd, "verdicts.db", F_OK, 0) < 0)

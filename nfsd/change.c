@@ -169,15 +169,16 @@ static void set_name(struct verdict_name_at *at, char *bytes, const struct place
     *at = (struct verdict_name_at){place->directory.object.own.row, bytes, place->size};
 }
 
+static const struct siphash_key check_key = {0x636f6e66757365, 0x63616368650a};
+
 /* A call that must not be done twice is known by its peer's address, its xid and all of its bytes. */
 static void identify(struct verdict_job *job, const struct rpc_call *call)
 {
-    static const struct siphash_key key = {0x636f6e66757365, 0x63616368650a};
     bool v4;
 
     job->once = peer_address(job->call.peer, &v4, call->peer);
     job->call.xid = call->xid;
-    job->call.check = siphash(&key, call->record.at, (size_t)(call->record.end - call->record.at));
+    job->call.check = siphash(&check_key, call->record.at, (size_t)(call->record.end - call->record.at));
 }
 
 static struct verdict_job *park_name(struct rpc_call *call, const struct place *place, rpc_finish finish)
@@ -256,6 +257,17 @@ static bool take_how(struct verdict_new *as, struct verdict_change *change, stru
     return true;
 }
 
+/* Linux makes its verifiers of the time since it was started and the number of a process: machines that were started
+ * together may send the same. With the peer's address in it, it is of one machine. */
+static void make_own(uint8_t verifier[VERDICT_VERIFIER_SIZE], const struct verdict_call *call)
+{
+    uint8_t both[VERDICT_PEER_SIZE + VERDICT_VERIFIER_SIZE];
+
+    memcpy(both, call->peer, VERDICT_PEER_SIZE);
+    memcpy(both + VERDICT_PEER_SIZE, verifier, VERDICT_VERIFIER_SIZE);
+    put_be64(verifier, siphash(&check_key, both, sizeof both));
+}
+
 /* Cutting a file that is there takes the right to write to it. */
 static nfsstat3 check_cut(struct rpc_call *call, const struct place *place, const struct verdict_change *change)
 {
@@ -291,6 +303,8 @@ enum accept_stat nfs3_create(struct rpc_call *call, struct words *args, uint8_t 
         return refuse(result, status == NFS3_OK ? NFS3ERR_JUKEBOX : status, &place.directory);
     set_owner(&as, &change, &call->credential);
     job->as = as;
+    if (as.how == VERDICT_EXCLUSIVE)
+        make_own(job->as.verifier, &job->call);
     job->change = rest_of(&change);
     job->run = verdict_job_create;
     return nfs3_hand(call, job);

@@ -94,7 +94,6 @@ e2e_tests =
 e2e_tests += tests/e2e/test_at
 e2e_tests += tests/e2e/test_cache
 e2e_tests += tests/e2e/test_cache_full
-e2e_tests += tests/e2e/test_claims
 e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_diffs
 e2e_tests += tests/e2e/test_files
@@ -111,6 +110,9 @@ e2e_tests += tests/e2e/test_same_replies
 e2e_tests += tests/e2e/test_serve
 
 if HAVE_LIBNFS
+e2e_tests += tests/e2e/test_claims
+tests_e2e_test_claims_SOURCES = tests/e2e/test_claims.c tests/e2e/racer.c tests/e2e/racer.h
+tests_e2e_test_claims_LDADD = $(LDADD) $(NFS_LIBS)
 e2e_tests += tests/e2e/test_libnfs
 tests_e2e_test_libnfs_LDADD = $(LDADD) $(NFS_LIBS)
 e2e_tests += tests/e2e/test_real_frame
@@ -143,7 +145,7 @@ e2e_scripts += tests/e2e/scan.sh
 e2e_scripts += tests/e2e/tar.sh
 e2e_scripts += tests/e2e/veneer.sh
 e2e_scripts += tests/e2e/watch.sh
-check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture
+check_PROGRAMS += tests/e2e/compare_tree tests/e2e/json_lines tests/e2e/make_capture tests/e2e/make_verdicts
 dist_check_SCRIPTS += $(e2e_scripts)
 TESTS += $(e2e_scripts)
 
@@ -218,6 +220,6 @@ dist_check_SCRIPTS += tests/golden/veneers.sh
 EXTRA_DIST += tests/golden/veneer tests/golden/veneers.py
 EXTRA_DIST += tests/golden/image tests/golden/join tests/golden/images.py tests/golden/second.py tests/golden/random_frames.py
 # A real client in a virtual machine, and a bare Debian: run by scripts/test and by hand, since they download packages.
-EXTRA_DIST += tests/kernel/checks.sh tests/kernel/chroot.sh tests/kernel/each.sh tests/kernel/frame.sh tests/kernel/guest.sh tests/kernel/image tests/kernel/init tests/kernel/original.py tests/kernel/run tests/kernel/run.sh tests/kernel/scan.sh tests/kernel/scanners.py tests/kernel/scanners.sh tests/kernel/tools.py tests/kernel/tools.sh tests/kernel/tools_frame.py tests/kernel/tools_rows.py tests/kernel/tools_told.py
+EXTRA_DIST += tests/kernel/checks.sh tests/kernel/chroot.sh tests/kernel/claims.py tests/kernel/claims.sh tests/kernel/each.sh tests/kernel/frame.sh tests/kernel/guest.sh tests/kernel/image tests/kernel/init tests/kernel/original.py tests/kernel/run tests/kernel/run.sh tests/kernel/scan.sh tests/kernel/scanners.py tests/kernel/scanners.sh tests/kernel/tools.py tests/kernel/tools.sh tests/kernel/tools_frame.py tests/kernel/tools_rows.py tests/kernel/tools_told.py
 EXTRA_DIST += tests/debian/image tests/debian/install tests/debian/root tests/debian/run tests/debian/scanners tests/debian/tools
 EXTRA_DIST += tests/fresh tests/under-valgrind tests/valgrind.supp scripts/packages scripts/quickstart scripts/test samples/web-1.frame

@@ -18,7 +18,8 @@
 
 enum { ANSWER_SECONDS = 20, DATAGRAM_SECONDS = 1, DATAGRAM_MAX = 65536 };
 
-static void connect_to(struct client *client, const struct sockaddr *to, socklen_t size, bool stream)
+static void connect_to(struct client *client, const struct sockaddr *from, const struct sockaddr *to, socklen_t size,
+                       bool stream)
 {
     struct timeval patience = {.tv_sec = stream ? ANSWER_SECONDS : DATAGRAM_SECONDS};
     int one = 1;
@@ -29,6 +30,8 @@ static void connect_to(struct client *client, const struct sockaddr *to, socklen
     assert_return_code(setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), errno);
     if (stream)
         setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (from)
+        assert_return_code(bind(client->fd, from, size), errno);
     assert_return_code(connect(client->fd, to, size), errno);
 }
 
@@ -37,14 +40,23 @@ void client_connect(struct client *client, uint16_t port, bool stream)
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connect_to(client, (struct sockaddr *)&to, sizeof to, stream);
+    connect_to(client, NULL, (struct sockaddr *)&to, sizeof to, stream);
+}
+
+void client_connect_from(struct client *client, uint32_t address, uint16_t port)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+    from.sin_addr.s_addr = htonl(address);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connect_to(client, (struct sockaddr *)&from, (struct sockaddr *)&to, sizeof to, true);
 }
 
 void client_connect_6(struct client *client, uint16_t port, bool stream)
 {
     struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_loopback};
 
-    connect_to(client, (struct sockaddr *)&to, sizeof to, stream);
+    connect_to(client, NULL, (struct sockaddr *)&to, sizeof to, stream);
 }
 
 void client_close(struct client *client)

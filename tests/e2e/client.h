@@ -25,6 +25,9 @@ struct client {
 /* To 127.0.0.1, or to ::1; calls are made as root until uid and gid are set. */
 void client_connect(struct client *client, uint16_t port, bool stream);
 void client_connect_6(struct client *client, uint16_t port, bool stream);
+
+/* To 127.0.0.1 from another address of this machine's loopback, by TCP. */
+void client_connect_from(struct client *client, uint32_t address, uint16_t port);
 void client_close(struct client *client);
 
 /* Call and wait; the reply is read from its results on. A datagram that is not answered in a second: no answer. */

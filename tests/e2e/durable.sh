@@ -2,7 +2,8 @@
 # A power cut takes what was not synced. So the order of an import's system calls is checked: the file of a large blob
 # is synced before it gets its name, and the directory with that name (or all of the file system, for many blobs) before
 # anything is written to the WAL that could tell of it; the WAL is synced before the id is printed, and a new store's own
-# name is, too. Skipped where strace cannot trace.
+# name is, too. And that of a server's, whose clients change the scan cache: the WAL is synced before they are answered.
+# Skipped where strace cannot trace.
 set -u
 here=$(dirname "$CONFUSE")/tests/e2e
 scratch=$(mktemp -d /tmp/confuse-durable-XXXXXX)
@@ -91,23 +92,62 @@ head -c 80000 /dev/urandom >tree/another
 trace directory tree
 check directory '1 1 0'
 
+# serve NAME COMMAND...: a server, run by a command; its log is NAME.log
+serve()
+{
+    name=$1
+    shift
+    "$@" "$CONFUSE" --store "$scratch/store" serve --listen 127.0.0.1:0 --portmap off --threads 1 --allow 127.0.0.1,insecure,cache=rw 2>"$name.log" &
+    server=$!
+    trap 'kill $server 2>/dev/null; rm -rf "$scratch"' EXIT
+    tries=0
+    until grep -q listening "$name.log" 2>/dev/null || [ $tries -gt 100 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+}
+
+# What ends with it.
+end()
+{
+    kill $server
+    wait $server || {
+        echo 'the server did not end well'
+        cat "$name.log"
+        exit 1
+    }
+}
+
 # While somebody else has the store open, the WAL stays, and with it what a killed importer may have left unsynced.
-"$CONFUSE" --store "$scratch/store" serve --listen 127.0.0.1:0 --portmap off --threads 1 2>server.log &
-server=$!
-trap 'kill $server 2>/dev/null; rm -rf "$scratch"' EXIT
-tries=0
-until grep -q listening server.log 2>/dev/null || [ $tries -gt 100 ]; do
-    tries=$((tries + 1))
-    sleep 0.1
-done
+serve beside env
 "$here/make_capture" durable/c 2 400 200 20 >c.csv
 "$CONFUSE" --store "$scratch/store" import c.csv >c.out || exit 1
 trace again c.csv
 check again '0 1 0'
 cmp c.out again.out || exit 1
-kill $server
-wait $server || {
-    echo 'the server did not end well'
-    cat server.log
+end
+
+cat >cache.awk <<'END'
+{ sub(/^[0-9]+ +/, "") }
+/^(write|pwrite64|writev|pwritev)\([0-9]+<.*\/store\/verdicts.db-wal>/ { unsynced = 1 }
+/^fdatasync\([0-9]+<.*\/store\/verdicts.db-wal>/ { if (unsynced) synced++; unsynced = 0 }
+/^send(msg|to)\([0-9]+<(socket|TCP)/ {
+    if (unsynced) { print FILENAME ":" FNR ": answered before the WAL was synced"; print; bad = 1 }
+    answered++
+}
+END { print synced + 0, answered + 0; exit bad }
+END
+
+# One call at a time: a directory's, and for each number six that are durable when they are answered and one that need not be.
+serve cache strace -D -f -y -s 64 -o cache.calls -e signal=none -e trace=write,pwrite64,writev,pwritev,fdatasync,sendmsg,sendto
+"$here/make_verdicts" "$(sed -n 's/.*listening for=nfs .*port=//p' cache.log)" 10 || exit 1
+end
+sleep 0.2 # until all is in the file
+seen=$(awk -f cache.awk cache.calls) || {
+    echo "$seen"
     exit 1
 }
+if [ "${seen% *}" -lt 61 ] || [ "${seen#* }" != 72 ]; then
+    echo "saw '$seen' (syncs, answers), expected 61 or more, and 72"
+    exit 1
+fi

@@ -172,6 +172,23 @@ static void three_ways_to_create(void **state)
     assert_int_equal(call_create(NULL, NULL, &client, &scanner, name, EXCLUSIVE, 8, NULL), EXIST);
 }
 
+/* Two machines may come upon the same verifier: it is each one's own. */
+static void verifiers_are_of_one_client(void **state)
+{
+    char name[VERDICT_TEXT];
+    struct client other;
+    struct fh fh, again;
+    (void)state;
+
+    verdict_text(name, 1, ".claim");
+    client_connect_from(&other, 0x7f000002, server.port);
+    assert_int_equal(call_create(&fh, NULL, &client, &scanner, name, EXCLUSIVE, 7, NULL), OK);
+    assert_int_equal(call_create(NULL, NULL, &other, &scanner, name, EXCLUSIVE, 7, NULL), EXIST);
+    assert_int_equal(call_create(&again, NULL, &client, &scanner, name, EXCLUSIVE, 7, NULL), OK);
+    assert_memory_equal(&fh, &again, sizeof fh);
+    client_close(&other);
+}
+
 static void data_of_all_stabilities(void **state)
 {
     uint64_t verifier, other;
@@ -346,6 +363,36 @@ static void claims_expire(void **state)
     assert_memory_not_equal(&again, &fh, sizeof fh);
 }
 
+/* It claimed a content, made its verdict, and wrote to another file what it never committed. */
+static void a_client_that_dies_leaves_what_others_bear(void **state)
+{
+    char name[VERDICT_TEXT], claim[VERDICT_TEXT];
+    struct fh fh, aside;
+    struct client other;
+    struct attr attr;
+    (void)state;
+
+    verdict_text(name, 1, "");
+    verdict_text(claim, 1, ".claim");
+    client_connect_from(&other, 0x7f000002, server.port);
+    assert_int_equal(call_create(NULL, NULL, &other, &scanner, claim, EXCLUSIVE, 1, NULL), OK);
+    assert_int_equal(call_create(&fh, NULL, &other, &scanner, name, GUARDED, 0, NULL), OK);
+    assert_int_equal(call_create(&aside, NULL, &other, &scanner, "x.tmp", GUARDED, 0, NULL), OK);
+    assert_int_equal(call_write(NULL, NULL, NULL, &other, &aside, 0, "ha", 2, UNSTABLE), OK);
+    client_close(&other);
+    assert_int_equal(call_create(NULL, NULL, &client, &scanner, claim, EXCLUSIVE, 2, NULL), EXIST);
+    assert_content(&aside, "ha", 2);
+    usleep(2300000);
+    assert_int_equal(call_create(NULL, NULL, &client, &scanner, claim, EXCLUSIVE, 2, NULL), OK);
+    assert_int_equal(call_create(&aside, NULL, &client, &scanner, "y.tmp", GUARDED, 0, NULL), OK);
+    assert_int_equal(call_write(NULL, NULL, NULL, &client, &aside, 0, "clean", 5, FILE_SYNC), OK);
+    assert_int_equal(call_rename(&client, &scanner, "y.tmp", &scanner, name), OK);
+    assert_int_equal(call_getattr(&attr, &client, &fh), STALE);
+    assert_content(&aside, "clean", 5);
+    assert_false(exists(claim));
+    assert_int_equal(call_remove(&client, &scanner, "x.tmp"), OK);
+}
+
 static void quotas_hold(void **state)
 {
     char name[VERDICT_TEXT];
@@ -457,12 +504,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_A_DIRECTORY(names_are_digests_claims_and_temporaries),
         IN_A_DIRECTORY(three_ways_to_create),
+        IN_A_DIRECTORY(verifiers_are_of_one_client),
         IN_A_DIRECTORY(data_of_all_stabilities),
         IN_A_DIRECTORY(a_megabyte_and_no_more),
         IN_A_DIRECTORY(attributes_are_set),
         IN_A_DIRECTORY(renaming_publishes),
         IN_A_DIRECTORY(writing_publishes),
         IN_A_DIRECTORY(claims_expire),
+        IN_A_DIRECTORY(a_client_that_dies_leaves_what_others_bear),
         IN_A_DIRECTORY(quotas_hold),
         IN_A_DIRECTORY(directories_come_and_go),
         IN_A_DIRECTORY(repeated_calls_are_answered_alike),

@@ -1,9 +1,10 @@
-/* Eight processes over eight connections race for 1,000 claims a round, while the server is killed -9 $CONFUSE_KILLS
- * (10) times in all and comes back. Each claim is won once; its winner writes a verdict, and what was acknowledged is
- * there in the end, whole. Who hears no answer asks again, byte for byte, as real clients do.
+/* Eight processes over eight connections of libnfs race for 1,000 claims a round, while the server is killed -9
+ * $CONFUSE_KILLS (10) times in all and comes back. Each claim is won once; its winner writes a verdict, and what was
+ * acknowledged is there in the end, whole. Who hears no answer asks again, byte for byte, as real clients do.
  */
 #include "tests/e2e/cache_calls.h"
 #include "tests/e2e/process.h"
+#include "tests/e2e/racer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -102,67 +103,6 @@ static uint32_t ask(struct client *client, uint32_t procedure, const struct fh *
     }
 }
 
-static uint32_t create(struct fh *fh, struct client *client, const struct fh *directory, const char *name, uint32_t how,
-                       uint64_t verifier)
-{
-    struct buffer args __attribute__((cleanup(buffer_free))) = {0};
-
-    add_text(&args, name);
-    buffer_add_be32(&args, how);
-    if (how == EXCLUSIVE)
-        buffer_add_be64(&args, verifier);
-    else
-        for (int i = 0; i < 6; i++)
-            buffer_add_be32(&args, 0);
-    uint32_t status = ask(client, CREATE, directory, &args);
-    if (status == OK) {
-        client_u32(client);
-        read_handle(fh, client);
-    }
-    return status;
-}
-
-static uint64_t write_text(struct client *client, const struct fh *fh, const char *text, uint32_t stable)
-{
-    struct buffer args __attribute__((cleanup(buffer_free))) = {0};
-
-    buffer_add_be64(&args, 0);
-    buffer_add_be32(&args, TEXT_SIZE);
-    buffer_add_be32(&args, stable);
-    add_opaque(&args, text, TEXT_SIZE);
-    uint32_t status = ask(client, WRITE, fh, &args);
-    if (status != OK)
-        process_fail("WRITE: %u", status);
-    read_wcc_data(NULL, client);
-    client_bytes(client, 8);
-    return client_u64(client);
-}
-
-static uint64_t commit(struct client *client, const struct fh *fh)
-{
-    struct buffer args __attribute__((cleanup(buffer_free))) = {0};
-
-    buffer_add_be64(&args, 0);
-    buffer_add_be32(&args, 0);
-    uint32_t status = ask(client, COMMIT, fh, &args);
-    if (status != OK)
-        process_fail("COMMIT: %u", status);
-    read_wcc_data(NULL, client);
-    return client_u64(client);
-}
-
-static void move(struct client *client, const struct fh *directory, const char *from, const char *to)
-{
-    struct buffer args __attribute__((cleanup(buffer_free))) = {0};
-
-    add_text(&args, from);
-    add_opaque(&args, directory->bytes, directory->size);
-    add_text(&args, to);
-    uint32_t status = ask(client, RENAME, directory, &args);
-    if (status != OK)
-        process_fail("RENAME: %u", status);
-}
-
 static struct fh walk(struct client *client, const struct fh *from, const char *name)
 {
     struct buffer args __attribute__((cleanup(buffer_free))) = {0};
@@ -206,47 +146,43 @@ static void text_of(char text[TEXT_SIZE], unsigned claim, unsigned winner)
 }
 
 /* Half of them as scripts do it, written aside and renamed. */
-static void publish(struct client *client, const struct fh *verdicts, unsigned claim, unsigned racer)
+static void publish(struct racer *racer, const struct fh *verdicts, unsigned claim, unsigned number)
 {
     char name[VERDICT_TEXT], aside[VERDICT_TEXT], text[TEXT_SIZE];
     struct fh fh;
 
-    text_of(text, claim, racer);
+    text_of(text, claim, number);
     verdict_text(name, claim, "");
-    snprintf(aside, sizeof aside, "%u-%u.tmp", racer, claim);
-    uint32_t status = create(&fh, client, verdicts, claim % 2 ? aside : name, GUARDED, 0);
-    if (status != OK)
-        process_fail("CREATE: %u", status);
+    snprintf(aside, sizeof aside, "%u-%u.tmp", number, claim);
+    racer_create(&fh, racer, verdicts, claim % 2 ? aside : name);
     if (claim % 2) {
-        while (write_text(client, &fh, text, UNSTABLE) != commit(client, &fh))
-            continue;
-        move(client, verdicts, aside, name);
+        racer_write_and_commit(racer, &fh, text, TEXT_SIZE);
+        racer_rename(racer, verdicts, aside, name);
     } else {
-        write_text(client, &fh, text, FILE_SYNC);
+        racer_write(racer, &fh, text, TEXT_SIZE);
     }
     atomic_store(&board->written[claim], true);
 }
 
-static void race(unsigned racer, const struct fh *claims, const struct fh *verdicts)
+static void race(unsigned number, const struct fh *claims, const struct fh *verdicts)
 {
-    struct client client = {.fd = -1, .stream = true, .xid = racer << 24};
+    struct racer *racer = racer_connect(t.port, number << 24);
     char name[VERDICT_TEXT];
-    struct fh fh;
 
-    reconnect(&client);
     for (unsigned i = 0; i < CLAIMS; i++) {
-        unsigned claim = (i + racer * 3) % CLAIMS; /* close together, so that most are contested */
-        uint32_t status = create(&fh, &client, claims, verdict_text(name, claim, ".claim"), EXCLUSIVE,
-                                 (uint64_t)racer << 32 | (claim + 1));
+        unsigned claim = (i + number * 3) % CLAIMS; /* close together, so that most are contested */
+        uint32_t status =
+            racer_claim(racer, claims, verdict_text(name, claim, ".claim"), (uint64_t)number << 32 | (claim + 1));
 
         if (status != OK && status != EXIST)
             process_fail("claim %u: %u", claim, status);
         if (status != OK)
             continue;
         atomic_fetch_add(&board->wins[claim], 1);
-        atomic_store(&board->winner[claim], racer);
-        publish(&client, verdicts, claim, racer);
+        atomic_store(&board->winner[claim], number);
+        publish(racer, verdicts, claim, number);
     }
+    racer_close(racer);
 }
 
 static void check_round(struct client *client, const struct fh *verdicts)
@@ -309,10 +245,10 @@ static unsigned run_round(unsigned round, unsigned kills_left)
     snprintf(name, sizeof name, "verdicts-%u", round);
     struct fh verdicts = make_directory(&client, &cache, name);
     memset(board, 0, sizeof *board);
-    for (unsigned racer = 1; racer <= RACERS; racer++) {
+    for (unsigned number = 1; number <= RACERS; number++) {
         pid_t pid = fork();
         if (pid == 0) {
-            race(racer, &claims, &verdicts);
+            race(number, &claims, &verdicts);
             _exit(0);
         }
     }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The checks of a frame with every answer known (frame.sh), as the guest runs them; see checks.sh. A line @restart asks the host
 # to restart the server, which answers with a line once that is done.
+# shellcheck disable=SC2086 # $as_1000
 set -u
 
 . /test/checks.sh
@@ -9,7 +10,8 @@ checks="portmap exports mount_plain version_3 find fileids cat stat links large_
     mount_latest latest umount mount_time time restart_time umount mount_history history umount_all
     mount_diff diff diff_after_restart umount
     mount_locks lock_shared lock_exclusive lock_after_lock umount
-    mount_cache cache_publish cache_claim cache_remove cache_limits cache_many umount"
+    mount_cache cache_publish cache_claim cache_remove cache_limits cache_create cache_rename cache_exclusive cache_unlink
+    cache_attributes cache_many umount"
 
 # The slowest check takes 7 s here, but for that of 100,000 names; a mount less than 1.
 limit_of() { case $1 in mount_*) echo 20 ;; cache_many) echo 200 ;; *) echo 60 ;; esac; }
@@ -302,6 +304,141 @@ check_cache_limits() {
     mv "$(digest 1)" verdict 2>/dev/null && fail "renamed to no digest"
     df /mnt >/dev/null || fail "df: $?"
     rm -f x.tmp
+}
+
+# What pjdfstest asks of open, rename, unlink, chmod and truncate, with the names that may be here.
+
+is() { [ "$2" = "$3" ] || fail "$1: $2, not $3"; }
+as_1000="setpriv --reuid 1000 --regid 1000 --clear-groups"   # without quotes: words
+stamps() { stat -c '%y %z' "$1"; }
+moved() { [ "$(stamps "$1")" != "$2" ] || fail "the times of $1 stay"; }
+stayed() { is "the times of $1" "$(stamps "$1")" "$2"; }
+
+check_cache_create() {
+    mkdir -m 777 /mnt/open && mkdir -m 755 /mnt/shut || fail "no directories"
+    cd /mnt/open || fail "no directory"
+    before=$(stamps .)
+    (umask 027; : >a.tmp) || fail "not created"
+    moved . "$before"
+    is "a new file" "$(stat -c '%F %a %u %g %h %s' a.tmp)" 'regular empty file 640 0 0 1 0'
+    $as_1000 sh -c 'umask 0; : >b.tmp' || fail "not created by another user"
+    is "another user's" "$(stat -c '%a %u %g' b.tmp)" '666 1000 1000'
+    before=$(stamps .)
+    refused 'File name too long' touch "$(printf '%0252d' 0).tmp"
+    refused 'No such file' touch /mnt/none/x.tmp
+    refused 'Not a directory' touch a.tmp/x.tmp
+    refused 'Is a directory|File exists' sh -c ': >/mnt/open'
+    refused 'Operation not permitted' mknod x.tmp p
+    refused 'Operation not permitted' ln a.tmp x.tmp
+    refused 'Permission denied' mkdir below
+    refused 'File exists' mkdir /mnt/open
+    stayed . "$before"
+    cd /mnt/shut || fail "no directory"
+    refused 'Permission denied' $as_1000 touch x.tmp
+    echo 1 >a.tmp && before=$(stamps a.tmp)
+    echo 2 >>a.tmp
+    is "what was appended to" "$(cat a.tmp | tr '\n' ' ')" '1 2 '
+    moved a.tmp "$before"
+    refused 'Permission denied' $as_1000 sh -c 'echo 3 >>a.tmp'
+    before=$(stamps a.tmp)
+    : >a.tmp
+    is "what was truncated" "$(stat -c %s a.tmp)" 0
+    moved a.tmp "$before"
+    rm a.tmp
+}
+
+check_cache_rename() {
+    name=$(digest 5)
+    cd /mnt/open || fail "no directory"
+    (echo one >c.tmp && chmod 604 c.tmp) || fail "not written"
+    before=$(stat -c '%i %a %u %g %h %s' c.tmp)
+    stamps=$(stamps .)
+    mv c.tmp "$name" || fail "not renamed"
+    is "what was renamed" "$(stat -c '%i %a %u %g %h %s' "$name")" "$before"
+    moved . "$stamps"
+    [ ! -e c.tmp ] || fail "it has its old name, too"
+    exec 3<"$name"
+    echo two >c.tmp && mv -f c.tmp "$name" || fail "what is open is not replaced"
+    is "what replaced it" "$(cat "$name")" two
+    is "what was replaced and is open" "$(cat <&3)" one
+    exec 3<&-
+    is "what is left of it" "$(ls -A | grep -c nfs)" 0
+    # From one scanner to another.
+    before=$(stat -c %i "$name")
+    stamps=$(stamps .)
+    other=$(stamps /mnt/shut)
+    mv "$name" /mnt/shut/ || fail "not moved"
+    is "what was moved" "$(stat -c %i "/mnt/shut/$name")" "$before"
+    moved . "$stamps"
+    moved /mnt/shut "$other"
+    stamps=$(stamps /mnt/shut)
+    refused 'Permission denied' $as_1000 mv "/mnt/shut/$name" d.tmp
+    refused 'Permission denied' $as_1000 mv b.tmp /mnt/shut/d.tmp
+    refused 'No such file' mv none.tmp d.tmp
+    refused 'subdirectory of itself' mv b.tmp verdict   # what mv makes of EINVAL
+    refused 'Permission denied' mv b.tmp "$name.claim"
+    refused 'cannot overwrite' mv -T b.tmp /mnt/shut
+    refused 'Permission denied' mv -T /mnt/shut /mnt/other
+    stayed /mnt/shut "$stamps"
+    [ -e b.tmp ] && [ -e "/mnt/shut/$name" ] || fail "what was not renamed is gone"
+    rm "/mnt/shut/$name"
+}
+
+check_cache_exclusive() {
+    cd /mnt/open || fail "no directory"
+    set -o noclobber
+    (umask 022; echo mine >e.tmp) || fail "not created"
+    # What the client kept its verifier in is not to be seen.
+    is "its mode" "$(stat -c %a e.tmp)" 644
+    [ "$(stat -c %Y e.tmp)" -gt 1700000000 ] && [ "$(stat -c %X e.tmp)" -gt 1700000000 ] || fail "its times are $(stamps e.tmp)"
+    before=$(stamps e.tmp)
+    (echo yours >e.tmp) 2>/dev/null && fail "created again"
+    refused 'File exists' $as_1000 sh -C -c 'echo yours >e.tmp'
+    stayed e.tmp "$before"
+    is "what it says" "$(cat e.tmp)" mine
+    refused 'File exists|Is a directory' sh -C -c ': >/mnt/open'
+    # The name is free again when the file is gone, and then it is another file.
+    before=$(stat -c %i e.tmp)
+    rm e.tmp && (echo theirs >e.tmp) || fail "not created anew"
+    [ "$(stat -c %i e.tmp)" != "$before" ] || fail "it is the old file"
+    # Twenty at once: one of them.
+    for i in $(seq 20); do (echo "$i" >f.tmp) 2>/dev/null && echo "$i" >>/tmp/winners & done
+    wait
+    set +o noclobber
+    is "how many made it" "$(wc -l </tmp/winners)" 1
+    is "what it says" "$(cat f.tmp)" "$(cat /tmp/winners)"
+    rm e.tmp f.tmp
+}
+
+check_cache_unlink() {
+    cd /mnt/open || fail "no directory"
+    before=$(stamps .)
+    rm b.tmp || fail "not removed"
+    moved . "$before"
+    refused 'No such file' rm b.tmp
+    refused 'Is a directory' rm /mnt/shut
+    refused 'Not a directory' rmdir a.tmp
+    echo x >/mnt/shut/x.tmp && chmod 666 /mnt/shut/x.tmp || fail "not written"
+    refused 'Permission denied' $as_1000 rm -f /mnt/shut/x.tmp
+    rm a.tmp /mnt/shut/x.tmp && rmdir /mnt/open || fail "not removed"
+    [ ! -e /mnt/open ] || fail "still there"
+}
+
+check_cache_attributes() {
+    cd /mnt/shut || fail "no directory"
+    echo 12345 >a.tmp && before=$(stamps a.tmp)
+    chmod 600 a.tmp || fail "chmod: $?"
+    moved a.tmp "$before"
+    touch -d @1700000000 a.tmp || fail "touch: $?"
+    truncate -s 3 a.tmp && is "cut" "$(cat a.tmp)" 123
+    truncate -s 5 a.tmp && is "made longer" "$(md5sum <a.tmp)" "$(printf '123\0\0' | md5sum)"
+    touch -d @1700000000 a.tmp
+    is "what was set" "$(stat -c '%a %s %Y' a.tmp)" '600 5 1700000000'
+    forget_caches
+    is "what was set, asked for again" "$(stat -c '%a %s %Y' a.tmp)" '600 5 1700000000'
+    refused 'Operation not permitted' $as_1000 chmod 666 a.tmp
+    refused 'Permission denied' $as_1000 cat a.tmp
+    rm a.tmp && rmdir /mnt/shut || fail "not removed"
 }
 
 # Which another process has put there while the server ran.

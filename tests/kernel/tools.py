@@ -2,7 +2,7 @@
 """Tools that expect a running system, in `confuse run`: what is captured, and what they have to say of it.
 
     tools.py make WORK ROOT     frames, an image and a live capture of the Debian system ROOT into WORK/store, and what tools.sh reads
-    tools.py check WORK         what the tools in the guest said (WORK/said) against that; `ok NAME` or `not ok NAME: why` a line
+    tools.py check WORK         what the tools in the guest said (WORK/said.1) against that; `ok NAME` or `not ok NAME: why` a line
 """
 import collections
 import io
@@ -175,7 +175,7 @@ def captured(rows, highest):
 class Checks:
     def __init__(self, work):
         self.work, self.failed = work, 0
-        self.said, ended = tools_rows.sections(f"{work}/said")
+        self.said, ended = tools_rows.sections(f"{work}/said.1")
         self.report("said", "" if ended else "it has no end")
 
     def report(self, name, wrong):

@@ -11,13 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #define HOUR (3600 * NANOSECONDS)
 
-static const char *directory;
+static const char *directory, *program;
 static struct verdicts *v;
 static struct error err;
 static uint64_t now = 1000 * NANOSECONDS;
@@ -133,6 +134,43 @@ static void what_is_committed_is_there_again(void **state)
     assert_int_equal(read, 4);
     assert_memory_equal(bytes, "lean", 4);
     assert_int_equal(find(&found, "x.tmp"), -ENOENT);
+}
+
+/* What another process does: this program with a directory (SQLite knows a child that was merely forked by its locks).
+ */
+static int be_another_process(const char *at)
+{
+    struct verdicts *theirs = NULL;
+    struct verdict_file file;
+    bool read = verdicts_open(&theirs, at, VERDICTS_CREATE, NULL, &err) == 0 &&
+                verdict_lookup(&file, theirs, VERDICTS_ROOT, "clamav-1", 8, &err) == 0;
+
+    verdicts_close(theirs);
+    return read ? 0 : 1;
+}
+
+/* A connection more in this process must not let go of what holds the WAL: another process, which ends meanwhile, would
+ * take itself for the last and remove it. */
+static void other_connections_leave_the_wal(void **state)
+{
+    struct verdicts *another;
+    char path[512];
+    int status;
+    (void)state;
+
+    snprintf(path, sizeof path, "%s/verdicts.db-wal", directory);
+    assert_int_equal(verdicts_commit(v, &err), 0);
+    assert_int_equal(verdicts_open(&another, directory, VERDICTS_CREATE, NULL, &err), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl(program, program, directory, (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(access(path, F_OK), 0);
+    verdicts_close(another);
+    assert_int_equal(verdicts_begin(v, &err), 0);
 }
 
 static void times_rise_though_the_clock_stands(void **state)
@@ -332,11 +370,12 @@ static void others_databases_are_refused(void **state)
 
 #define ON_A_CACHE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         ON_A_CACHE(names_are_told_apart),
         ON_A_CACHE(what_is_committed_is_there_again),
+        ON_A_CACHE(other_connections_leave_the_wal),
         ON_A_CACHE(times_rise_though_the_clock_stands),
         ON_A_CACHE(a_claim_is_won_once_and_expires),
         ON_A_CACHE(temporaries_live_a_day),
@@ -348,5 +387,8 @@ int main(void)
         ON_A_CACHE(others_databases_are_refused),
     };
 
+    program = argv[0];
+    if (argc == 2)
+        return be_another_process(argv[1]);
     return cmocka_run_group_tests(tests, NULL, scratch_tear_down);
 }
