@@ -1,17 +1,23 @@
 /* error.c - filling error objects; see error.h for the convention. */
 #include "base/error.h"
 
+#include "base/quote.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Control characters come from hostile input; on a terminal they would do more than tell. */
+/* Names come from hostile input; on a terminal some characters do more than tell. */
 static void make_printable(char *text)
 {
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
+    for (size_t left = strlen(text), length; left > 0; text += length, left -= length) {
+        length = quote_shown((const uint8_t *)text, left);
+        if (length == 0) {
+            *text = '?';
+            length = 1;
+        }
+    }
 }
 
 __attribute__((format(printf, 3, 0))) static void fill(struct error *err, enum exit_code code, const char *format,

@@ -32,27 +32,15 @@ static void add_text(struct line *line, const char *text)
         add_char(line, *text++);
 }
 
-/* Quoted as JSON has it, whatever the bytes: they may be anybody's, and the log may be read in a terminal, for which
- * U+0080 to U+009F are commands too. */
+/* Quoted as JSON has it, whatever the bytes: they may be anybody's, and the log may be read in a terminal. */
 static void add_quoted(struct line *line, const char *text)
 {
-    cleanup_buffer struct buffer quoted = {0};
+    cleanup_buffer struct buffer quoted = {0}, shown = {0};
 
     quote_json(&quoted, text, strlen(text));
-    for (size_t i = 0; i < quoted.size && !quoted.failed; i++) {
-        uint8_t c = quoted.bytes[i];
-        bool pair = c == 0xc2 && i + 1 < quoted.size && quoted.bytes[i + 1] < 0xa0;
-
-        if (pair || c == 0x7f) {
-            char escape[8];
-            snprintf(escape, sizeof escape, "\\u%04x", pair ? quoted.bytes[++i] : c);
-            add_text(line, escape);
-        } else {
-            add_char(line, (char)c);
-        }
-    }
-    if (quoted.failed)
-        add_text(line, "\"\"");
+    quote_json_shown(&shown, quoted.bytes, quoted.size);
+    for (size_t i = 0; i < shown.size && !shown.failed; i++)
+        add_char(line, (char)shown.bytes[i]);
 }
 
 static void add_value(struct line *line, const char *text)

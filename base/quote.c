@@ -1,6 +1,8 @@
 /* quote.c - quoting, one character of UTF-8 at a time. */
 #include "base/quote.h"
 
+#include <string.h>
+
 /* Bytes of the valid UTF-8 character (RFC 3629) at p, or 0: no overlong forms, no surrogates, nothing above U+10FFFF.
  */
 static size_t character_size(const uint8_t *p, size_t left)
@@ -54,21 +56,65 @@ void quote_json(struct buffer *out, const void *bytes, size_t size)
     buffer_add_byte(out, '"');
 }
 
+size_t quote_shown(const uint8_t *p, size_t left)
+{
+    static const struct {
+        uint8_t size;
+        uint8_t first[3], last[3];
+    } hidden[] = {
+        {1, {0x00}, {0x1f}},
+        {1, {0x7f}, {0x7f}},
+        {2, {0xc2, 0x80}, {0xc2, 0x9f}},             /* U+0080 to U+009F: control characters too */
+        {2, {0xd8, 0x9c}, {0xd8, 0x9c}},             /* U+061C: direction, as all below (UAX #9) */
+        {3, {0xe2, 0x80, 0x8e}, {0xe2, 0x80, 0x8f}}, /* U+200E, U+200F */
+        {3, {0xe2, 0x80, 0xa8}, {0xe2, 0x80, 0xae}}, /* U+2028, U+2029: ends of lines; to U+202E */
+        {3, {0xe2, 0x81, 0xa6}, {0xe2, 0x81, 0xa9}}, /* U+2066 to U+2069 */
+    };
+    size_t length = character_size(p, left);
+
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+        if (length == hidden[i].size && memcmp(p, hidden[i].first, length) >= 0 &&
+            memcmp(p, hidden[i].last, length) <= 0)
+            return 0;
+    return length;
+}
+
+/* Of two or three bytes, as those are that are not shown. */
+static unsigned code_point(const uint8_t *p, size_t length)
+{
+    return length == 1   ? *p
+           : length == 2 ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu)
+                         : (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+}
+
+void quote_json_shown(struct buffer *out, const void *json, size_t size)
+{
+    const uint8_t *p = json, *end = p + size;
+
+    while (p < end) {
+        size_t left = (size_t)(end - p), shown = quote_shown(p, left), length = character_size(p, left);
+
+        if (shown == 0 && length > 0 && *p != '\n')
+            buffer_add_format(out, "\\u%04x", code_point(p, length));
+        else
+            buffer_add(out, p, length ? length : 1);
+        p += length ? length : 1;
+    }
+}
+
 void quote_text(struct buffer *out, const void *bytes, size_t size)
 {
     const uint8_t *p = bytes, *end = p + size;
 
     while (p < end) {
-        size_t length = character_size(p, (size_t)(end - p));
-        /* U+0080 to U+009F are control characters too. */
-        bool control = *p < 0x20 || *p == 0x7f || length == 0 || (*p == 0xc2 && p[1] < 0xa0);
+        size_t length = quote_shown(p, (size_t)(end - p));
 
-        if (control)
+        if (length == 0)
             buffer_add_format(out, "\\x%02x", *p);
         else if (*p == '\\')
             buffer_add_text(out, "\\\\");
         else
             buffer_add(out, p, length);
-        p += control || length == 0 ? 1 : length;
+        p += length ? length : 1;
     }
 }

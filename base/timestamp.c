@@ -29,6 +29,11 @@ void timestamp_format(char out[TIMESTAMP_TEXT_SIZE], uint64_t ns)
     memcpy(out + used, "Z", 2);
 }
 
+void timestamp_format_seconds(char out[TIMESTAMP_TEXT_SIZE], uint64_t ns)
+{
+    timestamp_format(out, ns / NANOSECONDS * NANOSECONDS);
+}
+
 /* A cursor over text; every reader below moves it only when it found what it wants. */
 struct cursor {
     const char *at, *end;

@@ -19,6 +19,10 @@ uint64_t timestamp_now(void);
 /* RFC 3339 in UTC, with a fraction only where there is one: "2017-03-11T17:04:42Z". */
 void timestamp_format(char out[TIMESTAMP_TEXT_SIZE], uint64_t ns);
 
+/* The same, cut to seconds: a column of times. As NAMESPACE@TIME it means what it was cut from (a second's last
+ * instant). */
+void timestamp_format_seconds(char out[TIMESTAMP_TEXT_SIZE], uint64_t ns);
+
 /* RFC 3339 or ISO 8601 basic offset ("2017-03-11T17:04:42+0000", "…Z", "….25+01:00"; a space may stand for the T).
  * False when the text is anything else; times out of range are clamped. */
 bool timestamp_parse(uint64_t *ns, const char *text, size_t length);

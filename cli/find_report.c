@@ -136,15 +136,15 @@ static void show_json(const struct span *span)
     jsonl_bool(&line, "newest", span->newest);
     jsonl_bool(&line, "made", span->made);
     jsonl_end(&line);
-    fwrite(line.bytes, 1, line.size, stdout);
+    print_json_lines(line.bytes, line.size);
 }
 
 static void show_row(const struct span *span)
 {
     char first[TIMESTAMP_TEXT_SIZE], last[TIMESTAMP_TEXT_SIZE];
 
-    timestamp_format(first, span->first->time);
-    timestamp_format(last, span->last->time);
+    timestamp_format_seconds(first, span->first->time);
+    timestamp_format_seconds(last, span->last->time);
     if (span->report->shown == 0)
         printf("%s%-20s  %-20s  %8s  %s%s\n", colour(COLOUR_BOLD), "FIRST", "LAST", "VERSIONS", "WHERE",
                colour(COLOUR_NONE));

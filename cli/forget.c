@@ -150,7 +150,7 @@ static void show_json(const struct forgetting *f, const struct row *row, const s
     jsonl_bool(&line, "kept", s->reasons != 0);
     jsonl_raw(&line, "reasons", reasons.bytes, reasons.size);
     jsonl_end(&line);
-    fwrite(line.bytes, 1, line.size, stdout);
+    print_json_lines(line.bytes, line.size);
 }
 
 static void show_row(const struct row *row, const struct policy_snapshot *s)
@@ -159,7 +159,7 @@ static void show_row(const struct row *row, const struct policy_snapshot *s)
     struct buffer reasons cleanup_buffer = {0};
 
     hex_encode(id, row->id, SNAPSHOT_ID_SIZE);
-    timestamp_format(time, s->time);
+    timestamp_format_seconds(time, s->time);
     reasons_text(&reasons, s->reasons, "");
     printf("%s%s%s  %-20s  %s%s%s%s%.*s\n", colour(COLOUR_YELLOW), id, colour(COLOUR_NONE), time,
            colour(s->reasons ? COLOUR_GREEN : COLOUR_RED), s->reasons ? "keep" : "forget", colour(COLOUR_NONE),

@@ -63,7 +63,7 @@ static void print_json(const struct check *check)
     jsonl_number(&line, "lost", check->lost);
     jsonl_number(&line, "repaired", check->repaired);
     jsonl_end(&line);
-    fwrite(line.bytes, 1, line.size, stdout);
+    print_json_lines(line.bytes, line.size);
 }
 
 static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)
@@ -91,11 +91,13 @@ const struct command command_fsck = {
     .arguments = "",
     .summary = "Check that everything in the store is what its digest says",
     .help =
-        "Reads and hashes every blob, node, frame and snapshot, and looks whether all that refers to them is "
+        "Reads and hashes every blob, node, frame and snapshot, and looks whether all that refers to them is\n"
         "sound. Exit 1 when something is not, or was not, what it should be.\n\n"
         "With --repair, a broken content is lost: reading it is an error, the snapshots that hold it are named, and\n"
         "importing it again heals them. A frame as received that is broken goes, its snapshot stays. Of a broken\n"
-        "directory or other node all snapshots, layers and images go that hold it, and are named.\n",
+        "directory or other node all snapshots, layers and images go that hold it, and are named.\n\n"
+        "    confuse fsck\n"
+        "    confuse fsck --repair && confuse gc\n",
     .options = OPTIONS,
     .run = run,
 };

@@ -49,7 +49,7 @@ static void print_json(const struct collection *c)
     jsonl_number(&line, "bytes", c->bytes);
     jsonl_number(&line, "freed", c->freed);
     jsonl_end(&line);
-    fwrite(line.bytes, 1, line.size, stdout);
+    print_json_lines(line.bytes, line.size);
 }
 
 static int run(const struct invocation *invocation, int argc, char **argv, struct error *err)

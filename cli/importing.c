@@ -39,7 +39,7 @@ static void print_json(const struct snapshot *s, bool is_new)
     jsonl_time(&line, "time", s->time);
     jsonl_bool(&line, "new", is_new);
     jsonl_end(&line);
-    fwrite(line.bytes, 1, line.size, stdout);
+    print_json_lines(line.bytes, line.size);
 }
 
 /* The id is shown only here, after the durable commit; flushed at once, since somebody may wait for it. */

@@ -89,7 +89,7 @@ static void print_changes(const struct tally *c)
 
     if (!c->has_before)
         return;
-    timestamp_format(since, c->since);
+    timestamp_format_seconds(since, c->since);
     printf("    %ssince %s:%s ", colour(COLOUR_DIM), since, colour(COLOUR_NONE));
     if (c->all)
         printf("%s+%llu%s %s-%llu%s %s~%llu%s files, %llu features%s\n", colour(COLOUR_GREEN),
@@ -131,7 +131,7 @@ static int show_json(const struct log *log, const struct snapshot *s, const stru
     add_changes(&line, changes);
     jsonl_end(&line);
     if (result == 0)
-        fwrite(line.bytes, 1, line.size, stdout);
+        print_json_lines(line.bytes, line.size);
     return result;
 }
 
@@ -142,7 +142,7 @@ static int show_row(const struct log *log, const struct snapshot *s, const struc
     int result = view_tags(&tags, log->view->store, s, log->err);
 
     hex_encode(id, s->id, SNAPSHOT_ID_SIZE);
-    timestamp_format(time, s->time);
+    timestamp_format_seconds(time, s->time);
     printf("%s%s%s  %-20s  %9u  ", colour(COLOUR_YELLOW), id, colour(COLOUR_NONE), time, s->root.counts.nodes);
     print_text(s->namespace, strlen(s->namespace));
     if (tags.size)
@@ -158,9 +158,12 @@ static int show(void *arg, const struct snapshot *s)
     struct tally changes = {0};
     int result = with_changes ? count_changes(&changes, log, s) : 0;
 
-    if (result < 0 || log->json)
-        return result < 0 ? result : show_json(log, s, &changes);
-    if (log->shown++ == 0)
+    if (result < 0)
+        return result;
+    bool first = log->shown++ == 0;
+    if (log->json)
+        return show_json(log, s, &changes);
+    if (first)
         printf("%s%-32s  %-20s  %9s  %s%s\n", colour(COLOUR_BOLD), "ID", "TIME", "FILES", "NAMESPACE",
                colour(COLOUR_NONE));
     return show_row(log, s, &changes);
@@ -183,7 +186,10 @@ static int run(const struct invocation *invocation, int argc, char **argv, struc
         result = view_open_store(&view, invocation, err);
     if (result < 0)
         return result;
-    return snapshot_visit_history(view.store, argc ? argv[0] : NULL, show, &log, err);
+    result = snapshot_visit_history(view.store, argc ? argv[0] : NULL, show, &log, err);
+    if (result == 0 && argc && log.shown == 0)
+        return error_input(err, "nothing of \"%s\" is here; `confuse log` lists all", argv[0]);
+    return result;
 }
 
 const struct command command_log = {
@@ -191,9 +197,8 @@ const struct command command_log = {
     .arguments = "[NAMESPACE] | --follow NAMESPACE:PATH",
     .summary = "List snapshots, newest first",
     .help =
-        "The history of one namespace, with what changed since the version before, or of all. Tags stand behind "
-        "the namespace that they are of: NAMESPACE:TAG\n"
-        "names the snapshot.\n\n"
+        "The history of one namespace, with what changed since the version before, or of all. Tags stand behind\n"
+        "the namespace that they are of: NAMESPACE:TAG names the snapshot.\n\n"
         "--follow tells of one path, newest first: A it came, M it changed and in what, D it went. Links on the way\n"
         "are not followed, and a directory is itself, not what is in it. Exit 1 when it never was there.\n\n"
         "    confuse log prod/web-1\n"

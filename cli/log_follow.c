@@ -33,7 +33,7 @@ static int show_json(const struct following *f, const struct diff_step *step)
     if (result == 0 && line.failed)
         result = error_system(f->err, ENOMEM, "cannot tell of a version");
     if (result == 0)
-        fwrite(line.bytes, 1, line.size, stdout);
+        print_json_lines(line.bytes, line.size);
     return result;
 }
 
@@ -44,7 +44,7 @@ static void show_row(const struct following *f, const struct diff_step *step)
     if (f->shown == 0)
         printf("%s%-32s  %-20s  %s%s\n", colour(COLOUR_BOLD), "ID", "TIME", "CHANGE", colour(COLOUR_NONE));
     hex_encode(id, f->newer.id, SNAPSHOT_ID_SIZE);
-    timestamp_format(time, f->newer.time);
+    timestamp_format_seconds(time, f->newer.time);
     printf("%s%s%s  %-20s  ", colour(COLOUR_YELLOW), id, colour(COLOUR_NONE), time);
     print_change_letter(step->change);
     if (step->changed)

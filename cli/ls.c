@@ -68,7 +68,7 @@ static void print_long(const struct tree_place *place, const char *known, int wi
     char mode[11], time[TIMESTAMP_TEXT_SIZE], size[32];
 
     format_mode(mode, entry->mode);
-    timestamp_format(time, entry->mtime / NANOSECONDS * NANOSECONDS);
+    timestamp_format_seconds(time, entry->mtime);
     if (S_ISCHR(entry->mode) || S_ISBLK(entry->mode))
         snprintf(size, sizeof size, "%u,%u", entry->rdev_major, entry->rdev_minor);
     else
@@ -145,7 +145,7 @@ const struct command command_ls = {
     .arguments = "SNAP[:PATH]",
     .summary = "List a directory of a snapshot",
     .help = "With -R each line is a path below PATH. The last column of -l but the name tells how the file is known:\n"
-            "captured, image, image-unproven, made, lossy or absent (nobody has its content; reading it over NFS is "
+            "captured, image, image-unproven, made, lossy or absent (nobody has its content; reading it over NFS is\n"
             "refused).\n\n"
             "    confuse ls -l 0ef2e08e:/etc\n"
             "    confuse ls -lR prod/web-1@latest | grep rwsr\n",

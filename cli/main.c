@@ -68,7 +68,8 @@ static void print_usage(void)
 
 static void print_help(const struct command *command)
 {
-    printf("Usage: confuse %s [OPTION]… %s\n\n%s.\n\nOptions:\n", command->name, command->arguments, command->summary);
+    printf("Usage: confuse %s [OPTION]…%s%s\n\n%s.\n\nOptions:\n", command->name, *command->arguments ? " " : "",
+           command->arguments, command->summary);
     options_print(command->options);
     options_print(GLOBAL_OPTIONS);
     printf("  -h, --help                   this\n\n%s", command->help);

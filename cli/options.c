@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LONG_ONLY 256 /* getopt's value for row i of an option without a letter */
+#define HELP_COLUMN 28 /* columns of an option, before what it does */
+#define LONG_ONLY 256  /* getopt's value for row i of an option without a letter */
 
 struct reading {
     const struct option_spec *rows[OPTIONS_MAX];
@@ -101,6 +102,16 @@ int options_parse(int *first, bool *help, const struct option_spec *const tables
     return 0;
 }
 
+/* Bytes of UTF-8 that begin no character, which printf counts as columns. */
+static size_t continuation_bytes(const char *text)
+{
+    size_t count = 0;
+
+    for (; *text; text++)
+        count += (*text & 0xc0) == 0x80;
+    return count;
+}
+
 void options_print(const struct option_spec *table)
 {
     for (const struct option_spec *row = table; row && row->name; row++) {
@@ -108,7 +119,7 @@ void options_print(const struct option_spec *table)
 
         snprintf(left, sizeof left, "%c%c%s--%s%s%s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
                  row->letter ? ", " : "  ", row->name, row->argument ? " " : "", row->argument ? row->argument : "");
-        printf("  %-28s %s\n", left, row->help);
+        printf("  %-*s %s\n", HELP_COLUMN + (int)continuation_bytes(left), left, row->help);
     }
 }
 

@@ -29,7 +29,7 @@ void pager_begin(struct pager *pager)
     int ends[2];
 
     *pager = (struct pager){.terminal = -1};
-    if (!output_is_terminal() || (command && (!*command || strcmp(command, "cat") == 0)))
+    if (!output_is_terminal() || terminal_is_dumb() || (command && (!*command || strcmp(command, "cat") == 0)))
         return;
     fflush(stdout);
     if (pipe2(ends, O_CLOEXEC) < 0)

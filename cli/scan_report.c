@@ -50,7 +50,7 @@ static bool next_text(const char **text, size_t *size, const char **at)
 static void put_line(struct report *report)
 {
     report->failed |= report->line.failed;
-    fwrite(report->line.bytes, 1, report->line.size, stdout);
+    print_json_lines(report->line.bytes, report->line.size);
     buffer_clear(&report->line);
 }
 

@@ -250,7 +250,7 @@ static int print_json(struct view *view, const struct summary *summary, struct e
         jsonl_number(&line, "veneer", summary->veneer);
     jsonl_end(&line);
     if (result == 0)
-        fwrite(line.bytes, 1, line.size, stdout);
+        print_json_lines(line.bytes, line.size);
     return result;
 }
 

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -25,6 +26,13 @@ bool output_is_terminal(void)
     return is_terminal;
 }
 
+bool terminal_is_dumb(void)
+{
+    const char *term = getenv("TERM");
+
+    return !term || !*term || strcmp(term, "dumb") == 0;
+}
+
 const char *colour(enum colour wanted)
 {
     static const char *const sequences[] = {
@@ -35,7 +43,7 @@ const char *colour(enum colour wanted)
     static int enabled = -1;
 
     if (enabled < 0)
-        enabled = output_is_terminal() && !getenv("NO_COLOR");
+        enabled = output_is_terminal() && !terminal_is_dumb() && !getenv("NO_COLOR");
     return enabled ? sequences[wanted] : "";
 }
 
@@ -47,12 +55,24 @@ void print_text(const void *bytes, size_t size)
     fwrite(text.bytes, 1, text.size, stdout);
 }
 
+void print_json_lines(const void *lines, size_t size)
+{
+    struct buffer text cleanup_buffer = {0};
+
+    if (output_is_terminal()) {
+        quote_json_shown(&text, lines, size);
+        lines = text.bytes;
+        size = text.size;
+    }
+    fwrite(lines, 1, size, stdout);
+}
+
 bool progress_enabled(void)
 {
     static int enabled = -1;
 
     if (enabled < 0)
-        enabled = isatty(STDERR_FILENO);
+        enabled = isatty(STDERR_FILENO) && !terminal_is_dumb();
     return enabled;
 }
 

@@ -17,16 +17,23 @@ enum colour {
     COLOUR_BOLD,
 };
 
+/* Does $TERM say that the terminal takes no escape sequences? */
+bool terminal_is_dumb(void);
+
 /* Is standard output a terminal? Who asked before a pager stood between gets the same answer after that. */
 bool output_is_terminal(void);
 
-/* The escape sequence that begins a colour on standard output; "" where that is no terminal, or $NO_COLOR is set. */
+/* The escape sequence that begins a colour on standard output; "" where that is no terminal, or a dumb one, or
+ * $NO_COLOR is set. */
 const char *colour(enum colour colour);
 
 /* Write bytes of any origin to standard output, control characters shown as \xXX. */
 void print_text(const void *bytes, size_t size);
 
-/* Is progress shown at all? On standard error, where that is a terminal. */
+/* Write a line of JSON, or some, to standard output; on a terminal control characters are escaped, too. */
+void print_json_lines(const void *lines, size_t size);
+
+/* Is progress shown at all? On standard error, where that is a terminal, and no dumb one. */
 bool progress_enabled(void);
 
 /* Is it time to? At most 10 times a second; asking counts. */

@@ -3,6 +3,7 @@
 
 #include "base/jsonl.h"
 #include "base/quote.h"
+#include "cli/terminal.h"
 #include "db/image.h"
 #include "tree/follow.h"
 
@@ -141,5 +142,6 @@ int view_snapshot_members(struct buffer *line, struct store *store, const struct
 int view_print(void *arg, const void *bytes, size_t size)
 {
     (void)arg;
-    return fwrite(bytes, 1, size, stdout) == size ? 0 : -EIO;
+    print_json_lines(bytes, size);
+    return ferror(stdout) ? -EIO : 0;
 }

@@ -37,7 +37,7 @@ int view_snapshot_members(struct buffer *line, struct store *store, const struct
 /* "tag: 1.25, tag: latest", or nothing. */
 int view_tags(struct buffer *text, struct store *store, const struct snapshot *snapshot, struct error *err);
 
-/* A sink that writes to standard output. */
+/* A sink that writes JSON to standard output. */
 int view_print(void *arg, const void *bytes, size_t size);
 
 #endif

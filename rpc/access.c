@@ -5,6 +5,7 @@
  */
 #include "rpc/access.h"
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "rpc/peer.h"
 
@@ -109,7 +110,8 @@ static int parse_cidr(struct rule *rule, char *text, struct error *err)
         *slash = '\0';
     is_v4 = inet_pton(AF_INET, text, &v4.sin_addr) == 1;
     if (!is_v4 && inet_pton(AF_INET6, text, &v6.sin6_addr) != 1)
-        return error_usage(err, "\"%s\" is no IPv4 or IPv6 address", text);
+        return error_usage(err, "\"%s\" is no IPv4 or IPv6 address, with a prefix or without, such as 10.0.0.0/8",
+                           text);
     peer_address(rule->address, &mapped, is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6);
     unsigned width = is_v4 ? 32 : 128, prefix = width;
     if (slash && !parse_prefix(&prefix, slash + 1, width))
@@ -132,6 +134,12 @@ static unsigned find_option(const struct access_option *table, const char *name)
     return 0;
 }
 
+static void add_names(struct buffer *names, const struct access_option *table)
+{
+    for (; table && table->name; table++)
+        buffer_add_format(names, "%s%s", names->size ? ", " : "", table->name);
+}
+
 static int parse_option(struct rule *rule, const struct access_list *list, const char *name, struct error *err)
 {
     unsigned bit = find_option(options, name) | find_option(list->own, name);
@@ -139,7 +147,11 @@ static int parse_option(struct rule *rule, const struct access_list *list, const
     rule->options |= bit;
     if (bit)
         return 0;
-    return error_usage(err, "\"%s\" is no option of a rule", name);
+    struct buffer names cleanup_buffer = {0};
+    add_names(&names, options);
+    add_names(&names, list->own);
+    return error_usage(err, "\"%s\" is no option of a rule; there are %.*s", name, (int)names.size,
+                       (const char *)names.bytes);
 }
 
 /* A rule for the same addresses replaces the earlier one. */

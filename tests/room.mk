@@ -14,6 +14,7 @@ LDADD = libtesting.a $(confuse_LDADD) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 
 if HAVE_CMOCKA
 unit_tests =
+unit_tests += tests/unit/base/test_quote
 unit_tests += tests/unit/base/test_siphash
 unit_tests += tests/unit/base/test_timestamp
 unit_tests += tests/unit/cli/test_run
@@ -137,6 +138,7 @@ e2e_scripts += tests/e2e/join.sh
 e2e_scripts += tests/e2e/keep.sh
 e2e_scripts += tests/e2e/kill_images.sh
 e2e_scripts += tests/e2e/live.sh
+e2e_scripts += tests/e2e/manual.sh
 e2e_scripts += tests/e2e/merge.sh
 e2e_scripts += tests/e2e/oci.sh
 e2e_scripts += tests/e2e/packages.sh

@@ -55,10 +55,11 @@ same()
 
 # --- Help, and what makes no sense ---------------------------------------------------------------------------------
 
-commands='import serve log ls show cat diff manifest find fsck run watch'
+commands=$("$CONFUSE" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+same 'how many commands --help lists' "$(echo "$commands" | wc -l)" 18
 try 0 '^Usage: confuse ' --help
 for command in $commands; do
-    try 0 "^Usage: confuse $command " "$command" --help
+    try 0 "^Usage: confuse $command \\[" "$command" --help
     cp out long
     try 0 "^Usage: confuse $command " help "$command"
     cmp -s long out || wrong "help $command is not $command --help"
@@ -115,6 +116,8 @@ for listen in 127.0.0.1:99999 127.0.0.1:-18446744073709551615 '127.0.0.1: 0' 127
 done
 try 2 'text or json' serve --log xml
 try 2 'prefix length' serve --allow 10.0.0.0/99
+try 2 'such as 10.0.0.0/8' serve --allow 10.0.0
+try 2 'no option of a rule; there are .*insecure.*cache=rw' serve --allow 10.0.0.0/8,ro
 try 4 'No such file' serve --key-file /nonexistent
 try 4 'No such file' serve --exports /nonexistent
 for command in ls show cat manifest; do
@@ -248,7 +251,8 @@ lines + 'path' manifest links@latest
 grep -q '"path":"/etc/absent",.*"known":"absent"' out || wrong 'the manifest does not know what is absent'
 lines 1 'id namespace time imported format partial tags source root files content held features' show links@latest
 lines 1 'id namespace time imported format partial tags files features' log links
-lines 0 '' log nobody
+try 3 'nothing of "nobody" is here' log nobody
+try 3 'nothing of "nobody" is here' --json log nobody
 lines 1 'snapshots images layers chains blobs nodes frames bytes bad' fsck
 try 0 '^ID ' log
 try 0 '^[0-9a-f]{32} .* web/one$' log web/one
@@ -338,11 +342,35 @@ try 2 'exclude one another' log --follow --stat diff/one:/etc/conf
 try 3 'nothing of "nobody" is here' log --follow nobody:/etc
 try 3 'cannot be followed' log --follow diff/one:/etc/../etc/conf
 # On a terminal it goes through the pager, in colour; a snapshot's bytes are shown, not obeyed.
+export TERM=xterm
 script -qec "PAGER='sed s/^/page:/' '$CONFUSE' diff -u $one $two" /dev/null </dev/null >seen
 same 'diff on a terminal: exit' $? 1
 grep -q 'page:.*R.* /usr/bin/tool -> /usr/bin/renamed' seen || wrong 'diff on a terminal does not use the pager'
 grep -q "page:$(printf '\033')" seen || wrong 'diff on a terminal has no colour'
 grep -q "d$(printf '\033')\[31m" seen && wrong 'an escape of a capture reaches the terminal'
+TERM=dumb script -qec "PAGER='sed s/^/page:/' '$CONFUSE' diff -u $one $two" /dev/null </dev/null >seen
+grep -q 'R.* /usr/bin/tool' seen || wrong 'diff on a dumb terminal says nothing'
+grep -q "page:\|$(printf '\033')" seen && wrong 'a dumb terminal gets escape sequences, or a pager'
+# Names that would command a terminal, or turn what stands beside them around, in each form that there is.
+mkdir names
+: >"names/$(printf 'c1\302\233m')"
+: >"names/$(printf 'rtl\342\200\256exe')"
+try 0 '^[0-9a-f]{32} names/all ' import --namespace names/all names
+for command in 'log' 'log names/all' 'find --name rtl*' 'log --follow names/all:/' 'forget --dry-run --keep-last 1'; do
+    # shellcheck disable=SC2086
+    try 0 'T[0-9:]{8}Z  ' $command
+    grep -q 'T[0-9:]*\.' out && wrong "$command: a time that does not fit its column"
+done
+for command in 'ls' 'ls -l' '--json ls' 'manifest'; do
+    script -qec "'$CONFUSE' $command names/all@latest" /dev/null </dev/null >seen
+    grep -q rtl seen || wrong "$command on a terminal does not show names"
+    LC_ALL=C grep -q "$(printf '\302\233\|\342\200\256')" seen && wrong "$command lets a name reach the terminal as it is"
+done
+"$CONFUSE" --json ls names/all@latest >piped
+script -qec "'$CONFUSE' --json ls names/all@latest" /dev/null </dev/null >seen
+python3 -c 'import json; a, b = ([json.loads(l) for l in open(f, "rb")] for f in ("piped", "seen")); exit(a != b)' ||
+    wrong 'JSON on a terminal is other JSON'
+try 3 'no-c1\?\?m: No such file' cat "names/all@latest:/$(printf 'no-c1\302\233m')"
 NO_COLOR=1 script -qec "PAGER='sed s/^/page:/' '$CONFUSE' diff -u $one $two" /dev/null </dev/null >seen
 grep -q 'page:+b' seen || wrong 'diff on a terminal without colours shows no lines'
 grep -q "$(printf '\033')" seen && wrong 'an escape of a capture reaches the terminal by a pager without colours'
