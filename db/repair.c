@@ -88,6 +88,8 @@ static const char *const DROP_BROKEN[] = {
 static const char *const DROP_DANGLING[] = {
     "DELETE FROM tag WHERE snapshot NOT IN (SELECT number FROM snapshot)",
     "DELETE FROM waiting WHERE snapshot NOT IN (SELECT number FROM snapshot)",
+    "DELETE FROM frame_chunks WHERE frame NOT IN (SELECT id FROM frame)",
+    "DELETE FROM feature_values WHERE node NOT IN (SELECT id FROM node)",
     NULL,
 };
 

@@ -208,6 +208,27 @@ static void a_lost_frame_comes_back(void **state)
     }
 }
 
+/* What packed rows are of is gone: they go too, so that gc, which reads all lists, is not stopped by them for ever. */
+static void rows_of_nothing_go(void **state)
+{
+    static const char *const rows[] = {
+        "INSERT INTO frame_chunks VALUES (1000, 0, x'80')",
+        "INSERT INTO frame_chunks VALUES (0, 0, x'80')",
+        "INSERT INTO feature_values VALUES (1000000, x'0000')",
+    };
+    struct snapshot s;
+    struct told told;
+    (void)state;
+
+    assert_true(import(&s, 10));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        scratch_sql(rows[i]);
+        assert_true(run(&told, true).bad > 0);
+        expect_good();
+    }
+    assert_false(import(&s, 10));
+}
+
 static void a_good_store_stays_as_it_is(void **state)
 {
     struct snapshot s;
@@ -226,6 +247,7 @@ int main(void)
         cmocka_unit_test_setup(a_lost_content_is_healed, clean),
         cmocka_unit_test_setup(a_lost_node_comes_back, clean),
         cmocka_unit_test_setup(a_lost_frame_comes_back, clean),
+        cmocka_unit_test_setup(rows_of_nothing_go, clean),
         cmocka_unit_test_setup(a_good_store_stays_as_it_is, clean),
     };
 
