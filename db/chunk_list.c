@@ -10,7 +10,10 @@ void chunk_list_pack(struct buffer *out, const struct chunk_ref *chunks, size_t 
     int64_t previous = 0;
 
     for (size_t i = 0; i < count; i++) {
-        buffer_add_varint(out, varint_zigzag(chunks[i].id - previous));
+        int64_t step;
+
+        (void)__builtin_sub_overflow(chunks[i].id, previous, &step); /* of ids that no row has: refused when read */
+        buffer_add_varint(out, varint_zigzag(step));
         buffer_add_varint(out, chunks[i].size);
         previous = chunks[i].id;
     }

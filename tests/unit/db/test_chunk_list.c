@@ -101,6 +101,21 @@ static void damage_is_told(void **state)
     assert_int_equal(last_of(many.bytes, many.size), -EBADMSG);
 }
 
+/* What a damaged store of before had: it is packed, and refused when it is read. */
+static void ids_that_no_row_has_are_packed(void **state)
+{
+    static const struct chunk_ref chunks[] = {{INT64_MAX, 1}, {INT64_MIN, 1}, {-1, 1}, {INT64_MAX, 1}};
+    (void)state;
+
+    for (size_t i = 0; i + 1 < sizeof chunks / sizeof *chunks; i++) {
+        struct buffer bytes cleanup_buffer = {0};
+
+        chunk_list_pack(&bytes, chunks + i, 2);
+        assert_false(bytes.failed);
+        assert_int_equal(last_of(bytes.bytes, bytes.size), -EBADMSG);
+    }
+}
+
 /* Any bytes at all: it ends, and reads nothing behind them (a sanitizer sees that). */
 static void any_bytes_end(void **state)
 {
@@ -123,9 +138,8 @@ static void any_bytes_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_goes_in_comes_out),
-        cmocka_unit_test(neighbours_take_few_bytes),
-        cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(what_goes_in_comes_out), cmocka_unit_test(neighbours_take_few_bytes),
+        cmocka_unit_test(damage_is_told),         cmocka_unit_test(ids_that_no_row_has_are_packed),
         cmocka_unit_test(any_bytes_end),
     };
 
