@@ -287,12 +287,44 @@ static void killed_at_any_instant_it_goes_on(void **state)
     assert_true(whole > 0); /* some came too early */
 }
 
+#define PROCESSES 4
+
+/* They take turns: one converts, the others find it done. */
+static void many_may_migrate_at_once(void **state)
+{
+    pid_t children[PROCESSES];
+    char path[600];
+    int status;
+    (void)state;
+
+    put_back();
+    snprintf(path, sizeof path, "%s/store", scratch_make());
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        assert_true(children[i] >= 0);
+        if (children[i] == 0) {
+            struct store *store;
+            int result = store_open(&store, path, STORE_WRITE, &err);
+
+            if (result == 0)
+                store_close(store);
+            _exit(result == 0 ? 0 : 1);
+        }
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    expect_all();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_is_the_same_afterwards),
         cmocka_unit_test(damage_is_no_obstacle),
         cmocka_unit_test(killed_at_any_instant_it_goes_on),
+        cmocka_unit_test(many_may_migrate_at_once),
     };
 
     return cmocka_run_group_tests(tests, make, scratch_tear_down);
