@@ -142,7 +142,12 @@ END
 serve cache strace -D -f -y -s 64 -o cache.calls -e signal=none -e trace=write,pwrite64,writev,pwritev,fdatasync,sendmsg,sendto
 "$here/make_verdicts" "$(sed -n 's/.*listening for=nfs .*port=//p' cache.log)" 10 || exit 1
 end
-sleep 0.2 # until all is in the file
+# strace ends after the server (-D), and the last thing that it writes is how the first thread ended.
+tries=0
+until grep -q "^$server .*+++ exited" cache.calls || [ $tries -gt 100 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
 seen=$(awk -f cache.awk cache.calls) || {
     echo "$seen"
     exit 1
