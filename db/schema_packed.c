@@ -16,7 +16,7 @@ static const char READ_CHUNKS[] =
     "SELECT c.frame, c.position, c.chunk, coalesce(lead(c.position) OVER (PARTITION BY c.frame ORDER BY c.position),"
     "  f.size) - c.position FROM frame_chunk AS c LEFT JOIN frame AS f ON f.id = c.frame ORDER BY c.frame, c.position";
 static const char ADD_CHUNKS[] = "INSERT INTO frame_chunks (frame, position, chunks) VALUES (?1, ?2, ?3)";
-static const char READ_VALUES[] = "SELECT id >> 6, value FROM feature ORDER BY id";
+static const char READ_VALUES[] = "SELECT id >> 6, id & 63, value FROM feature ORDER BY id";
 static const char ADD_VALUES[] = "INSERT INTO feature_values (node, data) VALUES (?1, ?2)";
 _Static_assert(NODE_ITEMS_MAX == 64, "SQL texts have this number");
 
@@ -112,7 +112,7 @@ static int pack_lists(const struct packing *p)
 
 struct leaf {
     int64_t node;
-    unsigned count;
+    unsigned count; /* of values; an item whose row is missing has an empty one, so that the others keep their places */
     struct buffer texts;
     size_t ends[NODE_ITEMS_MAX];
     struct feature_packer *packer;
@@ -145,11 +145,14 @@ static int pack_leaves(const struct packing *p, struct leaf *leaf)
 
     while ((result = next(p)) == 1) {
         int64_t node = sqlite3_column_int64(p->rows, 0);
+        unsigned position = (unsigned)sqlite3_column_int(p->rows, 1);
 
         if (node != leaf->node && (result = add_leaf(p, leaf)) < 0)
             return result;
         leaf->node = node;
-        buffer_add(&leaf->texts, sqlite3_column_blob(p->rows, 1), (size_t)sqlite3_column_bytes(p->rows, 1));
+        while (leaf->count < position)
+            leaf->ends[leaf->count++] = leaf->texts.size;
+        buffer_add(&leaf->texts, sqlite3_column_blob(p->rows, 2), (size_t)sqlite3_column_bytes(p->rows, 2));
         leaf->ends[leaf->count++] = leaf->texts.size;
     }
     return result < 0 ? result : add_leaf(p, leaf);

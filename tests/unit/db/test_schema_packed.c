@@ -234,6 +234,28 @@ static void damage_is_no_obstacle(void **state)
     expect_all();
 }
 
+/* A record that is missing moves no value to another one. */
+static void values_keep_their_places(void **state)
+{
+    (void)state;
+
+    scratch_sql("CREATE TABLE kept_values AS SELECT * FROM feature_values");
+    scratch_downgrade(BEFORE);
+    scratch_sql("CREATE TABLE kept AS SELECT id, type, key, value FROM feature");
+    scratch_sql("DELETE FROM feature WHERE id % 64 IN (0, 3)");
+    migrate();
+    assert_int_equal(scratch_sql("SELECT count(*) FROM feature JOIN kept USING (id) LEFT JOIN feature_values"
+                                 " ON node = id >> 6 WHERE feature_value(data, id & 63) IS NOT kept.value"),
+                     0);
+    assert_true(scratch_sql("SELECT count(*) FROM feature") > FEATURES / 2);
+    scratch_sql("INSERT OR IGNORE INTO feature (id, type, key) SELECT id, type, key FROM kept");
+    scratch_sql("DELETE FROM feature_values");
+    scratch_sql("INSERT INTO feature_values SELECT * FROM kept_values");
+    scratch_sql("DROP TABLE kept");
+    scratch_sql("DROP TABLE kept_values");
+    expect_all();
+}
+
 /* --- Killed ------------------------------------------------------------------------------------------------------- */
 
 #define KILLS 8
@@ -321,9 +343,8 @@ static void many_may_migrate_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_store_is_the_same_afterwards),
-        cmocka_unit_test(damage_is_no_obstacle),
-        cmocka_unit_test(killed_at_any_instant_it_goes_on),
+        cmocka_unit_test(a_store_is_the_same_afterwards), cmocka_unit_test(damage_is_no_obstacle),
+        cmocka_unit_test(values_keep_their_places),       cmocka_unit_test(killed_at_any_instant_it_goes_on),
         cmocka_unit_test(many_may_migrate_at_once),
     };
 
