@@ -3,6 +3,7 @@
 #include "tree/diff.h"
 
 #include "tree/merge.h"
+#include "tree/node.h"
 #include "tree/walk.h"
 
 #include <errno.h>
@@ -78,6 +79,7 @@ struct walk {
     struct buffer path;
     unsigned visited;
     uint32_t pairs; /* of this time */
+    uint64_t most;  /* that there can be */
     bool holds;     /* who visits waits for nothing (store_hold()) */
     struct error *err;
 };
@@ -115,6 +117,8 @@ static int visit_pair(struct walk *w, const struct merge_pair *found, int (*visi
     const struct entry *name = a ? a : b;
     int64_t below_a = subtree_of(a), below_b = subtree_of(b);
 
+    if (w->pairs == w->most)
+        return error_system(w->err, EIO, "a tree in %s is damaged", store_directory(tree_reader_store(w->reader)));
     w->path.size = o->path_size;
     buffer_add_byte(&w->path, '/');
     buffer_add(&w->path, name->name, name->name_size);
@@ -140,6 +144,24 @@ static int leave(struct walk *w, int result)
     return result;
 }
 
+/* Nothing below adds up without counts, and few nodes may hold each other any number of times; but no more pairs are
+ * told of than the two roots say that there are entries. */
+static int bound(struct walk *w, int64_t a, int64_t b)
+{
+    const int64_t roots[] = {a, b};
+
+    w->most = 0;
+    for (size_t i = 0; a != b && i < sizeof roots / sizeof *roots; i++) {
+        const struct node *node;
+        int result = roots[i] ? tree_node_uncounted(&node, w->reader, roots[i], w->err) : 0;
+
+        if (result < 0)
+            return result;
+        w->most += roots[i] ? node->counts.nodes : 0;
+    }
+    return 0;
+}
+
 /* All pairs below two directories. */
 static int walk_pairs(struct walk *w, int64_t a, int64_t b, int (*visit)(void *arg, const struct pair *pair), void *arg)
 {
@@ -148,7 +170,10 @@ static int walk_pairs(struct walk *w, int64_t a, int64_t b, int (*visit)(void *a
 
     buffer_clear(&w->path);
     w->pairs = 0;
-    result = enter(w, a, b);
+    w->most = UINT64_MAX;
+    result = w->limit ? 0 : bound(w, a, b);
+    if (result == 0)
+        result = enter(w, a, b);
     while (w->depth && result == 0) {
         if (w->limit && w->visited == w->limit)
             return leave(w, SHOWS);

@@ -250,10 +250,36 @@ static void circles_end(void **state)
     assert_int_equal(with_reader(compare), -EIO);
 }
 
+/* Directories that hold the one before twice: few nodes, and 2^40 ways down. */
+static void few_nodes_are_no_large_tree(void **state)
+{
+    static const char *const changes[] = {
+        "INSERT INTO node WITH RECURSIVE n (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 1040)"
+        " SELECT i, randomblob(32), (SELECT kind FROM node WHERE id = " TOP "), 0, 2, 2, 2, iif(i = 1040, 6, 2) FROM n",
+        "INSERT INTO entry SELECT n.id * 64 + k, 'e' || k, e.mode, uid, gid, size, mtime, major, minor, flags, NULL, "
+        "NULL,"
+        " NULL, iif(n.id = 1000, e.subtree, n.id - 1) FROM node AS n, (SELECT 0 AS k UNION SELECT 1), entry AS e"
+        " WHERE n.id >= 1000 AND e.id = " TOP " * 64",
+    };
+    int64_t root = snapshot.root.id;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        scratch_sql(changes[i]);
+    snapshot.root.id = 1040;
+    assert_int_equal(with_reader(compare), -EIO);
+    assert_non_null(strstr(err.text, "is damaged"));
+    snapshot.root.id = root;
+    scratch_sql("DELETE FROM entry WHERE id >= 64000");
+    scratch_sql("DELETE FROM node WHERE id >= 1000");
+    ok(with_reader(compare));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damage_is_an_error),
+        cmocka_unit_test(few_nodes_are_no_large_tree),
         cmocka_unit_test(circles_end),
     };
 
