@@ -190,6 +190,8 @@ endif
 endif
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
+EXTRA_DIST += tests/e2e/base_images.py
+EXTRA_DIST += tests/e2e/checks.py
 EXTRA_DIST += tests/e2e/damaged.py
 EXTRA_DIST += tests/e2e/diff.py
 EXTRA_DIST += tests/e2e/export.py
