@@ -5,7 +5,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse';
 
 # What tests share; and what every program is linked with that does not say otherwise.
 check_LIBRARIES = libtesting.a librpctesting.a
-libtesting_a_SOURCES = tests/e2e/cache_calls.c tests/e2e/cache_calls.h tests/e2e/capture.c tests/e2e/capture.h tests/e2e/client.c tests/e2e/client.h tests/e2e/fixture.c tests/e2e/fixture.h tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h tests/e2e/process.c tests/e2e/process.h tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h tests/unit/scratch.c tests/unit/scratch.h
+libtesting_a_SOURCES = tests/e2e/cache_calls.c tests/e2e/cache_calls.h tests/e2e/capture.c tests/e2e/capture.h tests/e2e/client.c tests/e2e/client.h tests/e2e/fixture.c tests/e2e/fixture.h tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h tests/e2e/process.c tests/e2e/process.h tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h tests/unit/ok.h tests/unit/random.h tests/unit/scratch.c tests/unit/scratch.h
 libtesting_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 librpctesting_a_SOURCES = tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h tests/unit/rpc/harness.c tests/unit/rpc/harness.h
 librpctesting_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
