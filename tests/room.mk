@@ -96,6 +96,7 @@ unit_tests += tests/unit/tree/test_node
 e2e_tests =
 e2e_tests += tests/e2e/test_at
 e2e_tests += tests/e2e/test_cache
+e2e_tests += tests/e2e/test_cache_drafts
 e2e_tests += tests/e2e/test_cache_full
 e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_diffs
