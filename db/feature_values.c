@@ -164,8 +164,40 @@ static void feature_value(sqlite3_context *context, int count, sqlite3_value **a
     }
 }
 
+/* U+DC80 to U+DCFF, as sqlite writes it: ED B2 80 to ED B3 BF. Raw, these bytes are in no canonical string. */
+static bool is_surrogate(const uint8_t *p, size_t left)
+{
+    return left >= 3 && p[0] == 0xed && (p[1] == 0xb2 || p[1] == 0xb3) && (p[2] & 0xc0) == 0x80;
+}
+
+static void json_bytes(sqlite3_context *context, int count, sqlite3_value **arguments)
+{
+    const uint8_t *p = sqlite3_value_text(arguments[0]);
+    struct buffer bytes cleanup_buffer = {0};
+
+    (void)count;
+    if (!p)
+        return;
+    const uint8_t *end = p + sqlite3_value_bytes(arguments[0]);
+    while (p < end) {
+        bool surrogate = is_surrogate(p, (size_t)(end - p));
+
+        buffer_add_byte(&bytes, surrogate ? (uint8_t)((p[1] & 3) << 6 | (p[2] & 0x3f)) : *p);
+        p += surrogate ? 3 : 1;
+    }
+    if (bytes.failed)
+        sqlite3_result_error_nomem(context);
+    else
+        sqlite3_result_text64(context, bytes.size ? (const char *)bytes.bytes : "", bytes.size, SQLITE_TRANSIENT,
+                              SQLITE_UTF8);
+}
+
 int feature_values_register(sqlite3 *db)
 {
-    return sqlite3_create_function_v2(db, "feature_value", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, feature_value,
-                                      NULL, NULL, NULL);
+    const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
+    int result = sqlite3_create_function_v2(db, "feature_value", 2, flags, NULL, feature_value, NULL, NULL, NULL);
+
+    if (result == SQLITE_OK)
+        result = sqlite3_create_function_v2(db, "json_bytes", 1, flags, NULL, json_bytes, NULL, NULL, NULL);
+    return result;
 }

@@ -43,7 +43,9 @@ int feature_values_unpack(struct feature_values *out, const void *bytes, size_t 
 void feature_values_free(struct feature_values *values);
 #define cleanup_feature_values __attribute__((cleanup(feature_values_free)))
 
-/* Make feature_value(DATA, N) known to a connection: the N-th value of a row's bytes; NULL where there are none. */
+/* Make known to a connection: feature_value(DATA, N), the N-th value of a row's bytes, NULL where there are none; and
+ * json_bytes(TEXT), the bytes of a string as json_extract() has it, in which bytes that are no UTF-8 are surrogates
+ * (quote_json). */
 int feature_values_register(sqlite3 *db);
 
 #endif

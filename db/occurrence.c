@@ -14,7 +14,8 @@ static const char OF_NODE[] = "SELECT id >> 6, NULL, 0 FROM child WHERE node = ?
 /* The condition on the type is the index's own. */
 static const char OF_PACKAGE[] =
     "SELECT node, key || coalesce(' ' || version, ''), 0 FROM"
-    " (SELECT f.id >> 6 AS node, key, json_extract(feature_value(v.data, f.id & 63), '$.pkgversion') AS version"
+    " (SELECT f.id >> 6 AS node, key, json_bytes(json_extract(feature_value(v.data, f.id & 63), '$.pkgversion'))"
+    "  AS version"
     "  FROM feature AS f LEFT JOIN feature_values AS v ON v.node = f.id >> 6"
     "  WHERE f.type GLOB '*package' AND f.key = ?1) WHERE ?2 IS NULL OR version = ?2";
 static const char OF_ROOT[] = "SELECT number, namespace FROM snapshot WHERE root = ?1"

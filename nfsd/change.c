@@ -53,6 +53,14 @@ bool nfs3_take_writable(struct named *named, struct rpc_call *call, struct words
     return true;
 }
 
+enum accept_stat nfs3_refuse(uint8_t **result, nfsstat3 status, const struct named *named)
+{
+    uint8_t *p = put_word(*result, status == NFS3_OK ? NFS3ERR_JUKEBOX : status);
+
+    *result = put_wcc_after(p, attributes_of(named));
+    return SUCCESS;
+}
+
 /* set_mode3, set_uid3, set_gid3. */
 static bool take_word_if(bool *is, uint32_t *value, struct words *args)
 {
@@ -192,10 +200,44 @@ static struct verdict_job *park_name(struct rpc_call *call, const struct place *
     return job;
 }
 
-static enum accept_stat refuse(uint8_t **result, nfsstat3 status, const struct named *directory)
+/* What a call on one name asks for. */
+struct naming {
+    struct place place;
+    struct verdict_new as;
+    struct verdict_change change;
+};
+
+/* How such a call goes on, once it has its directory and its name; NULL: there is nothing of that. */
+struct procedure {
+    bool (*take)(struct naming *naming, struct words *args);
+    nfsstat3 (*check)(struct rpc_call *call, const struct naming *naming);
+    void (*fill)(struct verdict_job *job, const struct naming *naming, const struct rpc_credential *who);
+    int (*run)(struct verdict_writer *writer, struct verdict_job *job, struct error *err);
+    rpc_finish finish;
+};
+
+static enum accept_stat change_name(struct rpc_call *call, struct words *args, uint8_t **result,
+                                    const struct procedure *procedure)
 {
-    *result = put_wcc_after(put_word(*result, status), attributes_of(directory));
-    return SUCCESS;
+    struct naming naming = {0};
+    struct place *place = &naming.place;
+
+    if (!nfs3_take_writable(&place->directory, call, args))
+        return GARBAGE_ARGS;
+    if (place->directory.status != NFS3_OK)
+        return nfs3_refuse(result, place->directory.status, &place->directory);
+    if (!take_name(place, args) || (procedure->take && !procedure->take(&naming, args)))
+        return GARBAGE_ARGS;
+    nfsstat3 status = check_place(place, call);
+    if (status == NFS3_OK && procedure->check)
+        status = procedure->check(call, &naming);
+    struct verdict_job *job = status == NFS3_OK ? park_name(call, place, procedure->finish) : NULL;
+    if (!job)
+        return nfs3_refuse(result, status, &place->directory);
+    if (procedure->fill)
+        procedure->fill(job, &naming, &call->credential);
+    job->run = procedure->run;
+    return nfs3_hand(call, job);
 }
 
 /* --- CREATE, MKDIR ------------------------------------------------------------------------------------------------ */
@@ -237,7 +279,7 @@ static struct verdict_change rest_of(const struct verdict_change *change)
     return rest;
 }
 
-static bool take_how(struct verdict_new *as, struct verdict_change *change, struct words *args)
+static bool take_how(struct naming *naming, struct words *args)
 {
     static const enum verdict_how hows[] = {
         [CREATE_UNCHECKED] = VERDICT_UNCHECKED,
@@ -248,12 +290,12 @@ static bool take_how(struct verdict_new *as, struct verdict_change *change, stru
 
     if (!words_take(&how, args) || how > CREATE_EXCLUSIVE)
         return false;
-    as->how = hows[how];
+    naming->as.how = hows[how];
     if (how != CREATE_EXCLUSIVE)
-        return nfs3_take_sattr(change, args);
+        return nfs3_take_sattr(&naming->change, args);
     if (args->end - args->at < VERDICT_VERIFIER_SIZE)
         return false;
-    memcpy(as->verifier, args->at, VERDICT_VERIFIER_SIZE);
+    memcpy(naming->as.verifier, args->at, VERDICT_VERIFIER_SIZE);
     return true;
 }
 
@@ -269,15 +311,26 @@ static void make_own(uint8_t verifier[VERDICT_VERIFIER_SIZE], const struct verdi
 }
 
 /* Cutting a file that is there takes the right to write to it. */
-static nfsstat3 check_cut(struct rpc_call *call, const struct place *place, const struct verdict_change *change)
+static nfsstat3 check_create(struct rpc_call *call, const struct naming *naming)
 {
+    const struct place *place = &naming->place;
     struct object file;
 
-    if (!change->size || object_lookup(&file, call->worker, &place->directory.object, place->name, place->size) < 0)
+    if (!naming->change.size ||
+        object_lookup(&file, call->worker, &place->directory.object, place->name, place->size) < 0)
         return NFS3_OK;
     if (object_uid(&file) == call->credential.uid || (object_permits(&file, &call->credential) & PERMIT_WRITE))
         return NFS3_OK;
     return NFS3ERR_ACCES;
+}
+
+static void fill_create(struct verdict_job *job, const struct naming *naming, const struct rpc_credential *who)
+{
+    job->as = naming->as;
+    set_owner(&job->as, &naming->change, who);
+    if (job->as.how == VERDICT_EXCLUSIVE)
+        make_own(job->as.verifier, &job->call);
+    job->change = rest_of(&naming->change);
 }
 
 /* Request: a directory, a name, how one that is there is taken, and attributes (RFC 1813, 3.3.8).
@@ -285,29 +338,25 @@ static nfsstat3 check_cut(struct rpc_call *call, const struct place *place, cons
  * Bound: one row, in a transaction of the writer's. */
 enum accept_stat nfs3_create(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    struct verdict_change change = {0};
-    struct verdict_new as = {0};
-    struct place place;
+    static const struct procedure creation = {take_how, check_create, fill_create, verdict_job_create, finish_new};
 
-    if (!nfs3_take_writable(&place.directory, call, args))
-        return GARBAGE_ARGS;
-    if (place.directory.status != NFS3_OK)
-        return refuse(result, place.directory.status, &place.directory);
-    if (!take_name(&place, args) || !take_how(&as, &change, args))
-        return GARBAGE_ARGS;
-    nfsstat3 status = check_place(&place, call);
-    if (status == NFS3_OK)
-        status = check_cut(call, &place, &change);
-    struct verdict_job *job = status == NFS3_OK ? park_name(call, &place, finish_new) : NULL;
-    if (!job)
-        return refuse(result, status == NFS3_OK ? NFS3ERR_JUKEBOX : status, &place.directory);
-    set_owner(&as, &change, &call->credential);
-    job->as = as;
-    if (as.how == VERDICT_EXCLUSIVE)
-        make_own(job->as.verifier, &job->call);
-    job->change = rest_of(&change);
-    job->run = verdict_job_create;
-    return nfs3_hand(call, job);
+    return change_name(call, args, result, &creation);
+}
+
+static bool take_attributes(struct naming *naming, struct words *args)
+{
+    return nfs3_take_sattr(&naming->change, args);
+}
+
+static nfsstat3 check_mkdir(struct rpc_call *call, const struct naming *naming)
+{
+    (void)call;
+    return naming->place.directory.object.own.row == VERDICTS_ROOT ? NFS3_OK : NFS3ERR_ACCES;
+}
+
+static void fill_mkdir(struct verdict_job *job, const struct naming *naming, const struct rpc_credential *who)
+{
+    set_owner(&job->as, &naming->change, who);
 }
 
 /* Request: a directory, a name, and attributes (RFC 1813, 3.3.9).
@@ -315,24 +364,10 @@ enum accept_stat nfs3_create(struct rpc_call *call, struct words *args, uint8_t 
  * Bound: one row, in a transaction of the writer's. */
 enum accept_stat nfs3_mkdir(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    struct verdict_change change = {0};
-    struct place place;
+    static const struct procedure making = {take_attributes, check_mkdir, fill_mkdir, verdict_job_make_scanner,
+                                            finish_new};
 
-    if (!nfs3_take_writable(&place.directory, call, args))
-        return GARBAGE_ARGS;
-    if (place.directory.status != NFS3_OK)
-        return refuse(result, place.directory.status, &place.directory);
-    if (!take_name(&place, args) || !nfs3_take_sattr(&change, args))
-        return GARBAGE_ARGS;
-    nfsstat3 status = check_place(&place, call);
-    if (status == NFS3_OK && place.directory.object.own.row != VERDICTS_ROOT)
-        status = NFS3ERR_ACCES;
-    struct verdict_job *job = status == NFS3_OK ? park_name(call, &place, finish_new) : NULL;
-    if (!job)
-        return refuse(result, status == NFS3_OK ? NFS3ERR_JUKEBOX : status, &place.directory);
-    set_owner(&job->as, &change, &call->credential);
-    job->run = verdict_job_make_scanner;
-    return nfs3_hand(call, job);
+    return change_name(call, args, result, &making);
 }
 
 /* --- REMOVE, RMDIR ------------------------------------------------------------------------------------------------ */
@@ -346,40 +381,20 @@ static enum accept_stat finish_removal(struct rpc_call *call, void *memory, uint
     return SUCCESS;
 }
 
-/* REMOVE and RMDIR differ in what may have the name (`check`; NULL: anything) and in what is done. */
-static enum accept_stat remove_name(struct rpc_call *call, struct words *args, uint8_t **result,
-                                    nfsstat3 (*check)(struct rpc_call *call, const struct place *place),
-                                    int (*run)(struct verdict_writer *, struct verdict_job *, struct error *))
-{
-    struct place place;
-
-    if (!nfs3_take_writable(&place.directory, call, args))
-        return GARBAGE_ARGS;
-    if (place.directory.status != NFS3_OK)
-        return refuse(result, place.directory.status, &place.directory);
-    if (!take_name(&place, args))
-        return GARBAGE_ARGS;
-    nfsstat3 status = check_place(&place, call);
-    if (status == NFS3_OK && check)
-        status = check(call, &place);
-    struct verdict_job *job = status == NFS3_OK ? park_name(call, &place, finish_removal) : NULL;
-    if (!job)
-        return refuse(result, status == NFS3_OK ? NFS3ERR_JUKEBOX : status, &place.directory);
-    job->run = run;
-    return nfs3_hand(call, job);
-}
-
 /* Request: a directory and a name (RFC 1813, 3.3.12).
  * Reply: the directory's attributes before and after; ACCES for a claim, which nobody removes by name.
  * Bound: one row, in a transaction of the writer's. */
 enum accept_stat nfs3_remove(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    return remove_name(call, args, result, NULL, verdict_job_remove);
+    static const struct procedure removal = {.run = verdict_job_remove, .finish = finish_removal};
+
+    return change_name(call, args, result, &removal);
 }
 
 /* In a scanner's directory there are files only. */
-static nfsstat3 check_rmdir(struct rpc_call *call, const struct place *place)
+static nfsstat3 check_rmdir(struct rpc_call *call, const struct naming *naming)
 {
+    const struct place *place = &naming->place;
     struct object file;
 
     if (place->directory.object.own.row == VERDICTS_ROOT)
@@ -393,7 +408,10 @@ static nfsstat3 check_rmdir(struct rpc_call *call, const struct place *place)
  * Bound: one row, in a transaction of the writer's. */
 enum accept_stat nfs3_rmdir(struct rpc_call *call, struct words *args, uint8_t **result)
 {
-    return remove_name(call, args, result, check_rmdir, verdict_job_remove_scanner);
+    static const struct procedure removal = {
+        .check = check_rmdir, .run = verdict_job_remove_scanner, .finish = finish_removal};
+
+    return change_name(call, args, result, &removal);
 }
 
 /* --- RENAME ------------------------------------------------------------------------------------------------------- */

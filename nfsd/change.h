@@ -26,6 +26,9 @@ static inline const struct object *attributes_of(const struct named *named)
     return named->status == NFS3_OK || named->status == NFS3ERR_ROFS ? &named->object : NULL;
 }
 
+/* The answer to a call that is not parked: OK is JUKEBOX, it could not be. */
+enum accept_stat nfs3_refuse(uint8_t **result, nfsstat3 status, const struct named *named);
+
 /* sattr3 (RFC 1813, 2.5.3). */
 bool nfs3_take_sattr(struct verdict_change *change, struct words *args);
 

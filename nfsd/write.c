@@ -8,12 +8,6 @@
 /* stable_how (RFC 1813, 3.3.7). */
 enum { UNSTABLE = 0, DATA_SYNC = 1, FILE_SYNC = 2 };
 
-static enum accept_stat refuse(uint8_t **result, nfsstat3 status, const struct named *file)
-{
-    *result = put_wcc_after(put_word(*result, status), attributes_of(file));
-    return SUCCESS;
-}
-
 /* The owner may, whatever the mode is: the file may be open (permission.c tells why READ does so too). */
 static bool may_write(const struct object *file, const struct rpc_credential *who)
 {
@@ -74,13 +68,13 @@ enum accept_stat nfs3_setattr(struct rpc_call *call, struct words *args, uint8_t
     if (!nfs3_take_writable(&file, call, args))
         return GARBAGE_ARGS;
     if (file.status != NFS3_OK)
-        return refuse(result, file.status, &file);
+        return nfs3_refuse(result, file.status, &file);
     if (!nfs3_take_sattr(&change, args) || !take_guard(&guarded, &guard, args))
         return GARBAGE_ARGS;
     nfsstat3 status = check_setattr(&file.object, &change, &call->credential);
     struct verdict_job *job = status == NFS3_OK ? nfs3_park(call, &file.object, 0, finish_setattr) : NULL;
     if (!job)
-        return refuse(result, status == NFS3_OK ? NFS3ERR_JUKEBOX : status, &file);
+        return nfs3_refuse(result, status, &file);
     job->change = change;
     job->guarded = guarded;
     job->guard = guard;
@@ -126,7 +120,7 @@ enum accept_stat nfs3_write(struct rpc_call *call, struct words *args, uint8_t *
     if (!nfs3_take_writable(&file, call, args))
         return GARBAGE_ARGS;
     if (file.status != NFS3_OK)
-        return refuse(result, file.status, &file);
+        return nfs3_refuse(result, file.status, &file);
     if (!words_take64(&offset, args) || !words_take(&count, args) || !words_take(&how, args) || how > FILE_SYNC ||
         !words_take_opaque(&data, &size, args, UINT32_MAX))
         return GARBAGE_ARGS;
@@ -137,7 +131,7 @@ enum accept_stat nfs3_write(struct rpc_call *call, struct words *args, uint8_t *
         status = NFS3ERR_FBIG;
     struct verdict_job *job = status == NFS3_OK ? nfs3_park(call, &file.object, count, finish_write) : NULL;
     if (!job)
-        return refuse(result, status == NFS3_OK ? NFS3ERR_JUKEBOX : status, &file);
+        return nfs3_refuse(result, status, &file);
     memcpy(job + 1, data, count);
     job->data = (const uint8_t *)(job + 1);
     job->offset = offset;
@@ -174,13 +168,13 @@ enum accept_stat nfs3_commit(struct rpc_call *call, struct words *args, uint8_t 
     if (!nfs3_take_writable(&file, call, args))
         return GARBAGE_ARGS;
     if (file.status != NFS3_OK)
-        return refuse(result, file.status, &file);
+        return nfs3_refuse(result, file.status, &file);
     if (!words_take64(&offset, args) || !words_take(&count, args))
         return GARBAGE_ARGS;
     nfsstat3 status = check_write(&file.object, &call->credential);
     struct verdict_job *job = status == NFS3_OK ? nfs3_park(call, &file.object, 0, finish_commit) : NULL;
     if (!job)
-        return refuse(result, status == NFS3_OK ? NFS3ERR_JUKEBOX : status, &file);
+        return nfs3_refuse(result, status, &file);
     job->run = verdict_job_commit;
     return nfs3_hand(call, job);
 }

@@ -5,9 +5,9 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' CONFUSE='$(abs_top_builddir)/confuse';
 
 # What tests share; and what every program is linked with that does not say otherwise.
 check_LIBRARIES = libtesting.a librpctesting.a
-libtesting_a_SOURCES = tests/e2e/cache_calls.c tests/e2e/cache_calls.h tests/e2e/capture.c tests/e2e/capture.h tests/e2e/client.c tests/e2e/client.h tests/e2e/fixture.c tests/e2e/fixture.h tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h tests/e2e/process.c tests/e2e/process.h tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h tests/unit/scratch.c tests/unit/scratch.h
+libtesting_a_SOURCES = tests/e2e/cache_calls.c tests/e2e/cache_calls.h tests/e2e/capture.c tests/e2e/capture.h tests/e2e/client.c tests/e2e/client.h tests/e2e/fixture.c tests/e2e/fixture.h tests/e2e/nfs_calls.c tests/e2e/nfs_calls.h tests/e2e/process.c tests/e2e/process.h tests/unit/import/frame_harness.c tests/unit/import/frame_harness.h tests/unit/ok.h tests/unit/random.h tests/unit/scratch.c tests/unit/scratch.h
 libtesting_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-librpctesting_a_SOURCES = tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h tests/unit/rpc/harness.c tests/unit/rpc/harness.h
+librpctesting_a_SOURCES = tests/unit/rpc/echo_program.c tests/unit/rpc/echo_program.h tests/unit/rpc/harness.c tests/unit/rpc/harness.h tests/unit/rpc/transport.c tests/unit/rpc/transport.h
 librpctesting_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 rpc_libs = librpctesting.a librpc.a libbase.a $(TIRPC_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 LDADD = libtesting.a $(confuse_LDADD) $(JANSSON_LIBS) $(CMOCKA_LIBS)
@@ -72,6 +72,10 @@ unit_tests += tests/unit/nfsd/test_permission
 unit_tests += tests/unit/rpc/test_access
 unit_tests += tests/unit/rpc/test_call
 tests_unit_rpc_test_call_LDADD = $(rpc_libs)
+unit_tests += tests/unit/rpc/test_connection
+tests_unit_rpc_test_connection_LDADD = $(rpc_libs)
+# Time and send(2) are the test's to decide.
+tests_unit_rpc_test_connection_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds,--wrap=send,--wrap=sendmsg
 unit_tests += tests/unit/rpc/test_credential
 unit_tests += tests/unit/rpc/test_datagram
 tests_unit_rpc_test_datagram_LDADD = $(rpc_libs)
@@ -80,8 +84,6 @@ unit_tests += tests/unit/rpc/test_rpcbind
 tests_unit_rpc_test_rpcbind_LDADD = $(rpc_libs)
 unit_tests += tests/unit/rpc/test_server
 tests_unit_rpc_test_server_LDADD = $(rpc_libs)
-# Time and send(2) are the test's to decide.
-tests_unit_rpc_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_milliseconds,--wrap=send,--wrap=sendmsg
 unit_tests += tests/unit/tree/test_ahead
 unit_tests += tests/unit/tree/test_cache
 unit_tests += tests/unit/tree/test_diff
@@ -94,6 +96,7 @@ unit_tests += tests/unit/tree/test_node
 e2e_tests =
 e2e_tests += tests/e2e/test_at
 e2e_tests += tests/e2e/test_cache
+e2e_tests += tests/e2e/test_cache_drafts
 e2e_tests += tests/e2e/test_cache_full
 e2e_tests += tests/e2e/test_crowd
 e2e_tests += tests/e2e/test_diffs
@@ -190,6 +193,8 @@ endif
 endif
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/layers.py tests/golden/frame tests/should-fail/frame tests/should-fail/tar
+EXTRA_DIST += tests/e2e/base_images.py
+EXTRA_DIST += tests/e2e/checks.py
 EXTRA_DIST += tests/e2e/damaged.py
 EXTRA_DIST += tests/e2e/diff.py
 EXTRA_DIST += tests/e2e/export.py

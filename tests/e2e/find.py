@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import sys
 import tempfile
 
@@ -12,7 +13,8 @@ from served import CONFUSE, import_source, must, run
 
 NAMES = ["a", "b.conf", "lib.so", "caf\xe9", "new\nline", "passwd", "*star", "[x]"]
 CONTENTS = [b"", b"needle", b"hay" * 5, b"x" * 70000 + b"needle", b"y" * ((1 << 20) - 3) + b"needle", b"nee\0dle"]
-PACKAGES = {"bash": ["4.3", "5.0"], "openssl": ["1.0.2g", "1.1"], "with space": ["1", "2"]}
+PACKAGES = {"bash": ["4.3", "5.0"], "openssl": ["1.0.2g", "1.1"], "with space": ["1", "2"],
+            "no utf-8": ["1\udcff", "2\udc80\udced\udcb3\udcbf"]}
 
 
 def time_of(version):
@@ -169,6 +171,10 @@ def one(seed, work):
         found += histories.check("package", ["--package", name], lambda held, _, n=name: held.rsplit(" ", 1)[0] == n)
         for at in versions:
             found += histories.check("package", ["--package", f"{name}={at}"], lambda held, _, n=name, v=at: held == f"{n} {v}")
+    shown = run(CONFUSE, "--store", histories.store, "find", "--package", "no utf-8").stdout.splitlines()
+    odd = [line for line in shown[1:] if not re.search(r":no utf-8 (1\\xff|2\\x80\\xed\\xb3\\xbf)( |$)", line)]
+    if odd or not shown:
+        sys.exit(f"find --package, as text: {shown}")
     followed = histories.check_follow()
     if followed < 20:
         sys.exit(f"only {followed} changes followed")

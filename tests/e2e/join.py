@@ -10,11 +10,10 @@ import stat
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 
-from make_images import LAYER, Layout, config, sha256
-from make_images import REF_NAME
+from checks import Wrong, expect, run_checks
+from make_images import LAYER, REF_NAME, Layout, config, sha256
 from served import CONFUSE, Server, compare, import_source, must, run
 
 CREATED = "2020-06-01T12:00:00.5Z"
@@ -23,15 +22,6 @@ ARCH = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname(
 KINDS = {"file": stat.S_IFREG, "dir": stat.S_IFDIR, "link": stat.S_IFLNK, "char": stat.S_IFCHR, "pipe": stat.S_IFIFO}
 TAR_TYPES = {"file": tarfile.REGTYPE, "dir": tarfile.DIRTYPE, "link": tarfile.SYMTYPE, "char": tarfile.CHRTYPE,
              "pipe": tarfile.FIFOTYPE, "hard": tarfile.LNKTYPE}
-
-
-class Wrong(Exception):
-    """What was expected, and is not so."""
-
-
-def expect(what, expected, got):
-    if expected != got:
-        raise Wrong(f"{what}: expected {expected!r}, got {got!r}")
 
 
 # --- Images and frames ------------------------------------------------------------------------------------------------
@@ -458,19 +448,8 @@ def check_random(work, seeds):
 
 def main():
     seeds, kills = map(int, sys.argv[1:])
-    work, failures = tempfile.mkdtemp(prefix="confuse-join-"), 0
-    checks = [(check_usual,), (check_drift,), (check_times,), (check_excluded,), (check_no_files,), (check_captured,), (check_hostile,),
-              (check_names,), (check_served,), (check_random, seeds), (check_kill, kills)]
-    try:
-        for check, *arguments in checks:
-            try:
-                check(work, *arguments)
-            except Wrong as wrong:
-                failures += 1
-                print(f"WRONG: {check.__name__}: {wrong}")
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    sys.exit(1 if failures else 0)
+    run_checks("join", (check_usual,), (check_drift,), (check_times,), (check_excluded,), (check_no_files,), (check_captured,),
+               (check_hostile,), (check_names,), (check_served,), (check_random, seeds), (check_kill, kills))
 
 
 if __name__ == "__main__":

@@ -109,27 +109,7 @@ cmp -s out large || wrong 'it is not healed'
 
 # --- Images that come and go ------------------------------------------------------------------------------------------
 
-PYTHONPATH=$here python3 - "$scratch" <<'END'
-import random, sys
-from make_images import LAYER_GZIP, Layout, pack
-
-some = random.Random(1)
-
-
-def layer(name, files, large):
-    members = [(f"{name}/{i % 20}/", None) for i in range(20)]
-    members += [(f"{name}/{i % 20}/{i}", b"%d of %s\n" % (i, name.encode()) * (i % 40)) for i in range(files)]
-    members += [(f"{name}/large{i}", some.randbytes(70000 + i)) for i in range(large)]
-    return pack(members)
-
-
-base = layer("base", 300, 8)
-for name in "ab":
-    layout = Layout()
-    top = pack([(f"base/{i}/.wh.{i}", b"") for i in range(20)])
-    layout.add(layout.image([base, layer(name, 100, 3), top], "amd64", LAYER_GZIP))
-    layout.write(f"{sys.argv[1]}/{name}")
-END
+python3 "$here/base_images.py" "$scratch" 20 300 8 100 3 || exit 1
 
 # repeat NAME COMMAND…: until there is a file "stop"; what fails is told in NAME.failed
 repeat()

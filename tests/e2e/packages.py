@@ -8,9 +8,9 @@ import sqlite3
 import struct
 import subprocess
 import sys
-import tempfile
 
-from join import Node, Store, Wrong, expect, frame as join_frame, layer, write_image
+from checks import Wrong, expect, run_checks
+from join import Node, Store, frame as join_frame, layer, write_image
 from served import CONFUSE, resident
 
 RPMDB = "/var/lib/rpm/rpmdb.sqlite"
@@ -98,7 +98,7 @@ def check_header(blob):
     return found
 
 
-def check_made(work, _):
+def check_made(work):
     """Rows of rpm are the features, and nothing is complained of."""
     told = [package("bash", "5.1.8-6.el9", "7738778"), package("bind-libs", "32:9.16.23-11.el9", "3700000"),
             package("gpg-pubkey", "fd431d51-4ae0493b", "0", None), package("kernel-core", "5.14.0-284.el9", "63835000"),
@@ -174,7 +174,7 @@ def digests(directory):
     return found
 
 
-def check_captured(work, _):
+def check_captured(work):
     """A database of rpm's own, at rest, with a log, being written, moved, and of other kinds."""
     root = os.path.join(work, "captured")
     home = root + "/var/lib/rpm"
@@ -239,7 +239,7 @@ DATABASES = {"rpm": ("centos", RPMDB, "1-1"), "dpkg": ("debian", "/var/lib/dpkg/
              "apk": ("alpine", "/lib/apk/db/installed", "1-r1")}
 
 
-def check_images(work, _):
+def check_images(work):
     """A record without content: the image's where it is the image's file; else the made one, with the record's mode, owner
     and time, and its own size."""
     for manager, (name, path, version) in DATABASES.items():
@@ -268,7 +268,7 @@ def check_images(work, _):
                 store.fsck()
 
 
-def check_lists(work, _):
+def check_lists(work):
     """Lists of files as dpkg-query reads them."""
     if not shutil.which("dpkg-query"):
         return
@@ -287,7 +287,7 @@ def check_lists(work, _):
     expect("sums", [], [path for path in made if path.endswith("sums")])
 
 
-def check_hostile_lists(work, _):
+def check_hostile_lists(work):
     """Lists that lead out, keep waiting or do not end: the packages are there, without them."""
     root = os.path.join(work, "hostile")
     info = root + "/var/lib/dpkg/info/"
@@ -328,18 +328,8 @@ def check_many(work, count):
 
 
 def main():
-    count = int(sys.argv[1])
-    work, failures = tempfile.mkdtemp(prefix="confuse-packages-"), 0
-    try:
-        for check in (check_made, check_captured, check_images, check_lists, check_hostile_lists, check_many):
-            try:
-                check(work, count)
-            except Wrong as wrong:
-                failures += 1
-                print(f"WRONG: {check.__name__}: {wrong}")
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    sys.exit(1 if failures else 0)
+    run_checks("packages", (check_made,), (check_captured,), (check_images,), (check_lists,), (check_hostile_lists,),
+               (check_many, int(sys.argv[1])))
 
 
 main()

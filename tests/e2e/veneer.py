@@ -6,10 +6,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from decimal import Decimal
 
 import feature_values
+from checks import Wrong, expect, run_checks
 from served import CONFUSE, resident
 
 SOURCE = os.environ.get("srcdir", ".")
@@ -19,15 +19,6 @@ TICKS = 100
 RSS_MAX = resident(700)  # of an import of 100,000 processes
 STAT = ("pid comm state ppid pgrp session tty_nr tpgid flags minflt cminflt majflt cmajflt utime stime cutime cstime priority nice "
         "num_threads itrealvalue starttime vsize rss").split()
-
-
-class Wrong(Exception):
-    """What was expected, and is not so."""
-
-
-def expect(what, expected, got):
-    if expected != got:
-        raise Wrong(f"{what}: expected {expected!r}, got {got!r}")
 
 
 class Store:
@@ -124,7 +115,7 @@ def check_packages(store, snapshot, path, work):
     shutil.rmtree(admin)
 
 
-def check_real(work, _):
+def check_real(work):
     """The real frame, where it is at hand, and the sample."""
     store = Store(work, "real")
     for path in filter(os.path.exists, (REAL, SAMPLE)):
@@ -177,7 +168,7 @@ def check_many(work, count):
     store.run("fsck")
 
 
-def check_version(work, _):
+def check_version(work):
     """What an older confuse made stays until it is asked for anew."""
     store, text = Store(work, "version"), frame(process(1))
     plain, snapshot = store.take(text, "--no-veneer"), store.take(text)
@@ -198,18 +189,7 @@ def check_version(work, _):
 
 
 def main():
-    count = int(sys.argv[1])
-    work, failures = tempfile.mkdtemp(prefix="confuse-veneer-"), 0
-    try:
-        for check in (check_real, check_many, check_version):
-            try:
-                check(work, count)
-            except Wrong as wrong:
-                failures += 1
-                print(f"WRONG: {check.__name__}: {wrong}")
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    sys.exit(1 if failures else 0)
+    run_checks("veneer", (check_real,), (check_many, int(sys.argv[1])), (check_version,))
 
 
 main()

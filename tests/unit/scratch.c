@@ -1,6 +1,7 @@
 /* scratch.c - see scratch.h. */
 #include "tests/unit/scratch.h"
 
+#include "base/timestamp.h"
 #include "db/blob.h"
 #include "db/chunk_list.h"
 #include "db/cut.h"
@@ -250,4 +251,22 @@ void scratch_root(struct node_ref *root, struct store *store, unsigned mode)
     ok(cutter_add_entry(cutter, &entry, &digests, &err), &err);
     ok(cutter_finish(root, cutter, &err), &err);
     cutter_free(cutter);
+}
+
+void scratch_snapshot(struct snapshot *snapshot, struct store *store, unsigned mode)
+{
+    struct error err;
+
+    scratch_root(&snapshot->root, store, mode);
+    ok(node_empty(&snapshot->links, store, NODE_LINKS, &err), &err);
+    ok(node_empty(&snapshot->features, store, NODE_FEATURES, &err), &err);
+}
+
+uint64_t scratch_time(const char *text)
+{
+    uint64_t ns;
+
+    if (!timestamp_parse(&ns, text, strlen(text)))
+        fail_msg("%s is no time", text);
+    return ns;
 }

@@ -1,8 +1,9 @@
-/* scratch.h - a directory of a test's own, gone when the test ends. */
+/* scratch.h - a directory of a test's own, gone when the test ends, and what tests put into a store there. */
 #ifndef TESTS_UNIT_SCRATCH_H
 #define TESTS_UNIT_SCRATCH_H
 
 #include "base/digest.h"
+#include "db/snapshot.h"
 #include "db/store.h"
 #include "import/builder.h"
 
@@ -36,5 +37,11 @@ void scratch_need_openat2(void);
 
 /* A tree of one root directory, whose mode tells trees apart. */
 void scratch_root(struct node_ref *root, struct store *store, unsigned mode);
+
+/* In ns since 1970; fails the test when it is none. */
+uint64_t scratch_time(const char *text);
+
+/* Trees of a snapshot: that root, no links, no features. */
+void scratch_snapshot(struct snapshot *snapshot, struct store *store, unsigned mode);
 
 #endif

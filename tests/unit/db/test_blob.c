@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/timestamp.h"
 #include "db/check.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <dirent.h>
@@ -19,14 +20,6 @@
 #include <sys/stat.h>
 
 #include <cmocka.h>
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 /* Bytes that differ from place to place, so that a range that is off by one shows. */
 static uint8_t *make_bytes(size_t size, unsigned seed)

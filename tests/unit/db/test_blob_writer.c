@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "db/blob.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <dirent.h>
@@ -24,14 +25,6 @@
 
 #define MIB (1u << 20)
 #define STREAM (4 * MIB) /* does not fit into what is gathered, so it has a file before it ends */
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 /* Bytes that differ from place to place, with some runs of zeros of every length among them. */
 static uint8_t *make_bytes(size_t size, unsigned seed)

@@ -8,6 +8,7 @@
 #include "db/frame.h"
 #include "db/image.h"
 #include "import/builder.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <fcntl.h>
@@ -21,14 +22,7 @@
 
 #define FILES 400
 
-static struct error err;
 static char large_path[256];
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 static void add_files(struct builder *builder, struct store *store)
 {

@@ -9,6 +9,7 @@
 #include "db/image.h"
 #include "db/keep.h"
 #include "db/lease.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
@@ -27,14 +28,6 @@
 #include <cmocka.h>
 
 #define LARGE (BLOB_INLINE_MAX + 1000) /* bytes: a file */
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 static int clean(void **state)
 {
@@ -317,9 +310,7 @@ static void publish_frame(struct snapshot *s, struct store *store, uint64_t firs
 {
     *s = (struct snapshot){.namespace = "frames", .time = 1000 * first + second, .format = "frame", .has_source = true};
     put_frame(&s->frame, &s->source, store, first, second);
-    scratch_root(&s->root, store, 0755);
-    ok(node_empty(&s->links, store, NODE_LINKS, &err));
-    ok(node_empty(&s->features, store, NODE_FEATURES, &err));
+    scratch_snapshot(s, store, 0755);
     publish(s, store);
 }
 

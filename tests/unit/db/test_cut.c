@@ -3,6 +3,7 @@
 #include "db/cut.h"
 
 #include "base/cleanup.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 #include "tree/features.h"
 #include "tree/reader.h"
@@ -22,14 +23,6 @@
 #define NAME_ROOM 24    /* bytes of a name in these tests, with NUL */
 #define LIKELY_MAX 5    /* levels that 100,000 entries need, at 16 a node, with one to spare */
 #define LEVELS_BOUND 33 /* what cut.c promises for 2^31 entries */
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 static int64_t rows_of(struct store *store, const char *table)
 {

@@ -4,6 +4,8 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "tests/unit/ok.h"
+#include "tests/unit/random.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
@@ -16,22 +18,11 @@
 
 #include <cmocka.h>
 
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
-
-static uint64_t random_state = 42;
-
 static uint8_t random_byte(void)
 {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint8_t)(random_state >> 24);
+    static uint64_t state = 42;
+
+    return (uint8_t)(random_next(&state) >> 4);
 }
 
 static int gather(void *arg, const void *bytes, size_t size)

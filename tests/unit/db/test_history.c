@@ -1,6 +1,7 @@
 /* Histories: what a time means, what versions are called, and that each is found by its name. */
 #include "db/history.h"
 
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
@@ -12,31 +13,13 @@
 
 #include <cmocka.h>
 
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
-
-static uint64_t at(const char *time)
-{
-    uint64_t ns;
-
-    assert_true(timestamp_parse(&ns, time, strlen(time)));
-    return ns;
-}
-
 static void publish(struct snapshot *snapshot, struct store *store, const char *namespace, const char *time,
                     unsigned mode)
 {
     bool is_new;
 
-    *snapshot = (struct snapshot){.namespace = namespace, .time = at(time), .format = "dir"};
-    scratch_root(&snapshot->root, store, mode);
-    ok(node_empty(&snapshot->links, store, NODE_LINKS, &err));
-    ok(node_empty(&snapshot->features, store, NODE_FEATURES, &err));
+    *snapshot = (struct snapshot){.namespace = namespace, .time = scratch_time(time), .format = "dir"};
+    scratch_snapshot(snapshot, store, mode);
     ok(snapshot_publish(&is_new, snapshot, store, &err));
     assert_true(is_new);
 }

@@ -3,6 +3,7 @@
 
 #include "db/blob.h"
 #include "db/schema.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
@@ -15,14 +16,6 @@
 #include <cmocka.h>
 
 #define LAYERS 3
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 static int clean(void **state)
 {
@@ -376,9 +369,7 @@ static bool publish_frame(struct snapshot *s, struct store *store, const char *t
 
     *s = (struct snapshot){.namespace = "frames", .time = 5, .format = "frame", .has_source = true};
     s->source = digest_of(text);
-    scratch_root(&s->root, store, mode);
-    ok(node_empty(&s->links, store, NODE_LINKS, &err));
-    ok(node_empty(&s->features, store, NODE_FEATURES, &err));
+    scratch_snapshot(s, store, mode);
     s->wants = wants;
     s->image = image;
     ok(snapshot_publish(&is_new, s, store, &err));

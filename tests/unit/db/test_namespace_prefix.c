@@ -1,6 +1,7 @@
 /* Namespaces as directories: which there are, whatever comes and goes, and that older stores get the same rows. */
 #include "db/namespace_prefix.h"
 
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
@@ -12,22 +13,12 @@
 
 #include <cmocka.h>
 
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
-
 static void publish(struct store *store, const char *namespace, unsigned mode)
 {
     struct snapshot snapshot = {.namespace = namespace, .time = 1, .format = "dir"};
     bool is_new;
 
-    scratch_root(&snapshot.root, store, mode);
-    ok(node_empty(&snapshot.links, store, NODE_LINKS, &err));
-    ok(node_empty(&snapshot.features, store, NODE_FEATURES, &err));
+    scratch_snapshot(&snapshot, store, mode);
     ok(snapshot_publish(&is_new, &snapshot, store, &err));
     assert_true(is_new);
 }

@@ -1,7 +1,7 @@
 /* What policies keep: each rule alone and together, calendars, durations. */
 #include "db/policy.h"
 
-#include "base/timestamp.h"
+#include "tests/unit/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,14 +12,6 @@
 #include <cmocka.h>
 
 #define SNAPSHOTS_MAX 16
-
-static uint64_t at(const char *time)
-{
-    uint64_t ns;
-
-    assert_true(timestamp_parse(&ns, time, strlen(time)));
-    return ns;
-}
 
 /* Newest first; behind the time "p" is pinned, "t" has a tag, "r" is an older revision of the one before. What is
  * expected: a letter a reason (below), "." none, one word a snapshot. */
@@ -97,7 +89,7 @@ static size_t read_snapshots(struct policy_snapshot out[SNAPSHOTS_MAX], const ch
 
         snprintf(time, sizeof time, "%.*s", (int)(z - texts[count]), texts[count]);
         out[count] = (struct policy_snapshot){
-            .time = at(time),
+            .time = scratch_time(time),
             .newer = strchr(z, 'r') ? count : 0,
             .is_pinned = strchr(z, 'p'),
             .is_tagged = strchr(z, 't'),
@@ -154,7 +146,7 @@ static void durations_are_calendars(void **state)
 
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         assert_true(policy_parse_duration(&duration, some[i].duration));
-        assert_int_equal(policy_before(at(some[i].from), &duration), at(some[i].to));
+        assert_int_equal(policy_before(scratch_time(some[i].from), &duration), scratch_time(some[i].to));
     }
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (policy_parse_duration(&duration, wrong[i]))

@@ -3,6 +3,7 @@
 #include "db/check.h"
 #include "db/frame.h"
 #include "db/image.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
@@ -15,14 +16,6 @@
 #include <sys/stat.h>
 
 #include <cmocka.h>
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 static int clean(void **state)
 {

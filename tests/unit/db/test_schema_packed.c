@@ -7,6 +7,7 @@
 #include "db/cut.h"
 #include "db/frame.h"
 #include "db/snapshot.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 #include "tree/features.h"
 
@@ -27,14 +28,6 @@
 #define FRAMES 2
 #define FRAME_BYTES (7u << 20) /* more chunks than a row holds */
 #define FEATURES 2000
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 /* --- What is in it ------------------------------------------------------------------------------------------------ */
 

@@ -1,7 +1,7 @@
 /* Snapshots: what their ids depend on, publishing twice, finding by what people type, the order of history, names. */
 #include "db/snapshot.h"
 
-#include "base/timestamp.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
@@ -14,28 +14,10 @@
 
 #include <cmocka.h>
 
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
-
-static uint64_t at(const char *time)
-{
-    uint64_t ns;
-
-    assert_true(timestamp_parse(&ns, time, strlen(time)));
-    return ns;
-}
-
 static void make(struct snapshot *snapshot, struct store *store, const char *namespace, const char *time, unsigned mode)
 {
-    *snapshot = (struct snapshot){.namespace = namespace, .time = at(time), .format = "dir"};
-    scratch_root(&snapshot->root, store, mode);
-    ok(node_empty(&snapshot->links, store, NODE_LINKS, &err));
-    ok(node_empty(&snapshot->features, store, NODE_FEATURES, &err));
+    *snapshot = (struct snapshot){.namespace = namespace, .time = scratch_time(time), .format = "dir"};
+    scratch_snapshot(snapshot, store, mode);
 }
 
 static bool publish(struct snapshot *snapshot, struct store *store, const char *namespace, const char *time,

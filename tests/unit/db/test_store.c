@@ -7,6 +7,7 @@
 #include "db/blob.h"
 #include "db/schema.h"
 #include "db/snapshot.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <errno.h>
@@ -27,14 +28,6 @@
 #define RENEWALS 3 /* times that the WAL has to begin anew while two write, each after 64 MiB */
 #define PATIENCE (60 * NANOSECONDS)
 #define WAIT_MAX_MS 2000 /* for a batch of somebody else's: 50 ms, on a machine that does much else */
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 /* "SCRATCH/name" */
 static const char *path_of(const char *name)

@@ -2,6 +2,7 @@
 #include "import/builder.h"
 
 #include "db/blob.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 #include "tree/reader.h"
 
@@ -13,14 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 static int count_conflict(void *arg, enum builder_conflict conflict, const char *path, size_t size, uint64_t tag,
                           struct error *e)

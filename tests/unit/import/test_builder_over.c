@@ -1,6 +1,7 @@
 /* Records over another tree: random ones, against a model that looks at every path that there can be. */
 #include "import/builder.h"
 
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 #include "tree/walk.h"
 
@@ -28,14 +29,6 @@ struct model {
     bool unknown[PATHS], from_below[PATHS];
     bool keep;
 };
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 static const char *path_of(char out[8], unsigned i)
 {

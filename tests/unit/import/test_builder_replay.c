@@ -2,6 +2,7 @@
  * the plainest way. */
 #include "import/builder.h"
 
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <setjmp.h>
@@ -27,14 +28,6 @@ struct model {
     unsigned count, groups;
     unsigned conflicts[CONFLICTS];
 };
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 /* --- The model ---------------------------------------------------------------------------------------------------- */
 

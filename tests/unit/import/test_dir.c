@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "import/import.h"
 #include "import/inodes.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <fcntl.h>
@@ -22,8 +23,6 @@
 #define SIZE 300000 /* bytes of "f": two pieces */
 #define PIECE 262144
 
-static struct error err;
-
 /* What happens at which report. Reports: 1 the root, 2 "f", 3 and 4 its pieces, 5 "d" or "e". */
 struct event {
     void (*happens)(void);
@@ -31,12 +30,6 @@ struct event {
     unsigned imported, new_ones, warnings;
     struct snapshot last;
 };
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 static char *in_tree(const char *name)
 {

@@ -2,6 +2,7 @@
 #include "import/join.h"
 
 #include "db/blob.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 #include "tree/reader.h"
 
@@ -15,14 +16,6 @@
 
 #define T 1500000000ULL
 #define NS 1000000000ULL
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 /* What the entry is, beside its name. */
 enum outcome {

@@ -4,6 +4,7 @@
 #include "import/veneer/numbered.h"
 #include "import/veneer/veneer.h"
 
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 #include "tree/reader.h"
 
@@ -15,14 +16,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 /* --- Laying ------------------------------------------------------------------------------------------------------- */
 

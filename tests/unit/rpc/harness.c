@@ -23,6 +23,11 @@ static void *serve(void *argument)
     return NULL;
 }
 
+void harness_run(struct harness *harness)
+{
+    assert_int_equal(pthread_create(&harness->thread, NULL, serve, harness), 0);
+}
+
 static void start(struct harness *harness, struct rpc_config config, const char *address, const char *const *rules)
 {
     struct access_list *access = access_list_new();
@@ -36,7 +41,7 @@ static void start(struct harness *harness, struct rpc_config config, const char 
     assert_int_equal(rpc_server_new(&harness->server, &config, access, &err), 0);
     assert_int_equal(
         rpc_server_listen(&harness->port, harness->server, address, 0, RPC_LISTEN_TCP | RPC_LISTEN_UDP, 0, &err), 0);
-    assert_int_equal(pthread_create(&harness->thread, NULL, serve, harness), 0);
+    harness_run(harness);
 }
 
 void harness_start(struct harness *harness, unsigned threads, const char *address, const char *const *rules)

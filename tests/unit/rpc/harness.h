@@ -23,6 +23,9 @@ void harness_start_default(struct harness *harness, unsigned threads);
 
 /* The same with one thread, which asks `tick` (rpc_config's worker_tick). */
 void harness_start_ticking(struct harness *harness, bool (*tick)(void *worker));
+
+/* Serve with a server that the test has made and that listens. */
+void harness_run(struct harness *harness);
 void harness_stop(struct harness *harness);
 
 /* A connected socket; reads on it give up after some seconds. */

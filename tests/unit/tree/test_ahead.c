@@ -4,6 +4,8 @@
 
 #include "db/cut.h"
 #include "import/builder.h"
+#include "tests/unit/ok.h"
+#include "tests/unit/random.h"
 #include "tests/unit/scratch.h"
 #include "tree/memory.h"
 
@@ -27,23 +29,13 @@ enum {
 };
 _Static_assert(TREES *NODES > FOUND_PLACES, "trees push each other out");
 
-static struct error err;
 static struct tree trees[TREES];
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
-
-static uint64_t seed = 88172645463325252ULL;
 
 static unsigned below(unsigned limit)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (unsigned)(seed >> 20) % limit;
+    static uint64_t state = RANDOM_SEED;
+
+    return (unsigned)random_next(&state) % limit;
 }
 
 /* --- Three trees -------------------------------------------------------------------------------------------------- */

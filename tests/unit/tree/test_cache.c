@@ -2,6 +2,8 @@
  * him, and several threads at it at once are no race (run this under TSan, too). */
 #include "tree/cache.h"
 
+#include "tests/unit/random.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -138,14 +140,6 @@ struct thread {
     unsigned found, wrong;
 };
 
-static uint64_t next(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state >> 20;
-}
-
 /* A worker of a server: looks up some, keeps them for a wake-up, checks that they are still what they were, rests. */
 static void *work(void *arg)
 {
@@ -157,7 +151,7 @@ static void *work(void *arg)
         int64_t ids[8];
 
         for (int i = 0; i < 8; i++) {
-            ids[i] = (int64_t)(next(&t->seed) % IDS);
+            ids[i] = (int64_t)(random_next(&t->seed) % IDS);
             held[i] = cache_find(user, ids[i]);
             t->found += held[i] != NULL;
             if (!held[i])
@@ -183,7 +177,7 @@ static void threads_do_not_disturb_one_another(void **state)
     (void)state;
 
     for (unsigned i = 0; i < THREADS; i++) {
-        threads[i] = (struct thread){.cache = cache, .seed = 88172645463325252ULL + i};
+        threads[i] = (struct thread){.cache = cache, .seed = RANDOM_SEED + i};
         assert_int_equal(pthread_create(&ids[i], NULL, work, &threads[i]), 0);
     }
     for (unsigned i = 0; i < THREADS; i++) {

@@ -5,6 +5,7 @@
 #include "db/blob.h"
 #include "db/cut.h"
 #include "db/sql.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 #include "tree/feature_diff.h"
 #include "tree/members.h"
@@ -22,16 +23,9 @@
 #define NAME_SIZE 24
 #define CUT_MASK 15u /* doc/FORMAT.md: where the last byte of a hash says so */
 
-static struct error err;
 static struct store *store;
 static struct tree_cache *cache;
 static struct tree_reader *reader;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 static int set_up(void **state)
 {

@@ -2,6 +2,7 @@
 #include "tree/features.h"
 
 #include "db/cut.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 
 #include <setjmp.h>
@@ -16,14 +17,6 @@
 
 static const char *const types[] = {"a", "ab", "file", "fil\xff", "os", "~note"};
 #define TYPES (sizeof types / sizeof *types)
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 /* Records of all types; keys hold bytes of any kind and repeat, with other values. */
 static struct node_ref make(struct store *store)

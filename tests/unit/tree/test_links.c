@@ -5,6 +5,8 @@
 #include "base/buffer.h"
 #include "db/cut.h"
 #include "import/builder.h"
+#include "tests/unit/ok.h"
+#include "tests/unit/random.h"
 #include "tests/unit/scratch.h"
 #include "tree/walk.h"
 
@@ -24,22 +26,11 @@
 #define TINY 1         /* bytes of a cache that keeps nothing */
 #define THREADS 4
 
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
-
-static uint64_t seed = 88172645463325252ULL;
-
 static unsigned below(unsigned limit)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (unsigned)(seed >> 20) % limit;
+    static uint64_t state = RANDOM_SEED;
+
+    return (unsigned)random_next(&state) % limit;
 }
 
 /* --- Making trees and groups -------------------------------------------------------------------------------------- */

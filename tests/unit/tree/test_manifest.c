@@ -5,6 +5,7 @@
 #include "db/cut.h"
 #include "db/snapshot.h"
 #include "import/builder.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 #include "tree/features.h"
 
@@ -16,14 +17,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static struct error err;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 /* As sha256sum(1) has them: of "hello\n", and of nothing. */
 #define HELLO "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"

@@ -4,6 +4,7 @@
 #include "db/cut.h"
 #include "db/snapshot.h"
 #include "import/builder.h"
+#include "tests/unit/ok.h"
 #include "tests/unit/scratch.h"
 #include "tree/changes.h"
 #include "tree/manifest.h"
@@ -21,15 +22,8 @@
 #define FILES 400     /* so that the directory is a list of nodes */
 #define PATIENCE_S 60 /* seconds until something that does not end ends the test */
 
-static struct error err;
 static struct snapshot snapshot;
 static struct node_ref no_features;
-
-static void ok(int result)
-{
-    if (result < 0)
-        fail_msg("%d: %s", result, err.text);
-}
 
 static void write_tree(struct store *store)
 {
