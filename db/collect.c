@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define SPAN 4096u /* numbers looked at without the lock, for whether there is anything to drop among them */
@@ -135,6 +136,7 @@ struct collecting {
     int64_t limits[SWEEP_COUNT]; /* what has a higher number was not here at the beginning */
     uint8_t *held;               /* a bit a chunk, from number `held_lowest` on: a frame has it */
     int64_t held_lowest, held_highest;
+    int64_t damaged; /* a frame that has a list which cannot be read; 0: none */
     struct error *err;
 };
 
@@ -223,18 +225,24 @@ static int end(struct collecting *c)
 
 /* No index tells who has a chunk, for that was a write at another place for each chunk of a frame. So the lists of all
  * frames are read before chunks are swept, and a bit is set for each. Frames that come meanwhile are of imports that
- * began after this collection: what these have is younger than it, or told (`seen`). */
+ * began after this collection: what these have is younger than it, or told (`seen`). A list that cannot be read may
+ * have any. */
+
+static size_t held_size(const struct collecting *c)
+{
+    return (size_t)(c->held_highest - c->held_lowest) / 8 + 1;
+}
 
 static int hold(void *arg, int64_t frame, int64_t chunk)
 {
     struct collecting *c = arg;
 
-    if (chunk == 0)
-        return error_refused(c->err, EIO,
-                             "frame %lld is damaged, so gc cannot tell what it has; `confuse fsck --repair` drops it",
-                             (long long)frame);
-    if (chunk >= c->held_lowest && chunk <= c->held_highest)
+    if (chunk == 0) {
+        c->damaged = frame;
+        memset(c->held, 0xff, held_size(c));
+    } else if (chunk >= c->held_lowest && chunk <= c->held_highest) {
         c->held[(chunk - c->held_lowest) / 8] |= (uint8_t)(1u << (chunk - c->held_lowest) % 8);
+    }
     return 0;
 }
 
@@ -247,7 +255,7 @@ static int mark_held(int64_t *lowest, struct collecting *c, int64_t highest)
     free(c->held);
     c->held_lowest = *lowest;
     c->held_highest = highest;
-    c->held = calloc(1, (size_t)(highest - *lowest) / 8 + 1);
+    c->held = calloc(1, held_size(c));
     if (!c->held)
         return error_system(c->err, ENOMEM, "cannot tell which chunks frames have");
     for (int64_t first = 1; first <= last && result >= 0; first += FRAMES_AT_ONCE) {
@@ -448,7 +456,14 @@ static int collect(struct collecting *c)
         result = drop_files(c);
     if (result == 0)
         result = end(c);
-    return result < 0 ? result : give_back_pages(c);
+    if (result == 0)
+        result = give_back_pages(c);
+    if (result == 0 && c->damaged)
+        result = error_refused(c->err, EIO,
+                               "frame %lld is damaged, so pieces of frames were left, for it may have them; "
+                               "`confuse fsck --repair` drops it",
+                               (long long)c->damaged);
+    return result;
 }
 
 int store_collect(struct collection *collection, struct store *store, struct error *err)

@@ -366,22 +366,25 @@ static void chunks_stay_as_long_as_a_frame_has_them(void **state)
     assert_true(counts[1] > 40);
 }
 
-/* Nobody can tell what a damaged list held, so nothing goes until it is dropped. */
-static void a_damaged_list_ends_it(void **state)
+/* Nobody can tell what a damaged list holds, so no chunk goes until it is dropped. Other things do. */
+static void a_damaged_list_keeps_all_chunks(void **state)
 {
     struct store *store = scratch_store(STORE_CREATE);
     struct collection c = {0};
-    struct snapshot s;
+    struct snapshot s, other;
     struct check check = {.report = show};
     (void)state;
 
     publish_frame(&s, store, 1, 2);
+    make_and_publish(&other, store, "other", 'a', 1);
+    forget(store, &other);
     store_close(store);
     int64_t chunks = count_chunks();
     scratch_sql("UPDATE frame_chunks SET chunks = CAST(chunks || x'80' AS BLOB)");
     store = scratch_store(STORE_WRITE);
     assert_true(store_collect(&c, store, &err) < 0);
     assert_non_null(strstr(err.text, "fsck --repair"));
+    assert_int_equal(c.blobs, 1);
     store_close(store);
     assert_int_equal(count_chunks(), chunks);
     store = scratch_store(STORE_WRITE);
@@ -698,7 +701,7 @@ int main(void)
         cmocka_unit_test_setup(numbers_do_not_come_back, clean),
         cmocka_unit_test_setup(images_go_with_what_they_are_made_of, clean),
         cmocka_unit_test_setup(chunks_stay_as_long_as_a_frame_has_them, clean),
-        cmocka_unit_test_setup(a_damaged_list_ends_it, clean),
+        cmocka_unit_test_setup(a_damaged_list_keeps_all_chunks, clean),
         cmocka_unit_test_setup(files_without_a_row_go_unless_locked, clean),
         cmocka_unit_test_setup(older_leases_are_waited_for, clean),
         cmocka_unit_test_setup(younger_ones_tell_what_they_find, clean),
