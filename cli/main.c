@@ -86,9 +86,10 @@ static int fail(const char *command, const struct error *err)
 /* What was printed counts only when it arrived. */
 static int finish_output(struct error *err)
 {
+    errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    return error_system(err, EIO, "cannot write to standard output");
+    return error_system(err, errno ? errno : EIO, "cannot write to standard output"); /* 0: it failed before */
 }
 
 static const struct command *find_command(const char *name)

@@ -1,6 +1,5 @@
 # on_terminal.py COLUMNS COMMAND [ARGUMENT...] - run a command with a terminal for its standard error, and print what
-# came there, escape sequences and all; with $TEST_OUTPUT for its standard output, too. The terminal is $TEST_TERM, or
-# xterm. Exits as the command did.
+# came there, escape sequences and all. Exits as the command did.
 import fcntl
 import os
 import pty
@@ -11,8 +10,7 @@ import termios
 
 master, slave = pty.openpty()
 fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, int(sys.argv[1]), 0, 0))
-env = {**os.environ, "TERM": os.environ.get("TEST_TERM", "xterm")}
-child = subprocess.Popen(sys.argv[2:], env=env, stderr=slave, stdout=slave if "TEST_OUTPUT" in os.environ else subprocess.DEVNULL)
+child = subprocess.Popen(sys.argv[2:], env={**os.environ, "TERM": "xterm"}, stderr=slave, stdout=subprocess.DEVNULL)
 os.close(slave)
 seen = b""
 while True:
