@@ -24,8 +24,8 @@ static const char UNDO_STEP[] = "ROLLBACK TO step";
 static const char END_STEP[] = "RELEASE step";
 
 static const char LOOKUP[] = "SELECT " VERDICT_COLUMNS " FROM file WHERE directory = ?1 AND name = ?2";
-static const char INSERT[] = "INSERT INTO file (directory, name, handle, kind, mode, uid, gid, size, mtime, ctime,"
-                             " expires, verifier, held_files, held_bytes, data)"
+static const char INSERT[] = "INSERT INTO file (directory, mode, uid, gid, mtime, ctime, expires, name, handle, kind,"
+                             " size, verifier, held_files, held_bytes, data)"
                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, x'')";
 static const char REMOVE[] = "DELETE FROM file WHERE id = ?1";
 static const char SET[] = "UPDATE file SET mode = ?2, uid = ?3, gid = ?4, mtime = ?5, ctime = ?6, expires = ?7"
@@ -222,6 +222,18 @@ static int clear_claim(struct holding *holding, struct verdicts *verdicts, int64
 
 /* --- Files that come ---------------------------------------------------------------------------------------------- */
 
+/* ?2 to ?7 of INSERT, SET and WRITE. */
+static void bind_attributes(sqlite3_stmt *statement, struct verdict_file *file, const struct verdicts *verdicts)
+{
+    file->expires = expiry(verdicts, file->kind);
+    sqlite3_bind_int64(statement, 2, file->mode);
+    sqlite3_bind_int64(statement, 3, file->uid);
+    sqlite3_bind_int64(statement, 4, file->gid);
+    verdict_bind(statement, 5, file->mtime);
+    verdict_bind(statement, 6, file->ctime);
+    sql_bind_id(statement, 7, (int64_t)file->expires);
+}
+
 static int insert(struct verdict_file *file, struct verdicts *verdicts, const char *name, size_t size,
                   const struct verdict_new *as, struct error *err)
 {
@@ -232,18 +244,12 @@ static int insert(struct verdict_file *file, struct verdicts *verdicts, const ch
     if (getrandom(file->id, sizeof file->id, 0) != sizeof file->id)
         return error_system(err, EIO, "no random bytes");
     verdict_touch(file, verdicts, true);
-    file->expires = expiry(verdicts, file->kind);
     sqlite3_bind_int64(insert, 1, file->directory);
-    sqlite3_bind_text(insert, 2, name, (int)size, SQLITE_STATIC);
-    sqlite3_bind_blob(insert, 3, file->id, VERDICT_ID_SIZE, SQLITE_STATIC);
-    sqlite3_bind_int(insert, 4, (int)file->kind);
-    sqlite3_bind_int64(insert, 5, file->mode);
-    sqlite3_bind_int64(insert, 6, file->uid);
-    sqlite3_bind_int64(insert, 7, file->gid);
-    verdict_bind(insert, 8, file->size);
-    verdict_bind(insert, 9, file->mtime);
-    verdict_bind(insert, 10, file->ctime);
-    sql_bind_id(insert, 11, (int64_t)file->expires);
+    bind_attributes(insert, file, verdicts);
+    sqlite3_bind_text(insert, 8, name, (int)size, SQLITE_STATIC);
+    sqlite3_bind_blob(insert, 9, file->id, VERDICT_ID_SIZE, SQLITE_STATIC);
+    sqlite3_bind_int(insert, 10, (int)file->kind);
+    verdict_bind(insert, 11, file->size);
     if (as->how == VERDICT_EXCLUSIVE)
         sqlite3_bind_blob(insert, 12, as->verifier, VERDICT_VERIFIER_SIZE, SQLITE_STATIC);
     if (S_ISDIR(file->mode))
@@ -341,18 +347,6 @@ int verdict_make_scanner(struct verdict_file *file, struct verdicts *verdicts, c
 
 /* --- Contents and attributes -------------------------------------------------------------------------------------- */
 
-static void bind_attributes(sqlite3_stmt *statement, struct verdict_file *file, const struct verdicts *verdicts)
-{
-    file->expires = expiry(verdicts, file->kind);
-    sqlite3_bind_int64(statement, 1, file->row);
-    sqlite3_bind_int64(statement, 2, file->mode);
-    sqlite3_bind_int64(statement, 3, file->uid);
-    sqlite3_bind_int64(statement, 4, file->gid);
-    verdict_bind(statement, 5, file->mtime);
-    verdict_bind(statement, 6, file->ctime);
-    sql_bind_id(statement, 7, (int64_t)file->expires);
-}
-
 static int write_row(struct verdict_file *file, struct verdicts *verdicts, const void *bytes, size_t size,
                      struct error *err)
 {
@@ -361,6 +355,7 @@ static int write_row(struct verdict_file *file, struct verdicts *verdicts, const
     if (!write)
         return -EIO;
     file->size = size;
+    sqlite3_bind_int64(write, 1, file->row);
     bind_attributes(write, file, verdicts);
     verdict_bind(write, 8, size);
     sqlite3_bind_blob(write, 9, size ? bytes : "", (int)size, SQLITE_STATIC);
@@ -399,6 +394,7 @@ int verdict_set(struct verdict_file *file, struct verdicts *verdicts, struct err
 
     if (!set)
         return -EIO;
+    sqlite3_bind_int64(set, 1, file->row);
     bind_attributes(set, file, verdicts);
     tell(verdicts, file->row, file->directory, NULL, 0);
     return sql_step(verdicts->sql, set, err);
