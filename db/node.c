@@ -36,6 +36,11 @@ static const char READ_FEATURES[] =
 static const char READ_VALUES[] = "SELECT data FROM feature_values WHERE node = ?1";
 static const char READ_GROUPS[] = "SELECT count, paths FROM link WHERE id BETWEEN ?1 * 64 AND ?1 * 64 + 63 ORDER BY id";
 
+int node_damaged(const struct store *store, int64_t id, struct error *err)
+{
+    return error_system(err, EIO, "node %lld of %s is damaged", (long long)id, store_directory(store));
+}
+
 struct visit {
     struct store *store;
     int64_t id;
@@ -54,7 +59,7 @@ struct visit {
  */
 static int damaged(const struct visit *v)
 {
-    return error_system(v->err, EIO, "node %lld of %s is damaged", (long long)v->id, store_directory(v->store));
+    return node_damaged(v->store, v->id, v->err);
 }
 
 /* Text of a column with its length; never NULL, so that an empty text is a text. */

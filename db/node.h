@@ -71,6 +71,9 @@ enum node_detail {
 int node_visit(struct store *store, int64_t id, enum node_detail detail, const struct node_visitor *visitor,
                struct error *err);
 
+/* Tell that a node is not what was once written. Returns -EIO. */
+int node_damaged(const struct store *store, int64_t id, struct error *err);
+
 /* The digest a node is named by. -ENOENT as above. */
 int node_digest(struct digest *digest, struct store *store, int64_t id, struct error *err);
 

@@ -114,8 +114,7 @@ static int damaged(const struct level *l)
 {
     struct gathering *g = l->gathering;
 
-    return error_system(g->err, EIO, "node %lld of %s is damaged", (long long)l->id,
-                        store_directory(tree_reader_store(g->reader)));
+    return node_damaged(tree_reader_store(g->reader), l->id, g->err);
 }
 
 static int begin(void *arg, enum node_kind kind, unsigned level, unsigned count, const struct counts *counts)

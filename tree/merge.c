@@ -22,8 +22,7 @@ struct merge_kind {
 
 static int damaged(struct tree_reader *reader, int64_t id, struct error *err)
 {
-    return error_system(err, EIO, "node %lld of %s is damaged", (long long)id,
-                        store_directory(tree_reader_store(reader)));
+    return node_damaged(tree_reader_store(reader), id, err);
 }
 
 /* --- Directories -------------------------------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ struct loading {
 
 static int damaged(const struct loading *l)
 {
-    return error_system(l->err, EIO, "node %lld of %s is damaged", (long long)l->id, store_directory(l->store));
+    return node_damaged(l->store, l->id, l->err);
 }
 
 static int load_begin(void *arg, enum node_kind kind, unsigned level, unsigned count, const struct counts *counts)
@@ -169,7 +169,7 @@ static int get(const struct node **node, struct cache_user *user, struct store *
                enum node_detail detail, struct error *err)
 {
     if (id <= 0 || id >= CACHE_ID_UNCOUNTED) /* no node has such an id, but what else is in the cache has */
-        return error_system(err, EIO, "node %lld of %s is damaged", (long long)id, store_directory(store));
+        return node_damaged(store, id, err);
     struct cached *found = cache_find(user, cache_id(id, detail));
 
     if (!found) {

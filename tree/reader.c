@@ -2,6 +2,7 @@
 #include "tree/reader.h"
 
 #include "db/blob.h"
+#include "db/node.h"
 #include "tree/contents.h"
 #include "tree/links.h"
 #include "tree/memory.h"
@@ -181,8 +182,7 @@ static int see(struct found *found, struct tree_reader *reader, struct error *er
     if (result < 0)
         return result;
     if (leaf->level || found->item >= leaf->count) /* it had left the cache, and is not what it was */
-        return error_system(err, EIO, "node %lld of %s is damaged", (long long)found->leaf,
-                            store_directory(reader->store));
+        return node_damaged(reader->store, found->leaf, err);
     found->entry = &leaf->leaf[found->item].entry;
     found->looked = looked;
     return 0;
